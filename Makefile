@@ -1,0 +1,66 @@
+# Portable vmd.  GNU make; no configure step.
+#
+#	make run	an OCI image runs as a VM, from nothing
+#	make check	every test this machine can run
+#	make		the programs, into build/bin
+#
+# One program is one list of files and one list of libraries: what it links
+# is what it may do.  Layers (archives) a program names come from src/LAYER.
+
+prefix		= /usr/local
+sbindir		= $(prefix)/sbin
+bindir		= $(prefix)/bin
+libexecdir	= $(prefix)/libexec/vmd
+datadir		= $(prefix)/share/vmd
+mandir		= $(prefix)/share/man
+VERSION		= 0.1.0
+
+# --- layers ------------------------------------------------------------------
+
+LAYERS		= lib os virtio accel chapi agent priv
+
+lib_FILES	= buf err io json log num
+os_FILES	= os_linux
+virtio_FILES	=
+accel_FILES	=
+chapi_FILES	=
+agent_FILES	=
+priv_FILES	=
+
+# --- programs: files in src/DIR, layers from the right to the left, libraries --
+
+PROGRAMS	=
+
+viod_DIR	= viod
+viod_FILES	=
+viod_LAYERS	= virtio os lib
+viod_LIBS	= libevent_core slirp glib-2.0 liburing libseccomp
+
+vmm-qemu_DIR	= qemu
+vmm-qemu_FILES	=
+vmm-qemu_LAYERS	= chapi accel os lib
+vmm-qemu_LIBS	= libevent_core libevent_extra jansson libseccomp
+
+vmd_DIR		= vmd
+vmd_FILES	=
+vmd_LAYERS	= priv os lib
+vmd_LIBS	= libevent_core libseccomp
+
+vmd-control_DIR	= control
+vmd-control_FILES =
+vmd-control_LAYERS = chapi agent priv os lib
+vmd-control_LIBS = libevent_core libmicrohttpd libwslay libcurl jansson \
+		  sqlite3 jose libcrypto libseccomp
+
+vmd-image_DIR	= oci
+vmd-image_FILES	=
+vmd-image_LAYERS = os lib
+vmd-image_LIBS	= libarchive libzstd zlib jansson libcrypto libseccomp
+
+vmctl_DIR	= vmctl
+vmctl_FILES	=
+vmctl_LAYERS	= os lib
+vmctl_LIBS	= libcurl libwslay jansson libarchive
+
+include scripts/build.mk
+include scripts/guest.mk

@@ -1,0 +1,141 @@
+# Rules behind the lists of the Makefile.
+
+# SAN=1: address and undefined-behaviour sanitizers, in a tree of their own.
+ifdef SAN
+O		= build/san
+SANFLAGS	= -fsanitize=address,undefined -fno-sanitize-recover=all
+else
+O		= build
+SANFLAGS	=
+endif
+
+CC		= gcc
+AR		= ar
+PKG_CONFIG	= pkg-config
+OPT		= -O2 -g
+WARN		= -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings \
+		  -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
+		  -Wimplicit-fallthrough -Wformat=2 -Werror
+HARDEN		= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CFLAGS		= $(OPT) $(WARN) $(if $(SAN),,$(HARDEN)) $(SANFLAGS)
+CPPFLAGS	= -std=gnu17 -D_GNU_SOURCE -Isrc -DVMD_VERSION='"$(VERSION)"' \
+		  -DVMD_LIBEXECDIR='"$(libexecdir)"' -DVMD_DATADIR='"$(datadir)"'
+LDFLAGS		= $(SANFLAGS) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) \
+		  -Wl,--as-needed
+
+all_LIBS	= $(sort $(foreach p,$(PROGRAMS),$($(p)_LIBS)))
+pkg_libs	= $(if $(strip $(1)),$(shell $(PKG_CONFIG) --libs $(1)))
+# Headers of every library; asked for once.
+PKG_CFLAGS	:= $(if $(strip $(all_LIBS)),\
+		  $(shell $(PKG_CONFIG) --cflags $(all_LIBS) 2>/dev/null))
+
+# One line a file; V=1 shows the commands.
+ifdef V
+say		=
+else
+say		= @printf '%-7s %s\n' $(1) $(patsubst $(O)/%,%,$@);
+endif
+
+# The first target.
+all: programs
+
+# --- layers and programs -------------------------------------------------------
+
+define layer_rules
+$(1)_OBJS	= $$(patsubst %,$$(O)/obj/$(1)/%.o,$$($(1)_FILES))
+$$(O)/lib/$(1).a: $$($(1)_OBJS)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@$$(AR) rc $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rules,$(l))))
+
+# A program's files but main go into an archive too: tests link it.
+define program_rules
+$(1)_OBJS	= $$(patsubst %,$$(O)/obj/$$($(1)_DIR)/%.o,$$($(1)_FILES))
+$(1)_ARCHIVES	= $$(patsubst %,$$(O)/lib/%.a,$$($(1)_LAYERS))
+$$(O)/bin/$(1): $$($(1)_OBJS) $$($(1)_ARCHIVES)
+	@mkdir -p $$(@D)
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$($(1)_LIBS)) -lpthread
+$$(O)/lib/prog-$(1).a: $$(filter-out %/main.o,$$($(1)_OBJS))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@$$(AR) rc $$@ $$^
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
+
+BINARIES	= $(patsubst %,$(O)/bin/%,$(PROGRAMS))
+programs: $(BINARIES)
+
+$(O)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# --- tests: a file each, linked with whatever it uses ----------------------------
+
+ARCHIVES	= $(patsubst %,$(O)/lib/prog-%.a,$(PROGRAMS)) \
+		  $(patsubst %,$(O)/lib/%.a,$(LAYERS))
+UNIT		= $(patsubst tests/unit/%.c,$(O)/tests/unit/%.t,\
+		  $(wildcard tests/unit/*.c))
+BENCH		= $(patsubst tests/bench/%.c,$(O)/tests/bench/%,\
+		  $(wildcard tests/bench/*.c))
+FUZZ		= $(patsubst tests/fuzz/%.c,%,\
+		  $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
+
+test_link	= $(CC) $(CPPFLAGS) -Itests $(PKG_CFLAGS) $(CFLAGS) $(LDFLAGS) \
+		  -MMD -MP -o $@ $(filter %.c,$^) -Wl,--start-group $(ARCHIVES) \
+		  -Wl,--end-group $(call pkg_libs,$(all_LIBS) cmocka) -lpthread
+
+$(O)/tests/unit/%.t: tests/unit/%.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST)$(test_link)
+$(O)/tests/bench/%: tests/bench/%.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST)$(test_link)
+# A fuzz target with a main that feeds it the corpus; make fuzz has the other.
+$(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST)$(test_link)
+
+unit: $(UNIT)
+bench-programs: $(BENCH)
+fuzz-programs: $(patsubst %,$(O)/tests/fuzz/%,$(FUZZ))
+
+# --- libFuzzer: clang, one minute a target unless FUZZ_SECONDS says else -----------
+
+FUZZ_SECONDS	= 60
+FO		= build/fuzz
+FUZZ_SRCS	= $(foreach l,$(LAYERS),$(patsubst %,src/$(l)/%.c,$($(l)_FILES))) \
+		  $(foreach p,$(PROGRAMS),$(patsubst %,src/$($(p)_DIR)/%.c,\
+		  $(filter-out main,$($(p)_FILES))))
+FUZZ_OBJS	= $(patsubst src/%.c,$(FO)/obj/%.o,$(FUZZ_SRCS))
+FUZZ_CFLAGS	= -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+		  -fno-sanitize-recover=all
+
+$(FO)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) $(PKG_CFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
+$(FO)/all.a: $(FUZZ_OBJS)
+	@rm -f $@
+	$(AR) rc $@ $^
+$(FO)/%: tests/fuzz/%.c $(FO)/all.a
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) -Itests $(PKG_CFLAGS) $(FUZZ_CFLAGS) \
+	    -fsanitize=fuzzer -o $@ $< $(FO)/all.a \
+	    $(call pkg_libs,$(all_LIBS)) -lpthread
+fuzz: $(patsubst %,$(FO)/%,$(FUZZ))
+	@for t in $(FUZZ); do \
+		mkdir -p tests/fuzz/corpus/$$t && \
+		echo "fuzz: $$t, $(FUZZ_SECONDS) s" && \
+		$(FO)/$$t -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+		    tests/fuzz/corpus/$$t || exit 1; \
+	done
+
+clean:
+	rm -rf build
+
+.PHONY: all programs unit bench-programs fuzz-programs fuzz clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+-include $(shell find $(O)/obj $(O)/tests $(FO)/obj -name '*.d' 2>/dev/null)

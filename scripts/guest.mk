@@ -1,0 +1,1 @@
+# What runs inside a VM: vminit (musl, static) and the guest kernel.

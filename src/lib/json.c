@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+/* json.c - strict JSON in and out, over jansson; see json.h */
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/json.h"
+
+int
+json_parse(json_t **ret, const void *text, size_t len, struct err *e)
+{
+	json_error_t why;
+	json_t *v;
+
+	v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+	if (v == NULL)
+		return err_api(e, EINVAL, "invalid_request",
+		    "not valid JSON: %s (line %d, column %d)", why.text,
+		    why.line, why.column);
+	*ret = v;
+	return 0;
+}
+
+char *
+json_print(const json_t *v)
+{
+	return json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+/* The member, or NULL when it is absent or null. */
+static json_t *
+member(const json_t *obj, const char *name)
+{
+	json_t *v = json_object_get(obj, name);
+
+	return v == NULL || json_is_null(v) ? NULL : v;
+}
+
+static int
+wrong(struct err *e, const char *name, const char *what)
+{
+	return err_api(e, EINVAL, "invalid_request", "%s: must be %s", name,
+	    what);
+}
+
+int
+json_get_str(const char **ret, const json_t *obj, const char *name, size_t max,
+    struct err *e)
+{
+	json_t *v = member(obj, name);
+
+	if (v == NULL)
+		return 0;
+	if (!json_is_string(v))
+		return wrong(e, name, "a string");
+	if (json_string_length(v) > max)
+		return err_api(e, EINVAL, "invalid_request",
+		    "%s: longer than %zu bytes", name, max);
+	*ret = json_string_value(v);
+	return 1;
+}
+
+int
+json_get_u64(uint64_t *ret, const json_t *obj, const char *name, uint64_t min,
+    uint64_t max, struct err *e)
+{
+	json_t *v = member(obj, name);
+	json_int_t n;
+
+	if (v == NULL)
+		return 0;
+	if (!json_is_integer(v))
+		return wrong(e, name, "a whole number");
+	n = json_integer_value(v);
+	if (n < 0 || (uint64_t)n < min || (uint64_t)n > max)
+		return err_api(e, ERANGE, "invalid_request",
+		    "%s: %lld is not between %llu and %llu", name,
+		    (long long)n, (unsigned long long)min,
+		    (unsigned long long)max);
+	*ret = (uint64_t)n;
+	return 1;
+}
+
+int
+json_get_bool(bool *ret, const json_t *obj, const char *name, struct err *e)
+{
+	json_t *v = member(obj, name);
+
+	if (v == NULL)
+		return 0;
+	if (!json_is_boolean(v))
+		return wrong(e, name, "true or false");
+	*ret = json_is_true(v);
+	return 1;
+}
+
+int
+json_get_obj(json_t **ret, const json_t *obj, const char *name, size_t max,
+    struct err *e)
+{
+	json_t *v = member(obj, name);
+
+	if (v == NULL)
+		return 0;
+	if (!json_is_object(v))
+		return wrong(e, name, "an object");
+	if (json_object_size(v) > max)
+		return err_api(e, EINVAL, "invalid_request",
+		    "%s: more than %zu members", name, max);
+	*ret = v;
+	return 1;
+}
+
+int
+json_get_arr(json_t **ret, const json_t *obj, const char *name, size_t max,
+    struct err *e)
+{
+	json_t *v = member(obj, name);
+
+	if (v == NULL)
+		return 0;
+	if (!json_is_array(v))
+		return wrong(e, name, "a list");
+	if (json_array_size(v) > max)
+		return err_api(e, EINVAL, "invalid_request",
+		    "%s: more than %zu entries", name, max);
+	*ret = v;
+	return 1;
+}
+
+int
+json_only(const json_t *obj, const char *const names[], struct err *e)
+{
+	const char *key;
+	json_t *v;
+	size_t i;
+
+	json_object_foreach((json_t *)(uintptr_t)obj, key, v) {
+		for (i = 0; names[i] != NULL; i++)
+			if (strcmp(key, names[i]) == 0)
+				break;
+		if (names[i] == NULL)
+			return err_api(e, EINVAL, "invalid_request",
+			    "%s: no such member", key);
+	}
+	return 0;
+}

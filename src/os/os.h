@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * os.h - what host systems disagree about
+ *
+ * One file a host implements this (os_linux.c; os_darwin.c); nowhere else
+ * is there an #ifdef for a host.
+ */
+
+#ifndef OS_OS_H
+#define OS_OS_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+/* Fill with random bytes of the kernel; cannot fail. */
+void	 os_random(void *, size_t);
+
+/* Milliseconds that only go forward. */
+uint64_t os_now_ms(void);
+
+/* Anonymous memory of 'bytes' that can be mapped shared and passed on. */
+int	 os_memfd(const char *name, uint64_t bytes, struct err *);
+
+/* Who is at the other end of a connected unix socket. */
+struct os_peer {
+	uid_t	uid;
+	gid_t	gid;
+	pid_t	pid;
+};
+int	 os_peer(struct os_peer *, int sock, struct err *);
+
+/*
+ * A unix stream socket named 'name' below dirfd (AT_FDCWD: name is a path).
+ * Works for any depth of directory: sun_path's limit does not apply to the
+ * directory part.  os_unix_listen() replaces a stale socket file (one nobody
+ * listens on) and refuses a live one; mode is that of the socket file.
+ * Descriptors are close-on-exec; os_unix_connect()'s is blocking.
+ */
+int	 os_unix_listen(int dirfd, const char *name, mode_t, int backlog,
+	    struct err *);
+int	 os_unix_connect(int dirfd, const char *name, struct err *);
+
+/* Close every descriptor from 'first' on. */
+void	 os_close_from(int first);
+
+/* The child is killed when the calling process ends; called in the child. */
+int	 os_die_with_parent(void);
+
+/* Name of this host's architecture as OCI spells it: "amd64", "arm64". */
+const char *os_arch(void);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: ISC */
+/* os_linux.c - what host systems disagree about, on Linux; see os.h */
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/own.h"
+#include "os/os.h"
+
+void
+os_random(void *to, size_t len)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = getrandom((char *)to + done, len - done, 0);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			abort();	/* no such kernel is supported */
+		done += (size_t)n;
+	}
+}
+
+uint64_t
+os_now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+int
+os_memfd(const char *name, uint64_t bytes, struct err *e)
+{
+	own_fd int fd = -1;
+
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1)
+		return err_sys(e, "memfd %s", name);
+	if (ftruncate(fd, (off_t)bytes) == -1)
+		return err_sys(e, "memfd %s: %llu bytes", name,
+		    (unsigned long long)bytes);
+	/* A peer that shrinks it would make us fault on access. */
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == -1)
+		return err_sys(e, "memfd %s: seal", name);
+	return take_fd(&fd);
+}
+
+int
+os_peer(struct os_peer *ret, int sock, struct err *e)
+{
+	struct ucred c;
+	socklen_t len = sizeof(c);
+
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &c, &len) == -1)
+		return err_sys(e, "peer credentials");
+	ret->uid = c.uid;
+	ret->gid = c.gid;
+	ret->pid = c.pid;
+	return 0;
+}
+
+/*
+ * A name below a directory descriptor has no address of its own; the
+ * descriptor's link in /proc makes it one of fixed length.
+ */
+static int
+unix_addr(struct sockaddr_un *sun, int dirfd, const char *name, struct err *e)
+{
+	int n;
+
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	if (dirfd == AT_FDCWD)
+		n = snprintf(sun->sun_path, sizeof(sun->sun_path), "%s", name);
+	else
+		n = snprintf(sun->sun_path, sizeof(sun->sun_path),
+		    "/proc/self/fd/%d/%s", dirfd, name);
+	if (n < 0 || (size_t)n >= sizeof(sun->sun_path))
+		return err_set(e, ENAMETOOLONG,
+		    "%s: longer than a socket's path may be", name);
+	return 0;
+}
+
+int
+os_unix_connect(int dirfd, const char *name, struct err *e)
+{
+	own_fd int fd = -1;
+	struct sockaddr_un sun;
+
+	if (unix_addr(&sun, dirfd, name, e) == -1)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return err_sys(e, "socket");
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
+		return err_sys(e, "connect to %s", name);
+	return take_fd(&fd);
+}
+
+/* Remove a socket file nobody listens on; refuse anything else. */
+static int
+unix_clear(int dirfd, const char *name, struct err *e)
+{
+	struct stat st;
+	int fd;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : err_sys(e, "stat %s", name);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(e, EEXIST, "%s: exists and is no socket", name);
+	fd = os_unix_connect(dirfd, name, e);
+	if (fd != -1) {
+		(void)close(fd);
+		return err_set(e, EADDRINUSE,
+		    "%s: another process is listening", name);
+	}
+	if (unlinkat(dirfd, name, 0) == -1 && errno != ENOENT)
+		return err_sys(e, "remove stale %s", name);
+	return 0;
+}
+
+int
+os_unix_listen(int dirfd, const char *name, mode_t mode, int backlog,
+    struct err *e)
+{
+	own_fd int fd = -1;
+	struct sockaddr_un sun;
+	mode_t old;
+	int r;
+
+	if (unix_addr(&sun, dirfd, name, e) == -1 ||
+	    unix_clear(dirfd, name, e) == -1)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return err_sys(e, "socket");
+	/* The mask, not chmod: there must be no moment with wider rights. */
+	old = umask((mode_t)~mode & 0777);
+	r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
+	(void)umask(old);
+	if (r == -1)
+		return err_sys(e, "bind %s", name);
+	if (listen(fd, backlog) == -1)
+		return err_sys(e, "listen on %s", name);
+	return take_fd(&fd);
+}
+
+void
+os_close_from(int first)
+{
+	(void)close_range((unsigned)first, ~0U, 0);
+}
+
+int
+os_die_with_parent(void)
+{
+	pid_t parent = getppid();
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+		return -1;
+	/* It may have died before the request was in place. */
+	if (getppid() != parent)
+		(void)raise(SIGKILL);
+	return 0;
+}
+
+const char *
+os_arch(void)
+{
+	struct utsname u;
+
+	if (uname(&u) == -1)
+		return "unknown";
+	if (strcmp(u.machine, "x86_64") == 0)
+		return "amd64";
+	if (strcmp(u.machine, "aarch64") == 0)
+		return "arm64";
+	return "unknown";
+}
