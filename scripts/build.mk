@@ -24,10 +24,15 @@ LDFLAGS		= $(SANFLAGS) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) \
 		  -Wl,--as-needed
 
 all_LIBS	= $(sort $(foreach p,$(PROGRAMS),$($(p)_LIBS)))
-pkg_libs	= $(if $(strip $(1)),$(shell $(PKG_CONFIG) --libs $(1)))
+# Libraries without a pkg-config file: the name says the flag.
+NO_PC		= libwslay
+pkg_libs	= $(patsubst lib%,-l%,$(filter $(NO_PC),$(1))) \
+		  $(if $(strip $(filter-out $(NO_PC),$(1))),\
+		  $(shell $(PKG_CONFIG) --libs $(filter-out $(NO_PC),$(1))))
 # Headers of every library; asked for once.
 PKG_CFLAGS	:= $(if $(strip $(all_LIBS)),\
-		  $(shell $(PKG_CONFIG) --cflags $(all_LIBS) 2>/dev/null))
+		  $(shell $(PKG_CONFIG) --cflags $(filter-out $(NO_PC),$(all_LIBS)) \
+		  2>/dev/null))
 
 # One line a file; V=1 shows the commands.
 ifdef V
