@@ -136,10 +136,64 @@ fuzz: $(patsubst %,$(FO)/%,$(FUZZ))
 		    tests/fuzz/corpus/$$t || exit 1; \
 	done
 
+# --- the commands ------------------------------------------------------------------
+
+# The packages first: what pkg-config says is read when make starts.
+run:
+	@scripts/deps run
+	@$(MAKE) --no-print-directory -s all guest
+	@BUILD=$(O) scripts/run $(IMAGE)
+
+check:
+	@scripts/deps check
+	@$(MAKE) --no-print-directory -s all guest unit fuzz-programs
+	@$(MAKE) --no-print-directory -s SAN=1 all unit fuzz-programs
+	@BUILD=$(O) scripts/check
+
+check-lab:
+	@scripts/deps check
+	@$(MAKE) --no-print-directory -s all unit
+	@BUILD=$(O) scripts/check lab
+
+bench:
+	@scripts/deps check
+	@$(MAKE) --no-print-directory -s all guest bench-programs
+	@BUILD=$(O) scripts/bench $(BENCH_NAMES)
+
+# Every source file through clang's warnings, without making anything.
+SYNTAX		= $(patsubst src/%.c,$(O)/syntax/%.ok,\
+		  $(filter-out src/guest/%,$(FUZZ_SRCS)))
+$(O)/syntax/%.ok: src/%.c
+	@mkdir -p $(@D)
+	$(call say,CLANG)clang -fsyntax-only $(CPPFLAGS) $(PKG_CFLAGS) -O1 $(WARN) $<
+	@: > $@
+syntax: $(SYNTAX)
+
+install: all guest
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) \
+	    $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir) $(DESTDIR)$(mandir)/man8 \
+	    $(DESTDIR)$(mandir)/man7
+	install -m 755 $(O)/bin/vmd $(DESTDIR)$(sbindir)
+	install -m 755 $(O)/bin/vmctl $(DESTDIR)$(bindir)
+	install -m 755 $(filter-out %/vmd %/vmctl,$(BINARIES)) \
+	    $(DESTDIR)$(libexecdir)
+	cp -R $(O)/share/. $(DESTDIR)$(datadir)
+	install -m 644 man/*.8 $(DESTDIR)$(mandir)/man8
+	install -m 644 man/*.7 $(DESTDIR)$(mandir)/man7
+	@scripts/install-system "$(DESTDIR)" "$(prefix)" "$(sbindir)"
+
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/vmd $(DESTDIR)$(bindir)/vmctl
+	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)
+	rm -f $(patsubst man/%.8,$(DESTDIR)$(mandir)/man8/%.8,$(wildcard man/*.8))
+	rm -f $(patsubst man/%.7,$(DESTDIR)$(mandir)/man7/%.7,$(wildcard man/*.7))
+	@scripts/install-system -u "$(DESTDIR)" "$(prefix)" "$(sbindir)"
+
 clean:
 	rm -rf build
 
-.PHONY: all programs unit bench-programs fuzz-programs fuzz clean
+.PHONY: all programs unit bench-programs fuzz-programs fuzz clean run check \
+	check-lab bench syntax install uninstall
 .SECONDARY:
 .DELETE_ON_ERROR:
 
