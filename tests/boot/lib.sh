@@ -1,0 +1,145 @@
+# lib.sh - for tests that run real VMs on a daemon of their own
+#
+#	. tests/boot/lib.sh
+#	start_vmd; import_hello; vmctl run -d --name a ... busybox:hello
+#	ok "text" COMMAND...
+#	done_testing
+#
+# $t is a directory of the test's own; whatever runs is ended on exit.
+
+build=${BUILD:-build}
+case $build in /*) ;; *) build=$PWD/$build ;; esac
+bin=$build/bin
+top=$PWD
+
+skip_all() { echo "1..0 # SKIP $*"; exit 0; }
+for p in vmd vmd-control vmd-image vmctl viod vmm-qemu; do
+	[ -x "$bin/$p" ] || skip_all "no $bin/$p"
+done
+command -v qemu-system-x86_64 > /dev/null || skip_all "no qemu-system-x86_64"
+[ -f "$build/share/guest/x86_64/initrd" ] || skip_all "no guest kernel (make guest)"
+
+t=$(mktemp -d "${TMPDIR:-/tmp}/vmd-test.XXXXXX")
+state=$t/state
+VMCTL_HOST=unix://$t/vmd.sock
+export VMCTL_HOST
+vmd_pid=
+n=0 bad=0
+
+vmctl() { timeout "${LIMIT:-120}" "$bin/vmctl" "$@"; }
+
+# start_vmd [OPTION...]: and wait until it answers.
+start_vmd() {
+	user=
+	[ "$(id -u)" -ne 0 ] || user="-o user=root"
+	# shellcheck disable=SC2086
+	"$bin/vmd" -d -v -s "$state" -S "$t/vmd.sock" $user "$@" \
+	    >> "$t/vmd.log" 2>&1 &
+	vmd_pid=$!
+	wait_for 30 "$bin/vmctl" version
+}
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+	tries=$(($1 * 20)); shift
+	until "$@" > /dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+stop_vmd() {
+	[ -z "$vmd_pid" ] || {
+		kill "$vmd_pid" 2>/dev/null
+		wait "$vmd_pid" 2>/dev/null
+	}
+	vmd_pid=
+}
+import_hello() {
+	"$top/scripts/busybox-image" "$t/hello.tar" &&
+	    vmctl image import --name busybox:hello "$t/hello.tar" > /dev/null
+}
+# run_hello NAME [OPTION...]: a VM of the busybox image that answers.
+run_hello() {
+	name=$1; shift
+	vmctl run -d --name "$name" -m 192M -c 1 "$@" busybox:hello > /dev/null &&
+	    vmctl wait --state Running --timeout 100s "$name" > /dev/null
+}
+# Process ids of VM NAME: all, or those of the program $2.
+vm_pids() {
+	id=$(vmctl inspect --format json "$1" | jq -r 'if type == "array"
+	    then .[0].id else .id end')
+	awk -v want="${2:-}" 'want == "" || $1 == want { print $2 }' \
+	    "$state/vms/$id/pids"
+}
+
+# Whatever of ours still runs below $t.
+leftovers() {
+	for p in /proc/[0-9]*; do
+		[ "${p#/proc/}" != "$$" ] || continue
+		case $(readlink "$p/cwd" 2>/dev/null) in
+		"$t"/state*) echo "${p#/proc/} $(tr '\0' ' ' < "$p/cmdline")" ;;
+		esac
+	done
+}
+kill_leftovers() {
+	leftovers | while read -r p _; do kill -9 "$p" 2>/dev/null; done
+}
+finish() {
+	rc=$?
+	trap - EXIT INT TERM HUP
+	[ $rc -eq 0 ] && [ $bad -eq 0 ] || {
+		[ ! -s "$t/vmd.log" ] || tail -n 40 "$t/vmd.log" | sed 's/^/# vmd: /'
+		for f in "$state"/vms/*/*.log; do
+			[ ! -s "$f" ] || {
+				echo "# $f"
+				tail -n 12 "$f" | tr -d '\r' | sed 's/^/# /'
+			}
+		done
+	} >&2
+	[ -z "$vmd_pid" ] || timeout 60 "$bin/vmctl" rm -f -a > /dev/null 2>&1
+	stop_vmd
+	kill_leftovers
+	[ -n "${KEEP:-}" ] || rm -rf "$t"
+	exit $rc
+}
+trap finish EXIT
+trap 'exit 1' INT TERM HUP
+
+# ok TEXT COMMAND...: passes when the command succeeds; its output explains.
+ok() {
+	n=$((n + 1)); text=$1; shift
+	if "$@" > "$t/ok.out" 2>&1; then
+		echo "ok $n - $text"
+	else
+		echo "not ok $n - $text"
+		echo "# status $? of: $*"
+		tail -n 20 "$t/ok.out" | sed 's/^/# /'
+		bad=1
+	fi
+}
+# is TEXT WANTED GOT
+is() {
+	n=$((n + 1))
+	if [ "$2" = "$3" ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		printf 'wanted: %s\ngot: %s\n' "$2" "$3" | sed 's/^/# /'
+		bad=1
+	fi
+}
+# has TEXT PATTERN GOT: GOT holds what the shell pattern says.
+has() {
+	n=$((n + 1))
+	# shellcheck disable=SC2254
+	case $3 in
+	*$2*)	echo "ok $n - $1" ;;
+	*)	echo "not ok $n - $1"
+		printf 'wanted: *%s*\ngot: %s\n' "$2" "$3" | sed 's/^/# /'
+		bad=1 ;;
+	esac
+}
+done_testing() {
+	echo "1..$n"
+	exit $bad
+}
