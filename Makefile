@@ -24,7 +24,7 @@ os_FILES	= os_linux
 virtio_FILES	=
 accel_FILES	=
 chapi_FILES	=
-agent_FILES	=
+agent_FILES	= frame
 priv_FILES	=
 
 # --- programs: files in src/DIR, layers from the right to the left, libraries --
