@@ -21,7 +21,7 @@ LAYERS		= lib os virtio accel chapi agent priv
 
 lib_FILES	= buf err io json log num
 os_FILES	= os_linux
-virtio_FILES	=
+virtio_FILES	= guest_memory inflight vhost_user virtq
 accel_FILES	=
 chapi_FILES	=
 agent_FILES	= frame

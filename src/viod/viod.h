@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * viod.h - the program around a device: commands, start, end
+ *
+ * A command (blk_main, net_main, vsock_main) parses its options, makes its
+ * device over start->base and hands it to viod_run(), which serves until
+ * the VMM is gone.
+ */
+
+#ifndef VIOD_VIOD_H
+#define VIOD_VIOD_H
+
+#include <event2/event.h>
+
+#include "lib/err.h"
+#include "viod/serve.h"
+
+/* Descriptors the monitor puts there; docs/ARCHITECTURE.md. */
+enum {
+	VIOD_FD_REPORT		= 3,
+	VIOD_FD_LIFELINE	= 4,
+	VIOD_FD_LISTEN		= 5,
+};
+
+/* What every command has: -n NAME -S PATH -v. */
+#define VIOD_OPTIONS	"n:S:v"
+
+struct viod_start {
+	struct event_base	*base;
+	const char		*device;	/* "blk": the command */
+	const char		*name;		/* in logs; -n */
+	const char		*path;		/* -S: listen here ourselves,
+						 * no descriptors 3 to 5 */
+	int			 verbose;
+};
+
+/* Take option 'ch' of getopt() if it is one of VIOD_OPTIONS, else -1. */
+int	viod_option(struct viod_start *, int ch, const char *arg);
+
+/*
+ * Options are parsed: open the log, check the descriptors.  Call before
+ * the device is made; errors after it are for viod_refuse().
+ */
+void	viod_begin(struct viod_start *);
+
+/* Tell whoever started us why it cannot be, and exit. */
+void	viod_refuse(const struct viod_start *, const struct err *)
+	    __attribute__((noreturn));
+
+/*
+ * Listen, report ok, serve until the lifeline ends or SIGTERM.  The
+ * device is idle and hung up when it returns.
+ */
+void	viod_run(struct viod_start *, struct viod *);
+
+/* Print the synopsis of a command and exit 2. */
+void	viod_usage(const char *device) __attribute__((noreturn));
+
+int	blk_main(struct viod_start *, int argc, char **argv);
+int	net_main(struct viod_start *, int argc, char **argv);
+int	vsock_main(struct viod_start *, int argc, char **argv);
+
+#endif
