@@ -23,7 +23,7 @@ lib_FILES	= buf err io json log num
 os_FILES	= os_linux
 virtio_FILES	= guest_memory inflight vhost_user virtq
 accel_FILES	=
-chapi_FILES	=
+chapi_FILES	= client http server vm_config
 agent_FILES	= frame
 priv_FILES	=
 

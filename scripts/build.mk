@@ -23,7 +23,9 @@ CPPFLAGS	= -std=gnu17 -D_GNU_SOURCE -Isrc -DVMD_VERSION='"$(VERSION)"' \
 LDFLAGS		= $(SANFLAGS) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) \
 		  -Wl,--as-needed
 
-all_LIBS	= $(sort $(foreach p,$(PROGRAMS),$($(p)_LIBS)))
+# Tests link everything: what the layers use, even before a program does.
+all_LIBS	= $(sort jansson libevent_core \
+		  $(foreach p,$(PROGRAMS),$($(p)_LIBS)))
 # Libraries without a pkg-config file: the name says the flag.
 NO_PC		= libwslay
 pkg_libs	= $(patsubst lib%,-l%,$(filter $(NO_PC),$(1))) \

@@ -39,10 +39,13 @@ int	 os_peer(struct os_peer *, int sock, struct err *);
  * directory part.  os_unix_listen() replaces a stale socket file (one nobody
  * listens on) and refuses a live one; mode is that of the socket file.
  * Descriptors are close-on-exec; os_unix_connect()'s is blocking.
+ * os_unix_connect_now() never waits: its descriptor is non-blocking, and a
+ * listener whose queue is full is EAGAIN.
  */
 int	 os_unix_listen(int dirfd, const char *name, mode_t, int backlog,
 	    struct err *);
 int	 os_unix_connect(int dirfd, const char *name, struct err *);
+int	 os_unix_connect_now(int dirfd, const char *name, struct err *);
 
 /* Close every descriptor from 'first' on. */
 void	 os_close_from(int first);

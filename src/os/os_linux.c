@@ -99,20 +99,32 @@ unix_addr(struct sockaddr_un *sun, int dirfd, const char *name, struct err *e)
 	return 0;
 }
 
-int
-os_unix_connect(int dirfd, const char *name, struct err *e)
+static int
+unix_connect(int dirfd, const char *name, int flags, struct err *e)
 {
 	own_fd int fd = -1;
 	struct sockaddr_un sun;
 
 	if (unix_addr(&sun, dirfd, name, e) == -1)
 		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd == -1)
 		return err_sys(e, "socket");
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
 		return err_sys(e, "connect to %s", name);
 	return take_fd(&fd);
+}
+
+int
+os_unix_connect(int dirfd, const char *name, struct err *e)
+{
+	return unix_connect(dirfd, name, 0, e);
+}
+
+int
+os_unix_connect_now(int dirfd, const char *name, struct err *e)
+{
+	return unix_connect(dirfd, name, SOCK_NONBLOCK, e);
 }
 
 /* Remove a socket file nobody listens on; refuse anything else. */

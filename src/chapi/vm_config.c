@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: ISC */
+/* vm_config.c - Cloud Hypervisor's VmConfig; see vm_config.h */
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "chapi/vm_config.h"
+#include "lib/util.h"
+#include "os/os.h"
+
+static int
+refuse(struct err *e, const char *name, const char *what)
+{
+	return err_api(e, EINVAL, "invalid_request", "%s: %s", name, what);
+}
+
+/* A getter's 0 (absent) becomes -1 with the name. */
+static int
+required(int got, const char *name, struct err *e)
+{
+	return got == 0 ? refuse(e, name, "is required") : got;
+}
+
+/* A string of at most max bytes without control characters, not empty. */
+static int
+get_text(const char **ret, const json_t *obj, const char *name, size_t max,
+    struct err *e)
+{
+	const char *s;
+	int r = json_get_str(&s, obj, name, max, e);
+
+	if (r != 1)
+		return r;
+	if (*s == '\0')
+		return refuse(e, name, "must not be empty");
+	for (const char *p = s; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return refuse(e, name, "control character");
+	*ret = s;
+	return 1;
+}
+
+/* Ids become names of objects in hypervisors: a strict alphabet. */
+static int
+get_id(const char **ret, const json_t *obj, struct err *e)
+{
+	const char *s;
+	int r = required(json_get_str(&s, obj, "id", VM_ID_MAX, e), "id", e);
+
+	if (r != 1)
+		return r;
+	if (!isascii((unsigned char)*s) || !isalpha((unsigned char)*s))
+		return refuse(e, "id", "must begin with a letter");
+	for (const char *p = s; *p != '\0'; p++)
+		if (!isascii((unsigned char)*p) ||
+		    (!isalnum((unsigned char)*p) && *p != '_' && *p != '-'))
+			return refuse(e, "id", "letters, digits, _ and - only");
+	*ret = s;
+	return 1;
+}
+
+static int
+get_mac(const char **ret, const json_t *obj, struct err *e)
+{
+	const char *s;
+	int r = required(json_get_str(&s, obj, "mac", 17, e), "mac", e);
+
+	if (r != 1)
+		return r;
+	for (size_t i = 0; i < 17; i++)
+		if (i % 3 == 2 ? s[i] != ':' : !isxdigit((unsigned char)s[i]))
+			return refuse(e, "mac", "must be aa:bb:cc:dd:ee:ff");
+	/* The lowest bit of the first byte marks a group (IEEE 802). */
+	if (strchr("13579bBdDfF", s[1]) != NULL)
+		return refuse(e, "mac", "is a multicast address");
+	*ret = s;
+	return 1;
+}
+
+/* Members of all devices: the vhost-user socket is not a choice. */
+static int
+get_vhost(const char **ret, const json_t *obj, struct err *e)
+{
+	bool on = false;
+
+	if (json_get_bool(&on, obj, "vhost_user", e) == -1)
+		return -1;
+	if (!on)
+		return refuse(e, "vhost_user", "must be true");
+	return required(get_text(ret, obj, "vhost_socket", VM_PATH_MAX, e),
+	    "vhost_socket", e);
+}
+
+static int
+parse_payload(struct vm_config *c, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "kernel", "initramfs", "cmdline",
+	    NULL };
+
+	if (json_only(obj, known, e) == -1 ||
+	    required(get_text(&c->kernel, obj, "kernel", VM_PATH_MAX, e),
+	    "kernel", e) == -1 ||
+	    get_text(&c->initramfs, obj, "initramfs", VM_PATH_MAX, e) == -1)
+		return -1;
+	return get_text(&c->cmdline, obj, "cmdline", VM_CMDLINE_MAX, e);
+}
+
+static int
+parse_cpus(struct vm_config *c, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "boot_vcpus", "max_vcpus", NULL };
+	uint64_t boot, max;
+	int r;
+
+	if (json_only(obj, known, e) == -1 ||
+	    required(json_get_u64(&boot, obj, "boot_vcpus", 1, VM_CPUS_MAX, e),
+	    "boot_vcpus", e) == -1)
+		return -1;
+	r = json_get_u64(&max, obj, "max_vcpus", 1, VM_CPUS_MAX, e);
+	if (r == -1)
+		return -1;
+	if (r == 1 && max != boot)
+		return refuse(e, "max_vcpus", "must be boot_vcpus");
+	c->cpus = (unsigned)boot;
+	return 0;
+}
+
+static int
+parse_memory(struct vm_config *c, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "size", "shared", NULL };
+	bool shared = true;
+
+	if (json_only(obj, known, e) == -1 ||
+	    required(json_get_u64(&c->memory, obj, "size", VM_MEMORY_MIN,
+	    VM_MEMORY_MAX, e), "size", e) == -1 ||
+	    json_get_bool(&shared, obj, "shared", e) == -1)
+		return -1;
+	if (c->memory % VM_MEMORY_STEP != 0)
+		return refuse(e, "size", "must be a multiple of 1 MiB");
+	if (!shared)
+		return refuse(e, "shared",
+		    "must be true: devices are processes of their own");
+	return 0;
+}
+
+static int
+parse_disk(struct vm_disk *d, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "vhost_user", "vhost_socket",
+	    "readonly", "num_queues", "id", NULL };
+	uint64_t queues = 1;
+
+	if (json_only(obj, known, e) == -1 || get_id(&d->id, obj, e) == -1 ||
+	    get_vhost(&d->socket, obj, e) == -1 ||
+	    json_get_bool(&d->readonly, obj, "readonly", e) == -1 ||
+	    json_get_u64(&queues, obj, "num_queues", 1, VM_QUEUES_MAX, e) == -1)
+		return -1;
+	d->queues = (unsigned)queues;
+	return 0;
+}
+
+static int
+parse_net(struct vm_net *n, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "vhost_user", "vhost_socket",
+	    "mac", "num_queues", "id", NULL };
+	uint64_t queues = 2;
+
+	if (json_only(obj, known, e) == -1 || get_id(&n->id, obj, e) == -1 ||
+	    get_vhost(&n->socket, obj, e) == -1 ||
+	    get_mac(&n->mac, obj, e) == -1 ||
+	    json_get_u64(&queues, obj, "num_queues", 2, 2 * VM_QUEUES_MAX,
+	    e) == -1)
+		return -1;
+	if (queues % 2 != 0)
+		return refuse(e, "num_queues", "must be even");
+	n->queues = (unsigned)queues / 2;
+	return 0;
+}
+
+/* Entry i of a list, an object; NULL refuses. */
+static const json_t *
+entry(const json_t *list, size_t i, struct err *e)
+{
+	const json_t *v = json_array_get(list, i);
+
+	if (json_is_object(v))
+		return v;
+	(void)err_api(e, EINVAL, "invalid_request", "[%zu]: must be an object",
+	    i);
+	return NULL;
+}
+
+static int
+parse_disks(struct vm_config *c, const json_t *list, struct err *e)
+{
+	const json_t *v;
+
+	for (; c->ndisks < json_array_size(list); c->ndisks++) {
+		if ((v = entry(list, c->ndisks, e)) == NULL)
+			return -1;
+		if (parse_disk(&c->disks[c->ndisks], v, e) == -1)
+			return err_prefix(e, "[%zu]", c->ndisks);
+	}
+	return 0;
+}
+
+static int
+parse_nets(struct vm_config *c, const json_t *list, struct err *e)
+{
+	const json_t *v;
+
+	for (; c->nnets < json_array_size(list); c->nnets++) {
+		if ((v = entry(list, c->nnets, e)) == NULL)
+			return -1;
+		if (parse_net(&c->nets[c->nnets], v, e) == -1)
+			return err_prefix(e, "[%zu]", c->nnets);
+	}
+	return 0;
+}
+
+static int
+parse_vsock(struct vm_config *c, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "cid", "socket", "vhost_socket",
+	    NULL };
+	struct vm_vsock *v = &c->vsock;
+
+	if (json_only(obj, known, e) == -1 ||
+	    required(json_get_u64(&v->cid, obj, "cid", VM_CID_MIN, VM_CID_MAX,
+	    e), "cid", e) == -1 ||
+	    required(get_text(&v->socket, obj, "socket", VM_PATH_MAX, e),
+	    "socket", e) == -1)
+		return -1;
+	return required(get_text(&v->vhost_socket, obj, "vhost_socket",
+	    VM_PATH_MAX, e), "vhost_socket", e);
+}
+
+static int
+parse_serial(struct vm_config *c, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "mode", NULL };
+	const char *mode;
+	int r;
+
+	(void)c;
+	if (json_only(obj, known, e) == -1)
+		return -1;
+	r = json_get_str(&mode, obj, "mode", VM_ID_MAX, e);
+	if (r == 1 && strcmp(mode, "Off") != 0)
+		return refuse(e, "mode", "must be Off: the console is virtio");
+	return r;
+}
+
+static int
+parse_console(struct vm_config *c, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "mode", "socket", "file", NULL };
+	const char *mode;
+
+	if (json_only(obj, known, e) == -1 ||
+	    required(json_get_str(&mode, obj, "mode", VM_ID_MAX, e), "mode",
+	    e) == -1 ||
+	    get_text(&c->console_socket, obj, "socket", VM_PATH_MAX, e) == -1 ||
+	    get_text(&c->console_file, obj, "file", VM_PATH_MAX, e) == -1)
+		return -1;
+	if (strcmp(mode, "Off") == 0) {
+		c->console = VM_CONSOLE_OFF;
+	} else if (strcmp(mode, "File") == 0) {
+		c->console = VM_CONSOLE_FILE;
+	} else if (strcmp(mode, "Socket") == 0) {
+		c->console = VM_CONSOLE_SOCKET;
+	} else {
+		return refuse(e, "mode", "must be Off, File or Socket");
+	}
+	if ((c->console == VM_CONSOLE_SOCKET) != (c->console_socket != NULL))
+		return refuse(e, "socket", "goes with mode Socket");
+	if (c->console == VM_CONSOLE_FILE && c->console_file == NULL)
+		return refuse(e, "file", "is required by mode File");
+	if (c->console == VM_CONSOLE_OFF && c->console_file != NULL)
+		return refuse(e, "file", "goes with mode File or Socket");
+	return 0;
+}
+
+static int
+parse_rng(struct vm_config *c, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "src", NULL };
+	const char *src;
+	int r;
+
+	if (json_only(obj, known, e) == -1)
+		return -1;
+	r = json_get_str(&src, obj, "src", VM_PATH_MAX, e);
+	if (r == 1 && strcmp(src, "/dev/urandom") != 0)
+		return refuse(e, "src", "must be /dev/urandom");
+	c->rng = true;
+	return r;
+}
+
+static int
+parse_platform(struct vm_config *c, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "arch", NULL };
+	const char *arch;
+	int r;
+
+	if (json_only(obj, known, e) == -1)
+		return -1;
+	r = json_get_str(&arch, obj, "arch", VM_ID_MAX, e);
+	if (r != 1)
+		return r;
+	return vm_arch_parse(&c->arch, arch, e);
+}
+
+/* The members of VmConfig; max is the entries of a list, else 0. */
+static const struct section {
+	const char	*name;
+	size_t		 max;
+	bool		 needed;
+	int	(*parse)(struct vm_config *, const json_t *, struct err *);
+} sections[] = {
+	{ "payload",	0,		true,	parse_payload },
+	{ "cpus",	0,		true,	parse_cpus },
+	{ "memory",	0,		true,	parse_memory },
+	{ "disks",	VM_DISKS_MAX,	false,	parse_disks },
+	{ "net",	VM_NETS_MAX,	false,	parse_nets },
+	{ "vsock",	0,		false,	parse_vsock },
+	{ "serial",	0,		false,	parse_serial },
+	{ "console",	0,		false,	parse_console },
+	{ "rng",	0,		false,	parse_rng },
+	{ "platform",	0,		false,	parse_platform },
+};
+
+#define MEMBERS_MAX	16	/* of any object */
+
+static int
+parse_section(struct vm_config *c, const struct section *s, const json_t *doc,
+    struct err *e)
+{
+	json_t *v;
+	int r;
+
+	r = s->max != 0 ? json_get_arr(&v, doc, s->name, s->max, e) :
+	    json_get_obj(&v, doc, s->name, MEMBERS_MAX, e);
+	if (s->needed)
+		r = required(r, s->name, e);
+	if (r != 1)
+		return r;
+	if (s->parse(c, v, e) == -1)
+		return err_prefix(e, "%s", s->name);
+	return 0;
+}
+
+/* Ids name devices to people and to the hypervisor: each only once. */
+static int
+unique_ids(const struct vm_config *c, struct err *e)
+{
+	const char *ids[VM_DISKS_MAX + VM_NETS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->ndisks; i++)
+		ids[n++] = c->disks[i].id;
+	for (size_t i = 0; i < c->nnets; i++)
+		ids[n++] = c->nets[i].id;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(ids[i], ids[k]) == 0)
+				return refuse(e, ids[i], "id is used twice");
+	return 0;
+}
+
+int
+vm_config_parse(struct vm_config *ret, json_t *doc, struct err *e)
+{
+	const char *known[COUNT(sections) + 1];
+	struct vm_config c = { .kernel = NULL };
+
+	if (!json_is_object(doc))
+		return refuse(e, "VmConfig", "must be an object");
+	if (vm_arch_parse(&c.arch, os_arch(), e) == -1)
+		return -1;
+	for (size_t i = 0; i < COUNT(sections); i++)
+		known[i] = sections[i].name;
+	known[COUNT(sections)] = NULL;
+	if (json_only(doc, known, e) == -1)
+		return -1;
+	for (size_t i = 0; i < COUNT(sections); i++)
+		if (parse_section(&c, &sections[i], doc, e) == -1)
+			return -1;
+	if (unique_ids(&c, e) == -1)
+		return -1;
+	c.doc = json_incref(doc);
+	*ret = c;
+	return 0;
+}
+
+void
+vm_config_fini(struct vm_config *c)
+{
+	if (c == NULL)
+		return;
+	json_decref(c->doc);
+	memset(c, 0, sizeof(*c));
+}
+
+/* Packing steals references; "?" and "*" leave NULL members out. */
+static json_t *
+devices_json(const struct vm_config *c, bool nets)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; !nets && i < c->ndisks; i++)
+		(void)json_array_append_new(list, json_pack(
+		    "{s:s, s:b, s:s, s:b, s:i}", "id", c->disks[i].id,
+		    "vhost_user", 1, "vhost_socket", c->disks[i].socket,
+		    "readonly", c->disks[i].readonly,
+		    "num_queues", (int)c->disks[i].queues));
+	for (size_t i = 0; nets && i < c->nnets; i++)
+		(void)json_array_append_new(list, json_pack(
+		    "{s:s, s:b, s:s, s:s, s:i}", "id", c->nets[i].id,
+		    "vhost_user", 1, "vhost_socket", c->nets[i].socket,
+		    "mac", c->nets[i].mac,
+		    "num_queues", (int)c->nets[i].queues * 2));
+	if (json_array_size(list) != (nets ? c->nnets : c->ndisks)) {
+		json_decref(list);
+		return NULL;
+	}
+	return list;
+}
+
+static json_t *
+console_json(const struct vm_config *c)
+{
+	static const char *const modes[] = { "Off", "File", "Socket" };
+
+	return json_pack("{s:s, s:s*, s:s*}", "mode", modes[c->console],
+	    "socket", c->console_socket, "file", c->console_file);
+}
+
+json_t *
+vm_config_json(const struct vm_config *c)
+{
+	json_t *v = json_pack(
+	    "{s:{s:s, s:s*, s:s*}, s:{s:i, s:i}, s:{s:I, s:b},"
+	    " s:o, s:o, s:o, s:{s:s}, s:{s:s}}",
+	    "payload", "kernel", c->kernel, "initramfs", c->initramfs,
+	    "cmdline", c->cmdline,
+	    "cpus", "boot_vcpus", (int)c->cpus, "max_vcpus", (int)c->cpus,
+	    "memory", "size", (json_int_t)c->memory, "shared", 1,
+	    "disks", devices_json(c, false), "net", devices_json(c, true),
+	    "console", console_json(c), "serial", "mode", "Off",
+	    "platform", "arch", vm_arch_name(c->arch));
+
+	if (v != NULL && c->vsock.vhost_socket != NULL &&
+	    json_object_set_new(v, "vsock", json_pack("{s:I, s:s, s:s}",
+	    "cid", (json_int_t)c->vsock.cid, "socket", c->vsock.socket,
+	    "vhost_socket", c->vsock.vhost_socket)) == -1)
+		goto fail;
+	if (v != NULL && c->rng && json_object_set_new(v, "rng",
+	    json_pack("{s:s}", "src", "/dev/urandom")) == -1)
+		goto fail;
+	return v;
+fail:
+	json_decref(v);
+	return NULL;
+}
+
+int
+vm_arch_parse(enum vm_arch *ret, const char *s, struct err *e)
+{
+	static const struct {
+		const char	*name;
+		enum vm_arch	 arch;
+	} names[] = {
+		{ "amd64", VM_ARCH_AMD64 }, { "x86_64", VM_ARCH_AMD64 },
+		{ "arm64", VM_ARCH_ARM64 }, { "aarch64", VM_ARCH_ARM64 },
+	};
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		if (strcmp(names[i].name, s) == 0) {
+			*ret = names[i].arch;
+			return 0;
+		}
+	}
+	return refuse(e, "arch", "must be amd64 or arm64");
+}
+
+const char *
+vm_arch_name(enum vm_arch arch)
+{
+	return arch == VM_ARCH_ARM64 ? "arm64" : "amd64";
+}

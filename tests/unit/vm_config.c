@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+/* vm_config.c - VmConfig there and back, and what is refused by name */
+
+#include <string.h>
+
+#include "unit.h"
+#include "chapi/vm_config.h"
+#include "lib/util.h"
+
+#define MINIMAL "'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1}," \
+	"'memory':{'size':268435456}"
+#define DISK "'vhost_user':true,'vhost_socket':'disk0.vu'"
+#define NET "'id':'net0','vhost_user':true,'vhost_socket':'net0.vu'"
+
+static const char full[] = "{'payload':{'kernel':'/k','initramfs':'initrd',"
+    "'cmdline':'quiet a=\\\"b c\\\"'},'cpus':{'boot_vcpus':2,'max_vcpus':2},"
+    "'memory':{'size':536870912,'shared':true},'disks':[{'id':'disk0'," DISK
+    ",'readonly':true,'num_queues':2},{'id':'disk1','vhost_user':true,"
+    "'vhost_socket':'disk1.vu','readonly':false,'num_queues':1}],"
+    "'net':[{" NET ",'mac':'52:54:00:12:34:56','num_queues':2}],"
+    "'vsock':{'cid':3,'socket':'vsock.sock','vhost_socket':'vsock0.vu'},"
+    "'serial':{'mode':'Off'},'console':{'mode':'Socket','socket':"
+    "'console.sock','file':'console.log'},'rng':{'src':'/dev/urandom'},"
+    "'platform':{'arch':'arm64'}}";
+
+/* JSON in single quotes, as it reads well in C. */
+static json_t *
+json(const char *text)
+{
+	own_mem char *copy = strdup(text);
+	json_t *v = NULL;
+	struct err e;
+
+	for (char *p = copy; *p != '\0'; p++)
+		if (*p == '\'')
+			*p = '"';
+	assert_int_equal(json_parse(&v, copy, strlen(copy), &e), 0);
+	return v;
+}
+
+static void
+there_and_back(void **state)
+{
+	own_json json_t *in = json(full), *out = NULL;
+	struct vm_config c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(vm_config_parse(&c, in, &e), 0);
+	assert_int_equal(c.arch, VM_ARCH_ARM64);
+	assert_int_equal(c.cpus, 2);
+	assert_int_equal(c.ndisks, 2);
+	assert_true(c.disks[0].readonly);
+	assert_int_equal(c.disks[0].queues, 2);
+	assert_string_equal(c.disks[1].socket, "disk1.vu");
+	assert_int_equal(c.nets[0].queues, 1);
+	assert_string_equal(c.cmdline, "quiet a=\"b c\"");
+	assert_true(c.rng);
+	out = vm_config_json(&c);
+	assert_non_null(out);
+	assert_true(json_equal(in, out));
+	vm_config_fini(&c);
+	vm_config_fini(&c);
+	assert_null(c.kernel);
+}
+
+static void
+minimal(void **state)
+{
+	own_json json_t *in = json("{" MINIMAL "}");
+	struct vm_config c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(vm_config_parse(&c, in, &e), 0);
+	assert_null(c.initramfs);
+	assert_null(c.vsock.vhost_socket);
+	assert_int_equal(c.console, VM_CONSOLE_OFF);
+	assert_false(c.rng);
+	vm_config_fini(&c);
+}
+
+static void
+refused(void **state)
+{
+	static const struct {
+		const char	*text, *want;
+	} bad[] = {
+		{ "[]", "VmConfig: must be an object" },
+		{ "{" MINIMAL ",'balloon':{}}", "balloon: no such member" },
+		{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1}}",
+		    "memory: is required" },
+		{ "{" MINIMAL ",'disks':{}}", "disks: must be a list" },
+		{ "{" MINIMAL ",'disks':[{'id':'a'," DISK "},7]}",
+		    "disks: [1]: must be an object" },
+		{ "{" MINIMAL ",'disks':[{'id':'a'," DISK ",'path':'x'}]}",
+		    "disks: [0]: path: no such member" },
+		{ "{" MINIMAL ",'disks':[{'id':'a','vhost_user':false}]}",
+		    "disks: [0]: vhost_user: must be true" },
+		{ "{" MINIMAL ",'disks':[{'id':'a,b'," DISK "}]}",
+		    "disks: [0]: id: letters, digits, _ and - only" },
+		{ "{" MINIMAL ",'disks':[{'id':'0'," DISK "}]}",
+		    "disks: [0]: id: must begin with a letter" },
+		{ "{" MINIMAL ",'disks':[{'id':'a'," DISK "},{'id':'a'," DISK
+		    "}]}", "a: id is used twice" },
+		{ "{" MINIMAL ",'disks':[{'id':'a'," DISK ",'num_queues':17}]}",
+		    "disks: [0]: num_queues: 17 is not between 1 and 16" },
+		{ "{" MINIMAL ",'net':[{" NET ",'mac':'01:00:00:00:00:00'}]}",
+		    "net: [0]: mac: is a multicast address" },
+		{ "{" MINIMAL ",'net':[{" NET ",'mac':'02:00:00:00:00'}]}",
+		    "net: [0]: mac: must be aa:bb:cc:dd:ee:ff" },
+		{ "{" MINIMAL ",'net':[{" NET ",'mac':'02:00:00:00:00:00',"
+		    "'num_queues':3}]}", "net: [0]: num_queues: must be even" },
+		{ "{" MINIMAL ",'vsock':{'cid':2,'socket':'s',"
+		    "'vhost_socket':'v'}}",
+		    "vsock: cid: 2 is not between 3 and 4294967294" },
+		{ "{" MINIMAL ",'serial':{'mode':'Tty'}}",
+		    "serial: mode: must be Off: the console is virtio" },
+		{ "{" MINIMAL ",'console':{'mode':'Socket'}}",
+		    "console: socket: goes with mode Socket" },
+		{ "{" MINIMAL ",'console':{'mode':'File'}}",
+		    "console: file: is required by mode File" },
+		{ "{" MINIMAL ",'rng':{'src':'/dev/mem'}}",
+		    "rng: src: must be /dev/urandom" },
+		{ "{" MINIMAL ",'platform':{'arch':'vax'}}",
+		    "platform: arch: must be amd64 or arm64" },
+		{ "{'payload':{'kernel':''},'cpus':{'boot_vcpus':1},"
+		    "'memory':{'size':268435456}}",
+		    "payload: kernel: must not be empty" },
+		{ "{'payload':{'kernel':'a\\nb'},'cpus':{'boot_vcpus':1},"
+		    "'memory':{'size':268435456}}",
+		    "payload: kernel: control character" },
+		{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':2,"
+		    "'max_vcpus':4},'memory':{'size':268435456}}",
+		    "cpus: max_vcpus: must be boot_vcpus" },
+		{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1},"
+		    "'memory':{'size':268435457}}",
+		    "memory: size: must be a multiple of 1 MiB" },
+		{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1},"
+		    "'memory':{'size':268435456,'shared':false}}",
+		    "memory: shared: must be true: devices are processes of "
+		    "their own" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		own_json json_t *in = json(bad[i].text);
+		struct vm_config c;
+		struct err e;
+
+		assert_int_equal(vm_config_parse(&c, in, &e), -1);
+		assert_string_equal(e.text, bad[i].want);
+	}
+}
+
+static void
+too_many(void **state)
+{
+	own_json json_t *in = json("{" MINIMAL "}");
+	json_t *list = json_array();
+	struct vm_config c;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i <= VM_DISKS_MAX; i++)
+		assert_int_equal(json_array_append_new(list, json_object()), 0);
+	assert_int_equal(json_object_set_new(in, "disks", list), 0);
+	assert_int_equal(vm_config_parse(&c, in, &e), -1);
+	assert_string_equal(e.text, "disks: more than 16 entries");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(there_and_back),
+		cmocka_unit_test(minimal),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(too_many),
+	};
+
+	return unit_run("vm_config", tests);
+}
