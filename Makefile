@@ -25,11 +25,11 @@ virtio_FILES	= guest_memory inflight vhost_user virtq
 accel_FILES	=
 chapi_FILES	= client http server vm_config
 agent_FILES	= frame
-priv_FILES	=
+priv_FILES	= chan client request wire
 
 # --- programs: files in src/DIR, layers from the right to the left, libraries --
 
-PROGRAMS	=
+PROGRAMS	= vmd
 
 viod_DIR	= viod
 viod_FILES	=
@@ -42,7 +42,7 @@ vmm-qemu_LAYERS	= chapi accel os lib
 vmm-qemu_LIBS	= libevent_core libevent_extra jansson libseccomp
 
 vmd_DIR		= vmd
-vmd_FILES	=
+vmd_FILES	= main options
 vmd_LAYERS	= priv os lib
 vmd_LIBS	= libevent_core libseccomp
 

@@ -53,6 +53,9 @@ void	 os_close_from(int first);
 /* The child is killed when the calling process ends; called in the child. */
 int	 os_die_with_parent(void);
 
+/* The directory of the running program's file, absolute. */
+int	 os_exe_dir(char *, size_t size, struct err *);
+
 /* Name of this host's architecture as OCI spells it: "amd64", "arm64". */
 const char *os_arch(void);
 

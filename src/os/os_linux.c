@@ -194,6 +194,23 @@ os_die_with_parent(void)
 	return 0;
 }
 
+int
+os_exe_dir(char *to, size_t size, struct err *e)
+{
+	ssize_t n = readlink("/proc/self/exe", to, size);
+	char *slash;
+
+	if (n == -1)
+		return err_sys(e, "/proc/self/exe");
+	if ((size_t)n >= size)
+		return err_set(e, ENAMETOOLONG, "path of this program");
+	to[n] = '\0';
+	slash = strrchr(to, '/');
+	if (slash != NULL && slash != to)
+		*slash = '\0';
+	return 0;
+}
+
 const char *
 os_arch(void)
 {

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * request.h - what vmd-control may ask of vmd, and what vmd tells it
+ *
+ * This is the closed list: vmd does nothing for vmd-control that is not
+ * named here.  One struct a message, every string and list with its maximum.
+ * No struct is copied to the wire; request.c names the fields (wire.h).
+ *
+ * Descriptors: a struct owns the descriptors in its fields.  Sending gives
+ * them away, also when sending fails; what was received is the receiver's.
+ * No descriptor is -1, never 0: start from priv_init().
+ */
+
+#ifndef PRIV_REQUEST_H
+#define PRIV_REQUEST_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "priv/wire.h"
+
+/* Maxima; of strings with the NUL. */
+#define PRIV_ID_MAX		65	/* [a-z0-9][a-z0-9-]* */
+#define PRIV_NAME_MAX		16	/* "disk31", "net0", "vmm" */
+#define PRIV_PATH_MAX		1024
+#define PRIV_WORD_MAX		64	/* "qemu", "linux/arm64/v8" */
+#define PRIV_ADDR_MAX		46	/* INET6_ADDRSTRLEN */
+#define PRIV_SERIAL_MAX		21	/* virtio-blk's 20 bytes */
+#define PRIV_REF_MAX		512	/* image reference with digest */
+#define PRIV_DIGEST_MAX		72	/* "sha256:" and 64 digits */
+#define PRIV_KEEP_MAX		1024	/* digests that a prune keeps */
+#define PRIV_SECRET_MAX		1025	/* JWT key, text */
+#define PRIV_BLK_MAX		32	/* disks of a VM */
+#define PRIV_NET_MAX		8	/* network cards of a VM */
+#define PRIV_PORT_MAX		64	/* published ports of a card */
+#define PRIV_PROC_MAX		(PRIV_BLK_MAX + PRIV_NET_MAX + 2)
+#define PRIV_LISTEN_MAX		8	/* TCP listeners of the API */
+#define PRIV_BODY_MAX		(256 * 1024)	/* bytes of one message */
+
+enum priv_type {
+	/* control asks; the answer's type is in brackets */
+	PRIV_SETUP,		/* no body		[PRIV_A_SETUP] */
+	PRIV_SERVING,		/* no body		[PRIV_A_DONE] */
+	PRIV_DIR_MAKE,		/* struct priv_vm_id	[PRIV_A_FD] */
+	PRIV_DIR_OPEN,		/* struct priv_vm_id	[PRIV_A_FD] */
+	PRIV_DIR_REMOVE,	/* struct priv_vm_id	[PRIV_A_DONE] */
+	PRIV_FILE_OPEN,		/* struct priv_open	[PRIV_A_FD] */
+	PRIV_VM_START,		/* struct priv_start	[PRIV_A_VM] */
+	PRIV_VM_KILL,		/* struct priv_kill	[PRIV_A_DONE] */
+	PRIV_VM_LIST,		/* no body   [PRIV_A_VM..., PRIV_A_DONE] */
+	PRIV_JOB_START,		/* struct priv_job	[PRIV_A_JOB] */
+	PRIV_JOB_KILL,		/* struct priv_job_id	[PRIV_A_DONE] */
+	PRIV_REQUESTS,		/* how many there are */
+
+	/* vmd answers; any request can be answered PRIV_A_ERROR */
+	PRIV_A_DONE = 64,	/* no body */
+	PRIV_A_ERROR,		/* struct priv_error */
+	PRIV_A_FD,		/* struct priv_fd */
+	PRIV_A_SETUP,		/* struct priv_setup */
+	PRIV_A_VM,		/* struct priv_vm */
+	PRIV_A_JOB,		/* struct priv_job_started */
+
+	/* vmd tells, unasked */
+	PRIV_E_ENDED = 96,	/* struct priv_ended: a process of a VM */
+	PRIV_E_VM_GONE,		/* struct priv_vm_id: its last process */
+	PRIV_E_JOB_ENDED,	/* struct priv_job_ended */
+	PRIV_TYPES
+};
+
+struct priv_vm_id {
+	char	vm[PRIV_ID_MAX];
+};
+
+struct priv_error {
+	uint32_t num;			/* errno */
+	char	 code[PRIV_WORD_MAX];	/* one of priv_codes, or "" */
+	char	 text[ERR_TEXT_MAX];
+};
+
+struct priv_fd {
+	int	 fd;
+};
+
+/* What vmd was told on its command line; see vmd(8). */
+struct priv_setup {
+	char	 state[PRIV_PATH_MAX];	/* STATE, absolute */
+	char	 data[PRIV_PATH_MAX];	/* DATA, absolute */
+	char	 socket[PRIV_PATH_MAX];	/* path of the API socket */
+	int	 api;			/* its listening descriptor */
+	uint16_t nlisten;
+	int	 listen[PRIV_LISTEN_MAX];	/* TCP, for JWT only */
+	char	 secret[PRIV_SECRET_MAX];	/* JWT key; "" without TCP */
+	char	 hypervisor[PRIV_WORD_MAX];	/* "auto", "qemu", ... */
+	char	 accel[PRIV_WORD_MAX];		/* "auto", "kvm", "tcg" */
+	uint32_t cpu_percent;		/* overcommit: 100 is none */
+	uint32_t memory_percent;
+	uint32_t disk_percent;
+	uint32_t api_uid;		/* user that vmd was started by */
+	uint32_t verbose;
+};
+
+enum priv_access { PRIV_READ, PRIV_READ_WRITE, PRIV_ACCESSES };
+
+/*
+ * Open a file with the rights of the user 'uid', of its primary and its
+ * other groups.  Regular files and block devices only.
+ */
+struct priv_open {
+	char	 path[PRIV_PATH_MAX];	/* absolute */
+	uint32_t uid;
+	uint8_t	 access;		/* enum priv_access */
+};
+
+/*
+ * A disk.  fd comes from PRIV_FILE_OPEN, from the VM's directory or from the
+ * store; vmd opens the file again for the device and locks it (flock: shared
+ * when read-only), and refuses one that another VM writes: disk_in_use.
+ */
+struct priv_blk {
+	int	 fd;
+	bool	 readonly;
+	char	 serial[PRIV_SERIAL_MAX];
+	uint16_t queues;		/* 0: one */
+	uint64_t bytes_per_second;	/* 0: no limit */
+	uint64_t iops;			/* 0: no limit */
+};
+
+struct priv_port {
+	char	 addr[PRIV_ADDR_MAX];	/* numeric; "" is every address */
+	uint16_t host;			/* port */
+	uint16_t guest;
+	bool	 udp;
+};
+
+struct priv_net {
+	uint8_t	 mac[6];
+	uint16_t pairs;			/* queue pairs; 0: one */
+	uint64_t down;			/* bytes a second to the guest; 0: any */
+	uint64_t up;
+	uint16_t nports;
+	struct priv_port ports[PRIV_PORT_MAX];
+};
+
+enum priv_hypervisor {
+	PRIV_HV_QEMU,
+	PRIV_HV_NULL,		/* runs nothing; for tests */
+	PRIV_HV_VMM,
+	PRIV_HV_CLOUD,		/* cloud-hypervisor */
+	PRIV_HYPERVISORS
+};
+
+enum priv_accel {
+	PRIV_ACCEL_AUTO, PRIV_ACCEL_KVM, PRIV_ACCEL_TCG, PRIV_ACCEL_HVF,
+	PRIV_ACCELS
+};
+
+/*
+ * Start the processes of a VM: a viod for each device, named disk0.., net0..
+ * and vsock0, and the VMM.  Answered when all of them serve; when one fails
+ * the others are stopped and the error begins with its name.  The VM's
+ * directory must exist and no process of the VM may live.
+ */
+struct priv_start {
+	char	 vm[PRIV_ID_MAX];
+	uint8_t	 hypervisor;		/* enum priv_hypervisor */
+	uint8_t	 accel;			/* enum priv_accel */
+	bool	 vsock;
+	uint32_t cid;			/* with vsock: 3 or more */
+	uint16_t nblk;
+	struct priv_blk blk[PRIV_BLK_MAX];
+	uint16_t nnet;
+	struct priv_net net[PRIV_NET_MAX];
+};
+
+/* Signal the processes of a VM. */
+struct priv_kill {
+	char	 vm[PRIV_ID_MAX];
+	/*
+	 * false: SIGTERM to the VMM, which ends the VM its way.
+	 * true: SIGKILL to every process.  No process is no error;
+	 * PRIV_E_VM_GONE comes when the last has ended.
+	 */
+	bool	 hard;
+};
+
+struct priv_proc {
+	char	 name[PRIV_NAME_MAX];	/* "vmm", "disk0", "net0", "vsock0" */
+	uint32_t pid;
+};
+
+struct priv_vm {
+	char	 vm[PRIV_ID_MAX];
+	uint32_t uid;			/* its processes' user */
+	uint16_t nprocs;		/* alive; the VMM first if it lives */
+	struct priv_proc procs[PRIV_PROC_MAX];
+};
+
+/* A process of a VM has ended. */
+struct priv_ended {
+	char	 vm[PRIV_ID_MAX];
+	char	 name[PRIV_NAME_MAX];
+	uint32_t pid;
+	/*
+	 * As wait(2) gives it.  Not known for a process that an earlier vmd
+	 * started: only its parent is told.
+	 */
+	bool	 known;
+	uint32_t status;
+};
+
+enum priv_job_kind {
+	PRIV_JOB_PULL,		/* ref, platform, insecure, uid */
+	PRIV_JOB_IMPORT,	/* in: archive; ref: name, may be "" */
+	PRIV_JOB_UNPACK,	/* ref (or digest), platform */
+	PRIV_JOB_LIST,
+	PRIV_JOB_INSPECT,	/* ref (or digest), platform */
+	PRIV_JOB_REMOVE,	/* ref (or digest), platform */
+	PRIV_JOB_PRUNE,		/* all, keep */
+	PRIV_JOB_MKFS,		/* in: a file, becomes an empty ext4 */
+	PRIV_JOB_PROBE,		/* ref: "qemu", ..: can it run here? */
+	PRIV_JOBS
+};
+
+/*
+ * One job: vmd-image for most kinds.  Its lines come on the pipe of the
+ * answer (docs/ARCHITECTURE.md, Image jobs); what it writes to standard
+ * error is in vmd's log.  MKFS runs mke2fs on the file (its size is the file
+ * system's) and is done when it ends with status 0; PROBE runs "vmm-NAME -P".
+ */
+struct priv_job {
+	uint8_t	 kind;			/* enum priv_job_kind */
+	char	 ref[PRIV_REF_MAX];
+	char	 platform[PRIV_WORD_MAX];	/* "" is this host's */
+	bool	 insecure;		/* plain HTTP is allowed */
+	bool	 all;			/* images with a name, too */
+	uint32_t uid;			/* whose registry credentials */
+	int	 in;			/* archive or file, or -1 */
+	uint16_t nkeep;
+	char	 keep[PRIV_KEEP_MAX][PRIV_DIGEST_MAX];	/* digests */
+};
+
+struct priv_job_id {
+	uint32_t job;
+};
+
+struct priv_job_started {
+	uint32_t job;			/* number, never used again by this vmd */
+	uint32_t pid;
+	int	 out;			/* read end of its report pipe */
+};
+
+struct priv_job_ended {
+	uint32_t job;
+	uint32_t status;		/* as wait(2) gives it */
+};
+
+/* Words that may stand in struct err's code. */
+extern const char *const priv_codes[];	/* NULL at the end */
+
+/* Name for logs, "vm_start"; "unknown" for a number that is no type. */
+const char *priv_type_name(unsigned type);
+
+/* Bytes of the type's struct, 0 when it has no body or is unknown. */
+size_t	priv_size(unsigned type);
+
+/* Make all fields 0, "" and -1. */
+void	priv_init(unsigned type, void *);
+
+/* Close the descriptors among the fields and set them to -1. */
+void	priv_close(unsigned type, void *);
+
+/*
+ * The bytes and descriptors of a message.  w->out is the caller's buf.  The
+ * descriptors stay in the struct's fields, too: after a successful send
+ * forget them with priv_init(), after a failure priv_close().
+ */
+int	priv_encode(struct wire *w, struct buf *out, unsigned type,
+	    const void *, struct err *);
+
+/*
+ * Fill the struct of the type.  The body must be whole, nothing more, and
+ * use each descriptor.  On failure no descriptor is in the struct and they
+ * are still the caller's.
+ */
+int	priv_decode(void *ret, unsigned type, const void *body, size_t len,
+	    const int *fds, unsigned nfds, struct err *);
+
+/* A VM's id as above; a file name that is safe below STATE/vms. */
+bool	priv_id_valid(const char *);
+
+/* Between the message and the err of this program. */
+void	priv_error_from(struct priv_error *, const struct err *);
+void	priv_error_to(struct err *, const struct priv_error *);
+
+#endif
