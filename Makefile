@@ -23,7 +23,7 @@ lib_FILES	= buf err io json log num
 os_FILES	= os_linux
 virtio_FILES	= guest_memory inflight vhost_user virtq
 accel_FILES	=
-chapi_FILES	= client http server vm_config
+chapi_FILES	= client exit http server vm_config vmm
 agent_FILES	= frame
 priv_FILES	= chan client request wire
 
@@ -35,6 +35,12 @@ viod_DIR	= viod
 viod_FILES	=
 viod_LAYERS	= virtio os lib
 viod_LIBS	= libevent_core slirp glib-2.0 liburing libseccomp
+
+PROGRAMS	+= vmm-null
+vmm-null_DIR	= null
+vmm-null_FILES	= main
+vmm-null_LAYERS	= chapi os lib
+vmm-null_LIBS	= libevent_core jansson
 
 vmm-qemu_DIR	= qemu
 vmm-qemu_FILES	=

@@ -21,8 +21,8 @@ struct event_base;
 struct chapi_client;
 
 struct chapi_answer {
-	int			 status;  /* 200, 204, 4xx, 5xx; 0: no answer */
-	json_t			*body;	  /* borrowed; NULL when there is none */
+	int			 status;  /* as HTTP; 0: no answer */
+	json_t			*body;	  /* borrowed; NULL: none */
 	const struct err	*err;	  /* NULL when status is 2xx */
 };
 

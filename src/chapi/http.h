@@ -15,7 +15,7 @@
 
 #include "lib/err.h"
 
-#define HTTP_HEAD_MAX		8192		/* bytes, first line to blank line */
+#define HTTP_HEAD_MAX		8192		/* bytes, blank line included */
 #define HTTP_BODY_MAX		(256 * 1024)	/* bytes */
 #define HTTP_HEADERS_MAX	64
 #define HTTP_METHOD_MAX		8		/* bytes without the NUL */

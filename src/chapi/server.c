@@ -37,8 +37,8 @@ struct chapi_request {
 	int				 fd;
 	struct event			*readable, *writable, *timer;
 	struct buf			 in, out;
-	bool				 continued;	/* sent "100 Continue" */
-	bool				 ahead;		/* 'in' is not looked at */
+	bool				 continued; /* sent "100 Continue" */
+	bool				 ahead;	/* 'in' is not looked at */
 	struct http_head		 head;	/* of the request in 'in' */
 };
 
@@ -354,6 +354,12 @@ chapi_server_destroy(struct chapi_server *s)
 	if (s->fd != -1)
 		(void)close(s->fd);
 	free(s);
+}
+
+const char *
+chapi_request_path(const struct chapi_request *r)
+{
+	return r->head.target;
 }
 
 int

@@ -17,8 +17,8 @@
 #include "lib/json.h"
 #include "lib/own.h"
 
-#define CHAPI_CONNECTIONS_MAX	16	/* then the longest silent is closed */
-#define CHAPI_IDLE_S		30	/* seconds for a whole request to come */
+#define CHAPI_CONNECTIONS_MAX	16	/* the longest silent is closed */
+#define CHAPI_IDLE_S		30	/* seconds for one request to come */
 
 struct event_base;
 struct chapi_server;
@@ -39,6 +39,9 @@ int	chapi_server_new(struct chapi_server **ret, struct event_base *,
 	    int fd, const struct chapi_route *routes, void *arg, struct err *);
 void	chapi_server_destroy(struct chapi_server *);
 OWN_DEFINE(struct chapi_server, chapi_server_destroy);
+
+/* The path of the route that matched. */
+const char *chapi_request_path(const struct chapi_request *);
 
 /* The body as JSON; the caller owns *ret.  An empty body is refused. */
 int	chapi_request_json(json_t **ret, const struct chapi_request *,

@@ -40,7 +40,7 @@ enum vm_arch {
 enum vm_console {
 	VM_CONSOLE_OFF,
 	VM_CONSOLE_FILE,	/* recorded in 'file' only */
-	VM_CONSOLE_SOCKET,	/* served on 'socket'; 'file' may record it */
+	VM_CONSOLE_SOCKET,	/* served; 'file' may record it */
 };
 
 /* All sockets are vhost-user; relative paths begin at the VM's directory. */
@@ -55,11 +55,11 @@ struct vm_net {
 	const char	*id;
 	const char	*socket;
 	const char	*mac;		/* "aa:bb:cc:dd:ee:ff", unicast */
-	unsigned	 queues;	/* pairs; in JSON num_queues is twice it */
+	unsigned	 queues;	/* pairs: half of num_queues */
 };
 
 struct vm_vsock {
-	const char	*socket;	/* of CONNECT; the VMM only repeats it */
+	const char	*socket;	/* of CONNECT; only repeated */
 	const char	*vhost_socket;	/* NULL: no vsock device */
 	uint64_t	 cid;
 };

@@ -59,7 +59,8 @@ bad_requests(void **state)
 		{ 400, "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n" },
 		{ 400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
 		    "Content-Length: 2\r\n\r\n" },
-		{ 400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n" },
+		{ 400, "GET / HTTP/1.1\r\nHost: a\r\n"
+		    "Content-Length: +1\r\n\r\n" },
 		{ 400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n" },
 		{ 400, "VERYLONGMETHOD / HTTP/1.1\r\nHost: a\r\n\r\n" },
 		{ 413, "GET / HTTP/1.1\r\nHost: a\r\n"
@@ -104,7 +105,8 @@ limits(void **state)
 static void
 responses(void **state)
 {
-	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+	static const char ok[] = "HTTP/1.1 200 OK\r\n"
+	    "Content-Length: 2\r\n\r\n{}";
 	static const char none[] = "HTTP/1.1 204\r\nContent-Length: 9\r\n\r\n";
 	static const char *const bad[] = {
 		"HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n",

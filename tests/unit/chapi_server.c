@@ -270,16 +270,18 @@ raw_bytes(void **state)
 	assert_int_equal(w->status, 200);
 }
 
+#define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(calls, setup, teardown),
-		cmocka_unit_test_setup_teardown(answered_later, setup, teardown),
-		cmocka_unit_test_setup_teardown(client_left, setup, teardown),
-		cmocka_unit_test_setup_teardown(nobody_there, setup, teardown),
-		cmocka_unit_test_setup_teardown(silent_clients, setup, teardown),
-		cmocka_unit_test_setup_teardown(raw_bytes, setup, teardown),
+		TEST(calls),
+		TEST(answered_later),
+		TEST(client_left),
+		TEST(nobody_there),
+		TEST(silent_clients),
+		TEST(raw_bytes),
 	};
 
 	return unit_run("chapi_server", tests);

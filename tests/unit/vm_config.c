@@ -80,68 +80,69 @@ minimal(void **state)
 	vm_config_fini(&c);
 }
 
+/* What is refused, and with which words. */
+static const struct {
+	const char	*text, *want;
+} bad[] = {
+	{ "[]", "VmConfig: must be an object" },
+	{ "{" MINIMAL ",'balloon':{}}", "balloon: no such member" },
+	{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1}}",
+	    "memory: is required" },
+	{ "{" MINIMAL ",'disks':{}}", "disks: must be a list" },
+	{ "{" MINIMAL ",'disks':[{'id':'a'," DISK "},7]}",
+	    "disks: [1]: must be an object" },
+	{ "{" MINIMAL ",'disks':[{'id':'a'," DISK ",'path':'x'}]}",
+	    "disks: [0]: path: no such member" },
+	{ "{" MINIMAL ",'disks':[{'id':'a','vhost_user':false}]}",
+	    "disks: [0]: vhost_user: must be true" },
+	{ "{" MINIMAL ",'disks':[{'id':'a,b'," DISK "}]}",
+	    "disks: [0]: id: letters, digits, _ and - only" },
+	{ "{" MINIMAL ",'disks':[{'id':'0'," DISK "}]}",
+	    "disks: [0]: id: must begin with a letter" },
+	{ "{" MINIMAL ",'disks':[{'id':'a'," DISK "},{'id':'a'," DISK
+	    "}]}", "a: id is used twice" },
+	{ "{" MINIMAL ",'disks':[{'id':'a'," DISK ",'num_queues':17}]}",
+	    "disks: [0]: num_queues: 17 is not between 1 and 16" },
+	{ "{" MINIMAL ",'net':[{" NET ",'mac':'01:00:00:00:00:00'}]}",
+	    "net: [0]: mac: is a multicast address" },
+	{ "{" MINIMAL ",'net':[{" NET ",'mac':'02:00:00:00:00'}]}",
+	    "net: [0]: mac: must be aa:bb:cc:dd:ee:ff" },
+	{ "{" MINIMAL ",'net':[{" NET ",'mac':'02:00:00:00:00:00',"
+	    "'num_queues':3}]}", "net: [0]: num_queues: must be even" },
+	{ "{" MINIMAL ",'vsock':{'cid':2,'socket':'s',"
+	    "'vhost_socket':'v'}}",
+	    "vsock: cid: 2 is not between 3 and 4294967294" },
+	{ "{" MINIMAL ",'serial':{'mode':'Tty'}}",
+	    "serial: mode: must be Off: the console is virtio" },
+	{ "{" MINIMAL ",'console':{'mode':'Socket'}}",
+	    "console: socket: goes with mode Socket" },
+	{ "{" MINIMAL ",'console':{'mode':'File'}}",
+	    "console: file: is required by mode File" },
+	{ "{" MINIMAL ",'rng':{'src':'/dev/mem'}}",
+	    "rng: src: must be /dev/urandom" },
+	{ "{" MINIMAL ",'platform':{'arch':'vax'}}",
+	    "platform: arch: must be amd64 or arm64" },
+	{ "{'payload':{'kernel':''},'cpus':{'boot_vcpus':1},"
+	    "'memory':{'size':268435456}}",
+	    "payload: kernel: must not be empty" },
+	{ "{'payload':{'kernel':'a\\nb'},'cpus':{'boot_vcpus':1},"
+	    "'memory':{'size':268435456}}",
+	    "payload: kernel: control character" },
+	{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':2,"
+	    "'max_vcpus':4},'memory':{'size':268435456}}",
+	    "cpus: max_vcpus: must be boot_vcpus" },
+	{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1},"
+	    "'memory':{'size':268435457}}",
+	    "memory: size: must be a multiple of 1 MiB" },
+	{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1},"
+	    "'memory':{'size':268435456,'shared':false}}",
+	    "memory: shared: must be true: devices are processes of "
+	    "their own" },
+};
+
 static void
 refused(void **state)
 {
-	static const struct {
-		const char	*text, *want;
-	} bad[] = {
-		{ "[]", "VmConfig: must be an object" },
-		{ "{" MINIMAL ",'balloon':{}}", "balloon: no such member" },
-		{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1}}",
-		    "memory: is required" },
-		{ "{" MINIMAL ",'disks':{}}", "disks: must be a list" },
-		{ "{" MINIMAL ",'disks':[{'id':'a'," DISK "},7]}",
-		    "disks: [1]: must be an object" },
-		{ "{" MINIMAL ",'disks':[{'id':'a'," DISK ",'path':'x'}]}",
-		    "disks: [0]: path: no such member" },
-		{ "{" MINIMAL ",'disks':[{'id':'a','vhost_user':false}]}",
-		    "disks: [0]: vhost_user: must be true" },
-		{ "{" MINIMAL ",'disks':[{'id':'a,b'," DISK "}]}",
-		    "disks: [0]: id: letters, digits, _ and - only" },
-		{ "{" MINIMAL ",'disks':[{'id':'0'," DISK "}]}",
-		    "disks: [0]: id: must begin with a letter" },
-		{ "{" MINIMAL ",'disks':[{'id':'a'," DISK "},{'id':'a'," DISK
-		    "}]}", "a: id is used twice" },
-		{ "{" MINIMAL ",'disks':[{'id':'a'," DISK ",'num_queues':17}]}",
-		    "disks: [0]: num_queues: 17 is not between 1 and 16" },
-		{ "{" MINIMAL ",'net':[{" NET ",'mac':'01:00:00:00:00:00'}]}",
-		    "net: [0]: mac: is a multicast address" },
-		{ "{" MINIMAL ",'net':[{" NET ",'mac':'02:00:00:00:00'}]}",
-		    "net: [0]: mac: must be aa:bb:cc:dd:ee:ff" },
-		{ "{" MINIMAL ",'net':[{" NET ",'mac':'02:00:00:00:00:00',"
-		    "'num_queues':3}]}", "net: [0]: num_queues: must be even" },
-		{ "{" MINIMAL ",'vsock':{'cid':2,'socket':'s',"
-		    "'vhost_socket':'v'}}",
-		    "vsock: cid: 2 is not between 3 and 4294967294" },
-		{ "{" MINIMAL ",'serial':{'mode':'Tty'}}",
-		    "serial: mode: must be Off: the console is virtio" },
-		{ "{" MINIMAL ",'console':{'mode':'Socket'}}",
-		    "console: socket: goes with mode Socket" },
-		{ "{" MINIMAL ",'console':{'mode':'File'}}",
-		    "console: file: is required by mode File" },
-		{ "{" MINIMAL ",'rng':{'src':'/dev/mem'}}",
-		    "rng: src: must be /dev/urandom" },
-		{ "{" MINIMAL ",'platform':{'arch':'vax'}}",
-		    "platform: arch: must be amd64 or arm64" },
-		{ "{'payload':{'kernel':''},'cpus':{'boot_vcpus':1},"
-		    "'memory':{'size':268435456}}",
-		    "payload: kernel: must not be empty" },
-		{ "{'payload':{'kernel':'a\\nb'},'cpus':{'boot_vcpus':1},"
-		    "'memory':{'size':268435456}}",
-		    "payload: kernel: control character" },
-		{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':2,"
-		    "'max_vcpus':4},'memory':{'size':268435456}}",
-		    "cpus: max_vcpus: must be boot_vcpus" },
-		{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1},"
-		    "'memory':{'size':268435457}}",
-		    "memory: size: must be a multiple of 1 MiB" },
-		{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1},"
-		    "'memory':{'size':268435456,'shared':false}}",
-		    "memory: shared: must be true: devices are processes of "
-		    "their own" },
-	};
-
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		own_json json_t *in = json(bad[i].text);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * vmm.h - what every VMM of ours does alike
+ *
+ * The routes of the Cloud Hypervisor API, the states of a VM and which call
+ * is allowed in which, the lifelines of its devices, and its end with
+ * exit.json.  How a guest is run is a back-end: qemu, or null.
+ */
+
+#ifndef CHAPI_VMM_H
+#define CHAPI_VMM_H
+
+#include <stdbool.h>
+
+#include "chapi/exit.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/own.h"
+
+#define VMM_LIFELINES_MAX	32
+
+struct event_base;
+struct vm_config;
+struct vmm;
+
+enum vmm_state {
+	VMM_EMPTY,	/* vm.create */
+	VMM_CREATED,	/* vm.boot, vm.delete */
+	VMM_RUNNING,	/* all but vm.create, vm.boot, vm.resume */
+	VMM_PAUSED,	/* as running, but vm.resume and not vm.pause */
+	VMM_SHUTDOWN,	/* as created: the next boot starts it afresh */
+};
+
+/* What a back-end can be asked for. */
+enum vmm_action {
+	VMM_BOOT,		/* run vmm_config() */
+	VMM_PAUSE,
+	VMM_RESUME,
+	VMM_SHUTDOWN_NOW,	/* end the guest, without asking it */
+	VMM_REBOOT,
+	VMM_POWER_BUTTON,	/* ask the guest to power off */
+	VMM_ACTIONS
+};
+
+/*
+ * A back-end.  An action begins and is followed by exactly one vmm_done(),
+ * before it returns or later; there is one at a time.
+ */
+struct vmm_backend {
+	const char	*name;
+	void		(*act[VMM_ACTIONS])(void *arg);
+	/* The guest does not run any more when this returns. */
+	void		(*kill)(void *arg);
+	/* Members of vm.info's "vmd", and vm.counters; the caller owns. */
+	json_t		*(*info)(void *arg);
+	json_t		*(*counters)(void *arg);
+};
+
+/* What a VMM is started with. */
+struct vmm_setup {
+	struct event_base		*base;
+	const struct vmm_backend	*backend;
+	void				*arg;		/* the back-end's */
+	const char			*api;		/* -a FD, listening */
+	const char			*lifelines[VMM_LIFELINES_MAX];
+	size_t				 nlifelines;	/* -L NAME=FD */
+};
+
+/* Take -a or -L; other options and too many of them are refused. */
+int	vmm_option(struct vmm_setup *, int opt, const char *arg);
+
+/*
+ * Serve the API for the VM whose directory is '.'.  The descriptors of the
+ * setup are taken.  SIGTERM and SIGINT end the VM, SIGPIPE is ignored.
+ */
+int	vmm_new(struct vmm **ret, const struct vmm_setup *, struct err *);
+void	vmm_destroy(struct vmm *);
+OWN_DEFINE(struct vmm, vmm_destroy);
+
+/* The VM's configuration; not before vm.create. */
+const struct vm_config *vmm_config(const struct vmm *);
+
+/* What was begun is done (NULL) or failed. */
+void	vmm_done(struct vmm *, const struct err *);
+
+/* The guest was paused or resumed by other means than a call. */
+void	vmm_paused(struct vmm *, bool);
+
+/*
+ * The VM is over: the first caller's reason is written, the back-end killed
+ * and the event loop left.  A call that waits is refused with the reason.
+ */
+void	vmm_end(struct vmm *, enum vm_exit_code, const char *fmt, ...)
+	    __attribute__((format(printf, 3, 4)));
+
+/* What a program reports on descriptor 3, which is closed: "ok", or e. */
+void	vmm_report(const struct err *);
+
+#endif

@@ -1,0 +1,98 @@
+#!/usr/bin/perl
+# start-vm.pl DIR VMM [ARGUMENT...] [-- NAME PROGRAM ARGUMENT...]...
+#
+# Start a VMM and its devices in DIR as vmd does: descriptors at fixed places
+# (docs/ARCHITECTURE.md, "How a program is started"), each report read.
+# A device NAME gets its listening NAME.vu on 5 and, at 6 and up, the files
+# of its environment-like words "6=PATH" (read-write) or "6<PATH" (read).
+# "6@PATH" is a listening unix socket.  Prints "NAME PID" a line, the VMM
+# last as "vmm PID", and stays until the VMM has ended.
+use strict;
+use warnings;
+use POSIX ();
+use Socket;
+use Fcntl;
+
+$^F = 255;
+my $dir = shift;
+my @groups = ([]);
+for (@ARGV) {
+	if ($_ eq '--') { push @groups, [] } else { push @{$groups[-1]}, $_ }
+}
+my @vmm = @{shift @groups};
+chdir $dir or die "$dir: $!";
+
+sub listener {
+	my ($path) = @_;
+	unlink $path;
+	socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
+	bind($s, sockaddr_un($path)) or die "bind $path: $!";
+	listen($s, 16) or die "listen: $!";
+	return $s;
+}
+
+# Start a program with the handles of %$fds at their numbers.
+sub start {
+	my ($name, $fds, @argv) = @_;
+	pipe(my $r, my $w) or die "pipe: $!";
+	my $pid = fork() // die "fork: $!";
+	if ($pid == 0) {
+		my %at = (3 => $w, %$fds);
+		# Out of the way first: a place may hold another's handle.
+		POSIX::dup2(fileno $at{$_}, 128 + $_) for keys %at;
+		POSIX::dup2(128 + $_, $_) for keys %at;
+		POSIX::close($_) for grep { !exists $at{$_} } 3 .. 255;
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>', '/dev/null');
+		open(STDERR, '>>', 'vmm.log');
+		exec { $argv[0] } @argv or POSIX::_exit(127);
+	}
+	close $w;
+	my $report = <$r> // "error $name: ended before its report\n";
+	if ($report ne "ok\n") {
+		print STDERR "$name: $report";
+		exit 1;
+	}
+	print "$name $pid\n";
+	return $pid;
+}
+
+$| = 1;
+my (%lines, @life, %keep);
+my $next = 20;
+for my $g (@groups) {
+	my ($name, @argv) = @$g;
+	my %fds = (5 => listener("$name.vu"));
+	@argv = grep {
+		my $w = $_;
+		if ($w =~ /^(\d+)([=<@])(.+)$/) {
+			my ($n, $how, $path) = ($1, $2, $3);
+			my $h;
+			if ($how eq '@') {
+				$h = listener($path);
+			} else {
+				sysopen($h, $path, $how eq '=' && !-d $path ?
+				    O_RDWR : O_RDONLY) or die "$path: $!";
+			}
+			$fds{$n} = $h;
+			0;
+		} else { 1 }
+	} @argv;
+	socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, 0)
+	    or die "socketpair: $!";
+	$fds{4} = $theirs;
+	start($name, \%fds, @argv);
+	push @life, [$name, $ours];
+}
+my %fds = (5 => listener('api.sock'));
+my @lines;
+for (@life) {
+	$fds{$next} = $_->[1];
+	push @lines, '-L', "$_->[0]=$next";
+	$next++;
+}
+my $pid = start('vmm', \%fds, @vmm, '-a', 5, @lines);
+undef @life;
+%fds = ();
+waitpid $pid, 0;
+exit($? >> 8 || $? & 127);
