@@ -19,11 +19,23 @@
 /* Fill with random bytes of the kernel; cannot fail. */
 void	 os_random(void *, size_t);
 
-/* Milliseconds that only go forward. */
+/* Milliseconds and microseconds that only go forward. */
 uint64_t os_now_ms(void);
+uint64_t os_now_us(void);
 
 /* Anonymous memory of 'bytes' that can be mapped shared and passed on. */
 int	 os_memfd(const char *name, uint64_t bytes, struct err *);
+
+/*
+ * What a disk asks of a file; -1 with errno.  os_datasync() returns when
+ * the file's bytes are durable.  os_punch(): [offset, +len) reads as zeroes
+ * and gives its blocks back; EOPNOTSUPP where the file system cannot.
+ * os_zero(): reads as zeroes and keeps its blocks; works everywhere.
+ * The file's size stays in both.
+ */
+int	 os_datasync(int fd);
+int	 os_punch(int fd, uint64_t offset, uint64_t len);
+int	 os_zero(int fd, uint64_t offset, uint64_t len);
 
 /* Who is at the other end of a connected unix socket. */
 struct os_peer {

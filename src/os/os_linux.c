@@ -46,6 +46,53 @@ os_now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+uint64_t
+os_now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+int
+os_datasync(int fd)
+{
+	return fdatasync(fd);
+}
+
+int
+os_punch(int fd, uint64_t offset, uint64_t len)
+{
+	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	    (off_t)offset, (off_t)len);
+}
+
+int
+os_zero(int fd, uint64_t offset, uint64_t len)
+{
+	static const char zeroes[65536];
+	ssize_t n;
+
+	if (fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+	    (off_t)offset, (off_t)len) == 0)
+		return 0;
+	if (errno != EOPNOTSUPP)
+		return -1;
+	while (len > 0) {
+		n = pwrite(fd, zeroes,
+		    len < sizeof(zeroes) ? (size_t)len : sizeof(zeroes),
+		    (off_t)offset);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		offset += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
 int
 os_memfd(const char *name, uint64_t bytes, struct err *e)
 {
