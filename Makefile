@@ -29,10 +29,10 @@ priv_FILES	= chan client request wire
 
 # --- programs: files in src/DIR, layers from the right to the left, libraries --
 
-PROGRAMS	= vmd
+PROGRAMS	= viod vmd
 
 viod_DIR	= viod
-viod_FILES	=
+viod_FILES	= aio aio_threads aio_uring blk blk_main disk_raw limit main serve
 viod_LAYERS	= virtio os lib
 viod_LIBS	= libevent_core slirp glib-2.0 liburing libseccomp
 

@@ -155,6 +155,12 @@ void	viod_notify_off(struct viod *, unsigned queue);
 bool	viod_notify_on(struct viod *, unsigned queue);
 
 /*
+ * Call notify again after everything else that is due: for a device that
+ * has worked long enough on one queue.
+ */
+void	viod_again(struct viod *, unsigned queue);
+
+/*
  * The guest broke the rules of the device: 'why' is a static string.  The
  * queue is dead until the driver resets the device; the front-end is told.
  */

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * aio_uring.c - file I/O by io_uring(7)
+ *
+ * A whole batch is started by one io_uring_enter(2), which also finishes
+ * what the page cache can answer at once.  The ring's own descriptor is in
+ * the event loop: it is readable while there are completions.
+ *
+ * Process: viod.  Sandbox: io_uring_enter; the ring is set up before.
+ * Needs: Linux 5.6; newer kernels save interrupts of our thread.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "viod/aio.h"
+
+#define RING_LEN	128	/* requests one enter starts at most */
+#define REAP_MAX	64	/* completions looked at together */
+
+struct uring {
+	struct aio	 aio;		/* first */
+	struct io_uring	 ring;
+	struct event	*event;
+};
+
+/* Fill a submission; the file is number 0 of the registered ones. */
+static void
+prepare(struct io_uring_sqe *sqe, struct aio_req *r)
+{
+	switch (r->op) {
+	case AIO_READ:
+		if (r->niov == 1)
+			io_uring_prep_read(sqe, 0, r->iov->iov_base,
+			    (unsigned)r->iov->iov_len, r->offset);
+		else
+			io_uring_prep_readv(sqe, 0, r->iov, r->niov,
+			    r->offset);
+		break;
+	case AIO_WRITE:
+	case AIO_WRITE_SYNC:
+		if (r->niov == 1)
+			io_uring_prep_write(sqe, 0, r->iov->iov_base,
+			    (unsigned)r->iov->iov_len, r->offset);
+		else
+			io_uring_prep_writev(sqe, 0, r->iov, r->niov,
+			    r->offset);
+		if (r->op == AIO_WRITE_SYNC)
+			sqe->rw_flags = RWF_DSYNC;
+		break;
+	case AIO_SYNC:
+		io_uring_prep_fsync(sqe, 0, IORING_FSYNC_DATASYNC);
+		break;
+	case AIO_PUNCH:
+		io_uring_prep_fallocate(sqe, 0, FALLOC_FL_PUNCH_HOLE |
+		    FALLOC_FL_KEEP_SIZE, (off_t)r->offset, (off_t)r->len);
+		break;
+	case AIO_ZERO:
+		io_uring_prep_fallocate(sqe, 0, FALLOC_FL_ZERO_RANGE |
+		    FALLOC_FL_KEEP_SIZE, (off_t)r->offset, (off_t)r->len);
+		break;
+	}
+	sqe->flags |= IOSQE_FIXED_FILE;
+	io_uring_sqe_set_data(sqe, r);
+}
+
+/* Hand what was prepared to the kernel. */
+static void
+submit(struct uring *u)
+{
+	int n;
+
+	do {
+		n = io_uring_submit(&u->ring);
+	} while (n == -EINTR);
+	/* EAGAIN, EBUSY: the kernel is short of memory; it stays queued. */
+	if (n < 0 && n != -EAGAIN && n != -EBUSY)
+		fatalx("io_uring_enter: %s", strerror(-n));
+}
+
+static void
+uring_queue(struct aio *a, struct aio_req *r)
+{
+	struct uring *u = (struct uring *)a;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+
+	while (sqe == NULL) {
+		submit(u);
+		sqe = io_uring_get_sqe(&u->ring);
+	}
+	prepare(sqe, r);
+}
+
+/* One completion: done, or more of it is to be done. */
+static void
+settle(struct uring *u, struct aio_req *r, int res)
+{
+	if (r->op == AIO_ZERO && (res == -EOPNOTSUPP || res == -EINVAL)) {
+		/* A file system without it: write the zeroes ourselves. */
+		aio_perform(u->aio.setup.fd, r);
+		u->aio.setup.done(u->aio.setup.arg, r);
+		return;
+	}
+	if (aio_settle(r, res))
+		u->aio.setup.done(u->aio.setup.arg, r);
+	else
+		uring_queue(&u->aio, r);
+}
+
+/* Give back everything that is done; returns how many completions. */
+static unsigned
+reap(struct uring *u)
+{
+	struct { struct aio_req *r; int res; } got[REAP_MAX];
+	struct io_uring_cqe *cqe[REAP_MAX];
+	unsigned n, all = 0;
+
+	while ((n = io_uring_peek_batch_cqe(&u->ring, cqe, REAP_MAX)) != 0) {
+		for (unsigned i = 0; i < n; i++) {
+			got[i].r = io_uring_cqe_get_data(cqe[i]);
+			got[i].res = cqe[i]->res;
+		}
+		/* Before done is called: it may queue and reap more. */
+		io_uring_cq_advance(&u->ring, n);
+		for (unsigned i = 0; i < n; i++)
+			settle(u, got[i].r, got[i].res);
+		all += n;
+	}
+	return all;
+}
+
+static void
+uring_kick(struct aio *a)
+{
+	struct uring *u = (struct uring *)a;
+
+	/* What settle() queued again is started too. */
+	do {
+		if (io_uring_sq_ready(&u->ring) != 0)
+			submit(u);
+	} while (reap(u) != 0 && io_uring_sq_ready(&u->ring) != 0);
+}
+
+static void
+on_completion(evutil_socket_t fd, short what, void *arg)
+{
+	struct uring *u = arg;
+
+	(void)fd;
+	(void)what;
+	/* With DEFER_TASKRUN completions appear when we ask for them. */
+	(void)io_uring_get_events(&u->ring);
+	(void)reap(u);
+	u->aio.setup.batch(u->aio.setup.arg);
+	uring_kick(&u->aio);
+}
+
+static void
+uring_wait(struct aio *a)
+{
+	struct uring *u = (struct uring *)a;
+	int n;
+
+	do {
+		n = io_uring_submit_and_wait(&u->ring, 1);
+		if (n < 0 && n != -EINTR && n != -EAGAIN && n != -EBUSY)
+			fatalx("io_uring_enter: %s", strerror(-n));
+	} while (reap(u) == 0);
+}
+
+static void
+uring_destroy(struct aio *a)
+{
+	struct uring *u = (struct uring *)a;
+
+	if (u->event != NULL)
+		event_free(u->event);
+	io_uring_queue_exit(&u->ring);
+	free(u);
+}
+
+/* The best kind of ring this kernel has. */
+static int
+ring_init(struct io_uring *ring)
+{
+	static const unsigned flags[] = {
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+		    IORING_SETUP_CLAMP,
+		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CLAMP,
+		IORING_SETUP_CLAMP,
+	};
+	int r = -EINVAL;
+
+	for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		r = io_uring_queue_init(RING_LEN, ring, flags[i]);
+		if (r != -EINVAL)
+			break;
+	}
+	return r;
+}
+
+static int
+uring_start(struct aio **ret, const struct aio_setup *setup, struct err *e)
+{
+	struct uring *u = calloc(1, sizeof(*u));
+	int r;
+
+	if (u == NULL)
+		return err_sys(e, "io_uring");
+	r = ring_init(&u->ring);
+	if (r < 0) {
+		free(u);
+		return err_set(e, -r, "io_uring: %s", strerror(-r));
+	}
+	u->aio.engine = &aio_uring;
+	u->aio.setup = *setup;
+	r = io_uring_register_files(&u->ring, &setup->fd, 1);
+	if (r < 0) {
+		uring_destroy(&u->aio);
+		return err_set(e, -r, "io_uring: register the file: %s",
+		    strerror(-r));
+	}
+	/* Saves a look-up a call; older kernels go without. */
+	(void)io_uring_register_ring_fd(&u->ring);
+	u->event = event_new(setup->base, u->ring.ring_fd,
+	    EV_READ | EV_PERSIST, on_completion, u);
+	if (u->event == NULL || event_add(u->event, NULL) == -1) {
+		uring_destroy(&u->aio);
+		return err_set(e, ENOMEM, "io_uring: event");
+	}
+	*ret = &u->aio;
+	return 0;
+}
+
+const struct aio_engine aio_uring = {
+	.name		= "io_uring",
+	.start		= uring_start,
+	.destroy	= uring_destroy,
+	.queue		= uring_queue,
+	.kick		= uring_kick,
+	.wait		= uring_wait,
+};
+
+const struct aio_engine *const aio_engines[] = {
+	&aio_uring, &aio_threads, NULL,
+};
