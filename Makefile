@@ -20,7 +20,7 @@ VERSION		= 0.1.0
 LAYERS		= lib os virtio accel chapi agent priv
 
 lib_FILES	= buf err io json log num
-os_FILES	= os_linux
+os_FILES	= os_linux sandbox sandbox_linux sandbox_seccomp
 virtio_FILES	= guest_memory inflight vhost_user virtq
 accel_FILES	=
 chapi_FILES	= client exit http server vm_config vmm

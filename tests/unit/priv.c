@@ -101,14 +101,19 @@ static void
 ids(void **state)
 {
 	static const char *const bad[] = { "", "-a", "A", "a/b", "..", "a.b",
-	    "a b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	    "aaaaaaaaa" };
+	    "a b" };
+	char full[PRIV_ID_MAX + 1];
 
 	(void)state;
 	assert_true(priv_id_valid("tz4a98xxat96iws9zmbrgj3a"));
 	assert_true(priv_id_valid("0-"));
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_false(priv_id_valid(bad[i]));
+	memset(full, 'a', sizeof(full));
+	full[PRIV_ID_MAX] = '\0';
+	assert_false(priv_id_valid(full));
+	full[PRIV_ID_MAX - 1] = '\0';
+	assert_true(priv_id_valid(full));
 }
 
 static void

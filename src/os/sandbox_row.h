@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* sandbox_row.h - the rows of sandbox.c, for those who enforce them */
+
+#ifndef OS_SANDBOX_ROW_H
+#define OS_SANDBOX_ROW_H
+
+#include "lib/err.h"
+#include "os/sandbox.h"
+
+enum sandbox_may {
+	/*
+	 * Every program: memory, time, its own descriptors (read, write,
+	 * send, receive, accept on what it was given), event loops, exit.
+	 */
+	MAY_SERVE	= 0x01,
+	MAY_THREADS	= 0x02,	/* threads of its own, no processes */
+	MAY_FILES	= 0x04,	/* open and change files, by Landlock's rules */
+	MAY_EXEC	= 0x08,	/* start programs, and what those need */
+	MAY_UNIX	= 0x10,	/* make and connect unix sockets */
+	MAY_INET	= 0x20,	/* make and connect IPv4 and IPv6 sockets */
+	MAY_DISK	= 0x40,	/* io_uring, fallocate, sync, block ioctls */
+	MAY_MAP_EXEC	= 0x80,	/* map code: loaded modules, translators */
+	MAY_DEVICES	= 0x100, /* ioctl(2) of any kind */
+	MAY_OPEN	= 0x200, /* open files, by Landlock's rules */
+};
+
+struct sandbox_row {
+	const char	*name;
+	unsigned	 may;		/* of enum sandbox_may */
+	unsigned	 nofile;	/* descriptors, at most the hard limit */
+};
+
+extern const struct sandbox_row sandbox_rows[SANDBOX_PROGRAMS];
+
+/* Install the system call filter.  1: the kernel has none, -1: refused. */
+int	sandbox_syscalls(const struct sandbox_row *, struct err *);
+
+#endif
