@@ -59,6 +59,12 @@ int	 os_unix_listen(int dirfd, const char *name, mode_t, int backlog,
 int	 os_unix_connect(int dirfd, const char *name, struct err *);
 int	 os_unix_connect_now(int dirfd, const char *name, struct err *);
 
+/*
+ * accept(2) of a non-blocking listener, without the address: the descriptor
+ * is non-blocking and close-on-exec.  -1 with errno.
+ */
+int	 os_accept(int listener);
+
 /* Close every descriptor from 'first' on. */
 void	 os_close_from(int first);
 

@@ -174,6 +174,12 @@ os_unix_connect_now(int dirfd, const char *name, struct err *e)
 	return unix_connect(dirfd, name, SOCK_NONBLOCK, e);
 }
 
+int
+os_accept(int listener)
+{
+	return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
 /* Remove a socket file nobody listens on; refuse anything else. */
 static int
 unix_clear(int dirfd, const char *name, struct err *e)
