@@ -32,7 +32,8 @@ priv_FILES	= chan client request wire
 PROGRAMS	= viod vmd
 
 viod_DIR	= viod
-viod_FILES	= aio aio_threads aio_uring blk blk_main disk_raw limit main serve
+viod_FILES	= aio aio_threads aio_uring blk blk_main disk_raw limit main \
+		  serve vsock vsock_conn vsock_host vsock_main vsock_mux
 viod_LAYERS	= virtio os lib
 viod_LIBS	= libevent_core slirp glib-2.0 liburing libseccomp
 

@@ -29,6 +29,7 @@ static const struct command {
 } commands[] = {
 	{ "blk", blk_main, "-d fd [-rv] [-b rate] [-i iops] [-n name] "
 	    "[-q queues] [-s serial] [-E engine] [-S path]" },
+	{ "vsock", vsock_main, "-c cid -d fd -l fd [-v] [-n name] [-S path]" },
 };
 
 void
