@@ -29,7 +29,7 @@ priv_FILES	= chan client request wire
 
 # --- programs: files in src/DIR, layers from the right to the left, libraries --
 
-PROGRAMS	= viod vmd
+PROGRAMS	= viod vmctl vmd
 
 viod_DIR	= viod
 viod_FILES	= aio aio_threads aio_uring blk blk_main disk_raw limit main \
@@ -65,9 +65,11 @@ vmd-image_LAYERS = os lib
 vmd-image_LIBS	= libarchive libzstd zlib jansson libcrypto libseccomp
 
 vmctl_DIR	= vmctl
-vmctl_FILES	=
+vmctl_FILES	= api cmd cmd_completion cmd_exec cmd_host cmd_image cmd_life \
+		  cmd_list cmd_logs cmd_run cmd_volume env escape main opt \
+		  progress pull run session sig sse table tty vm ws
 vmctl_LAYERS	= os lib
-vmctl_LIBS	= libcurl libwslay jansson libarchive
+vmctl_LIBS	= libcurl libwslay jansson libarchive libcrypto
 
 include scripts/build.mk
 include scripts/guest.mk
