@@ -17,15 +17,19 @@ VERSION		= 0.1.0
 
 # --- layers ------------------------------------------------------------------
 
-LAYERS		= lib os virtio accel chapi agent priv
+LAYERS		= lib os virtio accel chapi agent priv guest
 
 lib_FILES	= buf err io json log num
 os_FILES	= os_linux sandbox sandbox_linux sandbox_seccomp
 virtio_FILES	= guest_memory inflight vhost_user virtq
 accel_FILES	=
 chapi_FILES	= client exit http server vm_config vmm
-agent_FILES	= frame
+agent_FILES	= entry frame
 priv_FILES	= chan client request wire
+# vminit but its main.c; the guest's own build is in scripts/guest.mk.
+guest_FILES	= agent config conn dhcp links net passwd power proc \
+		  request_exec request_get request_info request_put run \
+		  setup signame spawn words
 
 # --- programs: files in src/DIR, layers from the right to the left, libraries --
 

@@ -1,1 +1,45 @@
 # What runs inside a VM: vminit (musl, static) and the guest kernel.
+#
+#	make guest		for this machine's architecture
+#	make guest-aarch64	for one of GUEST_ARCHS
+#	make guest-all		for all of them
+#
+# Into build/share/guest/ARCH: vmlinux, initrd, cmdline, version.  Debian's
+# kernel is fetched at the first build only; packages stay in VMD_CACHE.
+
+GUEST_ARCHS	= x86_64 aarch64
+GUEST_ARCH	:= $(shell uname -m)
+GUEST_O		= build/guest
+GUEST_SHARE	= build/share/guest
+VMD_CACHE	?= build/cache
+
+# vminit is its own files and these layers', built once more for the guest.
+vminit_FILES	= $(patsubst %,src/guest/%.c,main $(guest_FILES)) \
+		  src/agent/entry.c src/agent/frame.c \
+		  $(patsubst %,src/lib/%.c,buf err io log num)
+vminit_CFLAGS	= -O2 $(filter-out -Werror,$(WARN)) -Werror -fstack-protector-strong \
+		  -ffunction-sections -fdata-sections -static
+
+define guest_rules
+guest-$(1): $(GUEST_SHARE)/$(1)/initrd
+
+$(GUEST_O)/$(1)/%.o: src/%.c $(GUEST_O)/$(1)/cc
+	@mkdir -p $$(@D)
+	$$(call say,CC)$(GUEST_O)/$(1)/cc $(CPPFLAGS) $(vminit_CFLAGS) -MMD -MP -c -o $$@ $$<
+$(GUEST_O)/$(1)/vminit: $(patsubst src/%.c,$(GUEST_O)/$(1)/%.o,$(vminit_FILES))
+	$$(call say,LINK)$(GUEST_O)/$(1)/cc -static -s -Wl,--gc-sections -o $$@ $$^
+$(GUEST_O)/$(1)/cc: scripts/guest-cc scripts/guest-fetch
+	$$(call say,GUEST)VMD_CACHE=$(VMD_CACHE) scripts/guest-cc $(1) $(GUEST_O)/$(1)
+$(GUEST_O)/$(1)/kernel/version: scripts/guest-kernel scripts/guest-fetch
+	$$(call say,GUEST)VMD_CACHE=$(VMD_CACHE) scripts/guest-kernel $(1) $(GUEST_O)/$(1)/kernel
+$(GUEST_SHARE)/$(1)/initrd: scripts/guest-initrd $(GUEST_O)/$(1)/kernel/version $(GUEST_O)/$(1)/vminit
+	$$(call say,GUEST)scripts/guest-initrd $(GUEST_O)/$(1)/vminit $(GUEST_O)/$(1)/kernel $(GUEST_SHARE)/$(1)
+endef
+$(foreach a,$(GUEST_ARCHS),$(eval $(call guest_rules,$(a))))
+
+guest: guest-$(GUEST_ARCH)
+guest-all: $(patsubst %,guest-%,$(GUEST_ARCHS))
+
+.PHONY: guest guest-all $(patsubst %,guest-%,$(GUEST_ARCHS))
+
+-include $(shell find $(GUEST_O) -name '*.d' 2>/dev/null)

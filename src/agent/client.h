@@ -17,12 +17,11 @@
 #ifndef AGENT_CLIENT_H
 #define AGENT_CLIENT_H
 
-#include <sys/types.h>
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/entry.h"
 #include "lib/err.h"
 #include "lib/own.h"
 
@@ -35,32 +34,6 @@ struct agent_session;
 enum agent_stream {
 	AGENT_STREAM_STDOUT	= 1,
 	AGENT_STREAM_STDERR	= 2,
-};
-
-enum agent_kind {
-	AGENT_KIND_FILE,
-	AGENT_KIND_DIR,
-	AGENT_KIND_SYMLINK,
-	AGENT_KIND_HARDLINK,
-	AGENT_KIND_FIFO,
-	AGENT_KIND_CHAR,
-	AGENT_KIND_BLOCK,
-	AGENT_KIND_SOCKET,
-};
-
-/* One object of a tree.  Strings belong to whoever filled it in. */
-struct agent_entry {
-	const char	*path;		/* "." or relative, never with ".." */
-	const char	*link;		/* symlink, hardlink; else NULL */
-	enum agent_kind	 kind;
-	mode_t		 mode;		/* permission bits */
-	uint32_t	 uid;
-	uint32_t	 gid;
-	int64_t		 mtime_ns;	/* since 1970 */
-	bool		 has_mtime;	/* false: now */
-	uint64_t	 size;		/* of a file */
-	uint32_t	 major;		/* char, block */
-	uint32_t	 minor;
 };
 
 /* How a session ended.  Valid during done(). */

@@ -250,7 +250,7 @@ records_read(const struct record_field *fields, void *arg,
 				break;
 		if (f->name == NULL)
 			continue;
-		if (f->take(arg, r.value, e) == -1)
+		if (f->set(arg, r.value, e) == -1)
 			return err_prefix(e, "%s", f->name);
 	}
 	if (n == -1)

@@ -82,7 +82,7 @@ int	record_putf(struct buf *, const char *name, const char *fmt, ...)
  */
 struct record_field {
 	const char	*name;		/* NULL ends the table */
-	int		(*take)(void *arg, const char *value, struct err *);
+	int		(*set)(void *arg, const char *value, struct err *);
 };
 int	records_read(const struct record_field *, void *arg,
 	    const uint8_t *data, size_t len, struct err *);

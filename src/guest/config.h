@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config.h - what the host wants of this guest
+ *
+ * The file /vmd/config of the initrd: records, docs/ARCHITECTURE.md
+ * "Guest".  Unlike requests of the agent an unknown record is refused: a
+ * guest that does half of what it was told is worse than one that says so.
+ */
+
+#ifndef GUEST_CONFIG_H
+#define GUEST_CONFIG_H
+
+#include <netinet/in.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guest/words.h"
+#include "lib/err.h"
+
+#define CONFIG_BYTES_MAX	1048576	/* of the file */
+#define CONFIG_MOUNTS_MAX	32
+#define CONFIG_DNS_MAX		8
+#define CONFIG_GRACE_MAX	86400	/* seconds */
+
+enum config_net {
+	CONFIG_NET_NONE,	/* only the loopback interface */
+	CONFIG_NET_DHCP,
+	CONFIG_NET_STATIC,
+};
+
+struct config_mount {
+	const char	*device;
+	const char	*path;		/* absolute */
+	bool		 readonly;
+};
+
+struct config {
+	const char	*hostname;
+	const char	*root;		/* device; NULL: not told */
+	const char	*rootfs;	/* its file system */
+	const char	*overlay;	/* device; NULL: a tmpfs */
+	enum config_net	 net;
+	struct in_addr	 addr;		/* CONFIG_NET_STATIC */
+	unsigned	 addr_len;
+	struct in_addr	 gateway;	/* 0: none */
+	const char	*dns[CONFIG_DNS_MAX];
+	size_t		 ndns;
+	struct words	 argv;
+	struct words	 env;		/* "NAME=VALUE" */
+	const char	*cwd;		/* absolute; "/" */
+	const char	*user;		/* "" is root */
+	int		 stopsignal;	/* SIGTERM */
+	uint64_t	 grace_ms;	/* 10 s */
+	bool		 tty;
+	bool		 init;		/* the command becomes process 1 */
+	struct config_mount mounts[CONFIG_MOUNTS_MAX];
+	size_t		 nmounts;
+	uint8_t		*data;		/* what the strings point into; private */
+};
+
+/* A configuration of nothing: no root, no network, no command. */
+void	config_init(struct config *);
+void	config_fini(struct config *);
+
+/* Read records into a config that config_init() made.  Copies the data. */
+int	config_parse(struct config *, const void *, size_t len, struct err *);
+
+#endif

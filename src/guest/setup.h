@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * setup.h - from the initrd to the image's root
+ *
+ * Called once each, in this order, by process 1.
+ */
+
+#ifndef GUEST_SETUP_H
+#define GUEST_SETUP_H
+
+#include "guest/config.h"
+#include "lib/err.h"
+
+/* /proc, /sys, /dev. */
+int	setup_kernel(struct err *);
+
+/* Standard input, output and error become the kernel's console. */
+int	setup_console(struct err *);
+
+/* Load the modules of /vmd/modules/list. */
+int	setup_modules(struct err *);
+
+/* Read /vmd/config. */
+int	setup_config(struct config *, struct err *);
+
+/*
+ * Mount the root image and its writable layer, make them the root and free
+ * the initrd.
+ */
+int	setup_root(const struct config *, struct err *);
+
+/* What a program expects below the root: devpts, shm, cgroup2, volumes. */
+int	setup_mounts(const struct config *, struct err *);
+
+/* Unmount and make read-only what can be; then write everything back. */
+void	setup_undo(const struct config *);
+
+#endif
