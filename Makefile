@@ -21,7 +21,7 @@ LAYERS		= lib os virtio accel chapi agent priv guest
 
 lib_FILES	= buf err io json log num
 os_FILES	= os_linux sandbox sandbox_linux sandbox_seccomp
-virtio_FILES	= guest_memory inflight vhost_user virtq
+virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
 accel_FILES	=
 chapi_FILES	= client exit http server vm_config vmm
 agent_FILES	= entry frame

@@ -3,12 +3,15 @@
  * aio_uring.c - file I/O by io_uring(7)
  *
  * A whole batch is started by one io_uring_enter(2), which also finishes
- * what the page cache can answer at once.  The ring's own descriptor is in
- * the event loop: it is readable while there are completions.
+ * what the page cache can answer at once.  What takes longer is told
+ * through an eventfd in the event loop, edge-triggered so that nobody has to
+ * read it.  While we look at completions ourselves it is switched off.
  *
  * Process: viod.  Sandbox: io_uring_enter; the ring is set up before.
  * Needs: Linux 5.6; newer kernels save interrupts of our thread.
  */
+
+#include <sys/eventfd.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +20,10 @@
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/util.h"
 #include "viod/aio.h"
 
 #define RING_LEN	128	/* requests one enter starts at most */
@@ -27,6 +32,7 @@
 struct uring {
 	struct aio	 aio;		/* first */
 	struct io_uring	 ring;
+	int		 eventfd;	/* or -1 */
 	struct event	*event;
 };
 
@@ -135,16 +141,32 @@ reap(struct uring *u)
 	return all;
 }
 
+/*
+ * Start what is queued and give back what is done, until neither is left.
+ * Completions that come after the last look signal the eventfd.
+ */
 static void
-uring_kick(struct aio *a)
+run(struct uring *u)
 {
-	struct uring *u = (struct uring *)a;
-
-	/* What settle() queued again is started too. */
+	(void)io_uring_cq_eventfd_toggle(&u->ring, false);
 	do {
 		if (io_uring_sq_ready(&u->ring) != 0)
 			submit(u);
-	} while (reap(u) != 0 && io_uring_sq_ready(&u->ring) != 0);
+	} while (reap(u) != 0);
+	(void)io_uring_cq_eventfd_toggle(&u->ring, true);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	(void)reap(u);
+	if (io_uring_sq_ready(&u->ring) != 0)
+		submit(u);
+	/* Still there: the kernel could not take it.  Try again later. */
+	if (io_uring_sq_ready(&u->ring) != 0)
+		event_active(u->event, EV_READ, 0);
+}
+
+static void
+uring_kick(struct aio *a)
+{
+	run((struct uring *)a);
 }
 
 static void
@@ -154,11 +176,8 @@ on_completion(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* With DEFER_TASKRUN completions appear when we ask for them. */
-	(void)io_uring_get_events(&u->ring);
-	(void)reap(u);
+	run(u);
 	u->aio.setup.batch(u->aio.setup.arg);
-	uring_kick(&u->aio);
 }
 
 static void
@@ -181,6 +200,8 @@ uring_destroy(struct aio *a)
 
 	if (u->event != NULL)
 		event_free(u->event);
+	if (u->eventfd != -1)
+		(void)close(u->eventfd);
 	io_uring_queue_exit(&u->ring);
 	free(u);
 }
@@ -191,18 +212,40 @@ ring_init(struct io_uring *ring)
 {
 	static const unsigned flags[] = {
 		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-		    IORING_SETUP_CLAMP,
-		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CLAMP,
-		IORING_SETUP_CLAMP,
+		    IORING_SETUP_TASKRUN_FLAG,
+		0,
 	};
 	int r = -EINVAL;
 
-	for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+	for (unsigned i = 0; i < COUNT(flags); i++) {
 		r = io_uring_queue_init(RING_LEN, ring, flags[i]);
 		if (r != -EINVAL)
 			break;
 	}
 	return r;
+}
+
+/* The file, the descriptor that wakes us, and what saves look-ups. */
+static int
+ring_register(struct uring *u, struct err *e)
+{
+	int r;
+
+	u->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (u->eventfd == -1)
+		return err_sys(e, "io_uring: eventfd");
+	r = io_uring_register_files(&u->ring, &u->aio.setup.fd, 1);
+	if (r == 0)
+		r = io_uring_register_eventfd(&u->ring, u->eventfd);
+	if (r < 0)
+		return err_set(e, -r, "io_uring: register: %s", strerror(-r));
+	/* Older kernels go without. */
+	(void)io_uring_register_ring_fd(&u->ring);
+	u->event = event_new(u->aio.setup.base, u->eventfd,
+	    EV_READ | EV_PERSIST | EV_ET, on_completion, u);
+	if (u->event == NULL || event_add(u->event, NULL) == -1)
+		return err_set(e, ENOMEM, "io_uring: event");
+	return 0;
 }
 
 static int
@@ -213,26 +256,17 @@ uring_start(struct aio **ret, const struct aio_setup *setup, struct err *e)
 
 	if (u == NULL)
 		return err_sys(e, "io_uring");
+	u->eventfd = -1;
+	u->aio.engine = &aio_uring;
+	u->aio.setup = *setup;
 	r = ring_init(&u->ring);
 	if (r < 0) {
 		free(u);
 		return err_set(e, -r, "io_uring: %s", strerror(-r));
 	}
-	u->aio.engine = &aio_uring;
-	u->aio.setup = *setup;
-	r = io_uring_register_files(&u->ring, &setup->fd, 1);
-	if (r < 0) {
+	if (ring_register(u, e) == -1) {
 		uring_destroy(&u->aio);
-		return err_set(e, -r, "io_uring: register the file: %s",
-		    strerror(-r));
-	}
-	/* Saves a look-up a call; older kernels go without. */
-	(void)io_uring_register_ring_fd(&u->ring);
-	u->event = event_new(setup->base, u->ring.ring_fd,
-	    EV_READ | EV_PERSIST, on_completion, u);
-	if (u->event == NULL || event_add(u->event, NULL) == -1) {
-		uring_destroy(&u->aio);
-		return err_set(e, ENOMEM, "io_uring: event");
+		return -1;
 	}
 	*ret = &u->aio;
 	return 0;

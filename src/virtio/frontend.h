@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * frontend.h - the VMM's end of a vhost-user connection
+ *
+ * Every call sends one request and waits for what comes back; with
+ * REPLY_ACK all of them are confirmed, so a refusal is an error here and
+ * not a surprise later.  The socket is blocking; give it SO_RCVTIMEO if a
+ * back-end may be stuck.
+ */
+
+#ifndef VIRTIO_FRONTEND_H
+#define VIRTIO_FRONTEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "virtio/vhost_user.h"
+#include "virtio/virtq.h"
+
+struct frontend {
+	int			sock;		/* ours, or -1 */
+	uint64_t		offered;	/* by the back-end */
+	uint64_t		features;	/* accepted */
+	uint64_t		protocol;	/* accepted */
+	struct vhost_user_rx	rx;
+};
+
+/* Memory to share: a descriptor (borrowed) and where it is mapped. */
+struct frontend_region {
+	uint64_t	gpa;
+	uint64_t	len;
+	uint64_t	user;		/* our address of it */
+	uint64_t	offset;		/* into fd */
+	int		fd;
+};
+
+struct frontend_queue {
+	uint16_t		len;
+	uint16_t		base;		/* next chain to pop */
+	struct virtq_addr	addr;		/* our addresses */
+	int			kick;		/* borrowed */
+	int			call;
+	int			err;		/* or -1 */
+};
+
+/*
+ * Take a connected socket and agree on features: of 'want' those that the
+ * back-end offers, of the protocol all that both know.  The socket is
+ * closed by frontend_fini(), also after a failure.
+ */
+int	frontend_init(struct frontend *, int sock, uint64_t want,
+	    struct err *);
+void	frontend_fini(struct frontend *);
+
+int	frontend_memory(struct frontend *, const struct frontend_region *,
+	    unsigned n, struct err *);
+
+/* Start queue n; stop it and learn the index of the next chain. */
+int	frontend_start(struct frontend *, unsigned n,
+	    const struct frontend_queue *, struct err *);
+int	frontend_stop(struct frontend *, unsigned n, uint16_t *base,
+	    struct err *);
+
+int	frontend_queues(struct frontend *, unsigned *ret, struct err *);
+int	frontend_config(struct frontend *, void *to, uint32_t offset,
+	    uint32_t len, struct err *);
+int	frontend_config_set(struct frontend *, const void *from,
+	    uint32_t offset, uint32_t len, struct err *);
+
+/*
+ * The in-flight record: ask the back-end to make one (the caller owns
+ * *fd), and give it to the back-end, or to the next one after a crash.
+ */
+int	frontend_inflight_get(struct frontend *, struct vhost_user_inflight *,
+	    int *fd, struct err *);
+int	frontend_inflight_set(struct frontend *,
+	    const struct vhost_user_inflight *, int fd, struct err *);
+
+/* RESET_DEVICE: all queues stop, features are forgotten. */
+int	frontend_reset(struct frontend *, struct err *);
+
+/*
+ * What the others are built of: send m (its descriptors stay the caller's)
+ * and, where an answer is due, replace it by the answer.
+ */
+int	frontend_call(struct frontend *, struct vhost_user_msg *,
+	    struct err *);
+
+#endif
