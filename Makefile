@@ -37,7 +37,8 @@ PROGRAMS	= viod vmctl vmd
 
 viod_DIR	= viod
 viod_FILES	= aio aio_threads aio_uring blk blk_main disk_raw limit main \
-		  serve vsock vsock_conn vsock_host vsock_main vsock_mux
+		  net_local net_port net_user serve vsock vsock_conn vsock_host \
+		  vsock_main vsock_mux
 viod_LAYERS	= virtio os lib
 viod_LIBS	= libevent_core slirp glib-2.0 liburing libseccomp
 
