@@ -33,7 +33,7 @@ guest_FILES	= agent config conn dhcp links net passwd power proc \
 
 # --- programs: files in src/DIR, layers from the right to the left, libraries --
 
-PROGRAMS	= viod vmctl vmd
+PROGRAMS	= viod vmctl vmd vmd-image
 
 viod_DIR	= viod
 viod_FILES	= aio aio_threads aio_uring blk blk_main disk_raw limit main \
@@ -65,7 +65,9 @@ vmd-control_LIBS = libevent_core libmicrohttpd libwslay libcurl jansson \
 		  sqlite3 jose libcrypto libseccomp
 
 vmd-image_DIR	= oci
-vmd-image_FILES	=
+vmd-image_FILES	= archive_files child digest emit image import job layer links \
+		  main manifest merge pull reference skopeo store store_index \
+		  sweep tree unpack
 vmd-image_LAYERS = os lib
 vmd-image_LIBS	= libarchive libzstd zlib jansson libcrypto libseccomp
 
