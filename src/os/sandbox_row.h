@@ -18,7 +18,7 @@ enum sandbox_may {
 	MAY_EXEC	= 0x08,	/* start programs, and what those need */
 	MAY_UNIX	= 0x10,	/* make and connect unix sockets */
 	MAY_INET	= 0x20,	/* make and connect IPv4 and IPv6 sockets */
-	MAY_DISK	= 0x40,	/* io_uring, fallocate, sync, block ioctls */
+	MAY_DISK	= 0x40,	/* a ring made before, sync, block ioctls */
 	MAY_MAP_EXEC	= 0x80,	/* map code: loaded modules, translators */
 	MAY_DEVICES	= 0x100, /* ioctl(2) of any kind */
 	MAY_OPEN	= 0x200, /* open files, by Landlock's rules */

@@ -6,7 +6,8 @@
  * list, come back through another; a pipe tells the event loop.  The
  * threads touch nothing but the request they hold and the lists.
  *
- * Process: viod.  Sandbox: threads are started before it is entered.
+ * Process: viod.  Sandbox: it must be entered before there are threads, so
+ * they are started by the first request.
  * Needs: preadv, pwritev, fdatasync, fallocate, futex.
  */
 
@@ -15,9 +16,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/io.h"
+#include "lib/log.h"
 #include "lib/own.h"
 #include "viod/aio.h"
 
@@ -129,11 +132,33 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	t->aio.setup.batch(t->aio.setup.arg);
 }
 
+/* Signals are the event loop's: the threads block them all. */
+static void
+start_threads(struct threads *t)
+{
+	sigset_t all, old;
+	int r = 0;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_BLOCK, &all, &old);
+	while (t->nthreads < THREADS && r == 0) {
+		r = pthread_create(&t->thread[t->nthreads], NULL,
+		    thread_main, t);
+		if (r == 0)
+			t->nthreads++;
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (t->nthreads == 0)
+		fatalx("no thread: %s", strerror(r));
+}
+
 static void
 threads_queue(struct aio *a, struct aio_req *r)
 {
 	struct threads *t = (struct threads *)a;
 
+	if (t->nthreads == 0)
+		start_threads(t);
 	(void)pthread_mutex_lock(&t->lock);
 	list_put(&t->todo, r);
 	(void)pthread_cond_signal(&t->work);
@@ -180,25 +205,6 @@ threads_destroy(struct aio *a)
 	free(t);
 }
 
-/* Signals are the event loop's: the threads block them all. */
-static int
-start_threads(struct threads *t, struct err *e)
-{
-	sigset_t all, old;
-	int r = 0;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_BLOCK, &all, &old);
-	while (t->nthreads < THREADS && r == 0) {
-		r = pthread_create(&t->thread[t->nthreads], NULL,
-		    thread_main, t);
-		if (r == 0)
-			t->nthreads++;
-	}
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return t->nthreads > 0 ? 0 : err_set(e, r, "no thread");
-}
-
 static int
 threads_start(struct aio **ret, const struct aio_setup *setup, struct err *e)
 {
@@ -225,8 +231,7 @@ threads_start(struct aio **ret, const struct aio_setup *setup, struct err *e)
 	}
 	t->event = event_new(setup->base, t->wake[0], EV_READ | EV_PERSIST,
 	    on_wake, t);
-	if (t->event == NULL || event_add(t->event, NULL) == -1 ||
-	    start_threads(t, e) == -1) {
+	if (t->event == NULL || event_add(t->event, NULL) == -1) {
 		threads_destroy(&t->aio);
 		return err_set(e, ENOMEM, "threads: no memory");
 	}

@@ -7,8 +7,9 @@
  * through an eventfd in the event loop, edge-triggered so that nobody has to
  * read it.  While we look at completions ourselves it is switched off.
  *
- * Process: viod.  Sandbox: io_uring_enter; the ring is set up before.
- * Needs: Linux 5.6; newer kernels save interrupts of our thread.
+ * Process: viod.  Sandbox: io_uring_enter; the ring is set up before, and
+ * can do nothing but what is below, on the one file it was given.
+ * Needs: Linux 5.10 (restrictions); from 6.1 completions interrupt nobody.
  */
 
 #include <sys/eventfd.h>
@@ -212,8 +213,8 @@ ring_init(struct io_uring *ring)
 {
 	static const unsigned flags[] = {
 		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-		    IORING_SETUP_TASKRUN_FLAG,
-		0,
+		    IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_R_DISABLED,
+		IORING_SETUP_R_DISABLED,
 	};
 	int r = -EINVAL;
 
@@ -223,6 +224,35 @@ ring_init(struct io_uring *ring)
 			break;
 	}
 	return r;
+}
+
+/*
+ * Seccomp does not see what a ring does: these operations, only on
+ * registered files, and no further registrations.
+ */
+static int
+ring_restrict(struct io_uring *ring)
+{
+	static const uint8_t ops[] = { IORING_OP_READ, IORING_OP_READV,
+	    IORING_OP_WRITE, IORING_OP_WRITEV, IORING_OP_FSYNC,
+	    IORING_OP_FALLOCATE };
+	struct io_uring_restriction rules[COUNT(ops) + 2];
+	int r;
+
+	memset(rules, 0, sizeof(rules));
+	for (unsigned i = 0; i < COUNT(ops); i++) {
+		rules[i].opcode = IORING_RESTRICTION_SQE_OP;
+		rules[i].sqe_op = ops[i];
+	}
+	rules[COUNT(ops)].opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED;
+	rules[COUNT(ops)].sqe_flags = IOSQE_FIXED_FILE;
+	rules[COUNT(ops) + 1].opcode = IORING_RESTRICTION_REGISTER_OP;
+	rules[COUNT(ops) + 1].register_op = IORING_REGISTER_ENABLE_RINGS;
+	/* The library of Debian 12 forgets to export its names for these. */
+	r = io_uring_register((unsigned)ring->ring_fd,
+	    IORING_REGISTER_RESTRICTIONS, rules, COUNT(rules));
+	return r < 0 ? r : io_uring_register((unsigned)ring->ring_fd,
+	    IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 
 /* The file, the descriptor that wakes us, and what saves look-ups. */
@@ -237,10 +267,12 @@ ring_register(struct uring *u, struct err *e)
 	r = io_uring_register_files(&u->ring, &u->aio.setup.fd, 1);
 	if (r == 0)
 		r = io_uring_register_eventfd(&u->ring, u->eventfd);
+	/* Saves a look-up a call; older kernels go without. */
+	(void)io_uring_register_ring_fd(&u->ring);
+	if (r == 0)
+		r = ring_restrict(&u->ring);
 	if (r < 0)
 		return err_set(e, -r, "io_uring: register: %s", strerror(-r));
-	/* Older kernels go without. */
-	(void)io_uring_register_ring_fd(&u->ring);
 	u->event = event_new(u->aio.setup.base, u->eventfd,
 	    EV_READ | EV_PERSIST | EV_ET, on_completion, u);
 	if (u->event == NULL || event_add(u->event, NULL) == -1)

@@ -25,11 +25,12 @@
 static const struct command {
 	const char	*name;
 	int		(*main)(struct viod_start *, int argc, char **argv);
+	enum sandbox_program sandbox;
 	const char	*synopsis;
 } commands[] = {
-	{ "blk", blk_main, "-d fd [-rv] [-b rate] [-i iops] [-n name] "
+	{ "blk", blk_main, SANDBOX_VIOD_BLK, "-d fd [-rv] [-b rate] [-i iops] [-n name] "
 	    "[-q queues] [-s serial] [-E engine] [-S path]" },
-	{ "vsock", vsock_main, "-c cid -d fd -l fd [-v] [-n name] [-S path]" },
+	{ "vsock", vsock_main, SANDBOX_VIOD_VSOCK, "-c cid -d fd -l fd [-v] [-n name] [-S path]" },
 };
 
 void
@@ -100,6 +101,19 @@ viod_refuse(const struct viod_start *s, const struct err *e)
 	exit(1);
 }
 
+/* From here on a device is as harmless as this host can make it. */
+static void
+confine(struct viod_start *s)
+{
+	char missing[SANDBOX_MISSING_MAX];
+	struct err e;
+
+	if (sandbox_enter(&s->sandbox, missing, &e) == -1)
+		viod_refuse(s, &e);
+	if (missing[0] != '\0')
+		log_info("sandbox without: %s", missing);
+}
+
 /* --- serving ----------------------------------------------------------------- */
 
 static void
@@ -153,6 +167,7 @@ viod_run(struct viod_start *s, struct viod *v)
 	if (s->path == NULL)
 		life = must_add(event_new(s->base, VIOD_FD_LIFELINE,
 		    EV_READ | EV_PERSIST, on_lifeline, s->base));
+	confine(s);
 	report(s, "ok\n");
 	if (event_base_dispatch(s->base) == -1)
 		fatalx("event loop");
@@ -160,8 +175,6 @@ viod_run(struct viod_start *s, struct viod *v)
 	event_free(term);
 	if (life != NULL)
 		event_free(life);
-	if (s->path != NULL)
-		(void)unlink(s->path);
 }
 
 int
@@ -176,6 +189,7 @@ main(int argc, char *argv[])
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
 		start.device = commands[i].name;
+		start.sandbox.program = commands[i].sandbox;
 		ret = commands[i].main(&start, argc - 1, argv + 1);
 		event_base_free(start.base);
 		return ret;

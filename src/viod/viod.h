@@ -13,6 +13,7 @@
 #include <event2/event.h>
 
 #include "lib/err.h"
+#include "os/sandbox.h"
 #include "viod/serve.h"
 
 /* Descriptors the monitor puts there; docs/ARCHITECTURE.md. */
@@ -32,6 +33,8 @@ struct viod_start {
 	const char		*path;		/* -S: listen here ourselves,
 						 * no descriptors 3 to 5 */
 	int			 verbose;
+	struct sandbox		 sandbox;	/* the device adds what it
+						 * opens by name later */
 };
 
 /* Take option 'ch' of getopt() if it is one of VIOD_OPTIONS, else -1. */
@@ -48,7 +51,7 @@ void	viod_refuse(const struct viod_start *, const struct err *)
 	    __attribute__((noreturn));
 
 /*
- * Listen, report ok, serve until the lifeline ends or SIGTERM.  The
+ * Listen, enter the sandbox, report ok, serve until the lifeline ends or SIGTERM.  The
  * device is idle and hung up when it returns.
  */
 void	viod_run(struct viod_start *, struct viod *);

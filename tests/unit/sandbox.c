@@ -276,7 +276,7 @@ static const struct deed {
 	{ "signal_parent",	signal_parent,	0, 0 },
 	{ "namespace",		new_namespace,	0, ALL },
 	{ "push_terminal",	push_terminal,	QEMU, 0 },
-	{ "io_uring",		make_ring,	BLK | CONTROL, 0 },
+	{ "io_uring",		make_ring,	0, 0 },
 	{ "raise_limit",	raise_limit,	0, 0 },
 	{ "chown",		become_root,	0, 0 },
 };
