@@ -22,7 +22,9 @@ LAYERS		= lib os virtio accel chapi agent priv guest
 lib_FILES	= buf err io json log num
 os_FILES	= os_linux sandbox sandbox_linux sandbox_seccomp
 virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
-accel_FILES	=
+# The loop of the probe is the host processor's.
+HOST_ARCH	:= $(shell uname -m)
+accel_FILES	= probe loop_$(if $(filter x86_64,$(HOST_ARCH)),x86,arm64)
 chapi_FILES	= client exit http server vm_config vmm
 agent_FILES	= entry frame
 priv_FILES	= chan client request wire
@@ -48,10 +50,11 @@ vmm-null_FILES	= main
 vmm-null_LAYERS	= chapi os lib
 vmm-null_LIBS	= libevent_core jansson
 
+PROGRAMS	+= vmm-qemu
 vmm-qemu_DIR	= qemu
-vmm-qemu_FILES	=
+vmm-qemu_FILES	= child command main qemu qmp runstate
 vmm-qemu_LAYERS	= chapi accel os lib
-vmm-qemu_LIBS	= libevent_core libevent_extra jansson libseccomp
+vmm-qemu_LIBS	= libevent_core jansson libseccomp
 
 vmd_DIR		= vmd
 vmd_FILES	= main options

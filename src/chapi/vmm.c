@@ -224,6 +224,9 @@ vmm_done(struct vmm *v, const struct err *e)
 	const struct action *a = v->action;
 	struct chapi_request *r = v->request;
 
+	/* vmm_end() has answered already. */
+	if (a == NULL)
+		return;
 	v->action = NULL;
 	v->request = NULL;
 	if (e != NULL) {

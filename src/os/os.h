@@ -74,6 +74,12 @@ int	 os_die_with_parent(void);
 /* The directory of the running program's file, absolute. */
 int	 os_exe_dir(char *, size_t size, struct err *);
 
+/*
+ * Frequency of the time stamp counter that programs read, 0 where there is
+ * none: what an emulated x86 guest sees too.
+ */
+uint64_t os_tsc_khz(void);
+
 /* Name of this host's architecture as OCI spells it: "amd64", "arm64". */
 const char *os_arch(void);
 

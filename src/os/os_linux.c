@@ -264,6 +264,27 @@ os_exe_dir(char *to, size_t size, struct err *e)
 	return 0;
 }
 
+/* The kernel calibrated it: bogomips of x86 is twice the TSC's MHz. */
+uint64_t
+os_tsc_khz(void)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	unsigned mhz, hundredths;
+	uint64_t khz = 0;
+	char line[4096];
+
+	if (strcmp(os_arch(), "amd64") != 0 || f == NULL) {
+		if (f != NULL)
+			(void)fclose(f);
+		return 0;
+	}
+	while (khz == 0 && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "bogomips : %u.%2u", &mhz, &hundredths) == 2)
+			khz = ((uint64_t)mhz * 100 + hundredths) * 5;
+	(void)fclose(f);
+	return khz;
+}
+
 const char *
 os_arch(void)
 {

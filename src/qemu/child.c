@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: ISC */
+/* child.c - the one QEMU of a vmm-qemu; see child.h */
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "lib/buf.h"
+#include "lib/io.h"
+#include "lib/log.h"
+#include "lib/util.h"
+#include "os/os.h"
+#include "qemu/child.h"
+
+struct child {
+	pid_t		 pid;		/* -1: it was waited for */
+	int		 stderr_fd;
+	struct event	*stderr_event, *sigchld;
+	char		 line[CHILD_LINE_MAX];	/* being read */
+	size_t		 line_len;
+	char		 last[CHILD_LINE_MAX];	/* the last whole one */
+	void		(*ended)(void *arg, const char *why);
+	void		*arg;
+};
+
+static void
+line_end(struct child *c)
+{
+	if (c->line_len == 0)
+		return;
+	c->line[c->line_len] = '\0';
+	c->line_len = 0;
+	memcpy(c->last, c->line, sizeof(c->last));
+	log_warnx("%s", c->last);
+}
+
+/* What QEMU says is data: only printable bytes reach log and reason. */
+static void
+take_bytes(struct child *c, const char *p, size_t len)
+{
+	for (; len > 0; p++, len--) {
+		if (*p == '\n')
+			line_end(c);
+		else if (c->line_len < sizeof(c->line) - 1)
+			c->line[c->line_len++] =
+			    (unsigned char)*p >= ' ' && *p != 0x7f ? *p : '?';
+	}
+}
+
+/* Read what is there now. */
+static void
+read_stderr(struct child *c)
+{
+	char bytes[1024];
+	ssize_t n;
+
+	while ((n = read(c->stderr_fd, bytes, sizeof(bytes))) > 0)
+		take_bytes(c, bytes, (size_t)n);
+	if (n == 0) {
+		line_end(c);
+		(void)event_del(c->stderr_event);
+	}
+}
+
+static void
+stderr_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	read_stderr(arg);
+}
+
+static void
+say_why(struct child *c, char *why, size_t len, int status)
+{
+	const char *sep = c->last[0] != '\0' ? ": " : "";
+
+	if (WIFSIGNALED(status))
+		(void)snprintf(why, len, "QEMU was killed by signal %d%s%s",
+		    WTERMSIG(status), sep, c->last);
+	else
+		(void)snprintf(why, len, "QEMU ended with status %d%s%s",
+		    WEXITSTATUS(status), sep, c->last);
+}
+
+static void
+sigchld(evutil_socket_t signo, short what, void *arg)
+{
+	char why[CHILD_LINE_MAX + 64];
+	struct child *c = arg;
+	int status;
+
+	(void)signo;
+	(void)what;
+	if (c->pid == -1 || waitpid(c->pid, &status, WNOHANG) != c->pid)
+		return;
+	c->pid = -1;
+	read_stderr(c);
+	line_end(c);
+	say_why(c, why, sizeof(why), status);
+	if (c->ended != NULL)
+		c->ended(c->arg, why);
+}
+
+/* The child's side: only descriptors 0, 1, 2 and QMP, then QEMU. */
+static void __attribute__((noreturn))
+run(char *const argv[], int qmp, int err)
+{
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
+	if (os_die_with_parent() == -1 || dup2(err, STDERR_FILENO) == -1)
+		_exit(126);
+	/* dup2() of a descriptor to itself would keep close-on-exec. */
+	if ((qmp == CHILD_QMP_FD ? fcntl(qmp, F_SETFD, 0) :
+	    dup2(qmp, CHILD_QMP_FD)) == -1)
+		_exit(126);
+	os_close_from(CHILD_QMP_FD + 1);
+	(void)execvp(argv[0], argv);
+	(void)dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static int
+watch(struct child *c, struct event_base *base, struct err *e)
+{
+	c->stderr_event = event_new(base, c->stderr_fd,
+	    EV_READ | EV_PERSIST, stderr_readable, c);
+	c->sigchld = evsignal_new(base, SIGCHLD, sigchld, c);
+	if (c->stderr_event == NULL || c->sigchld == NULL ||
+	    event_add(c->stderr_event, NULL) == -1 ||
+	    event_add(c->sigchld, NULL) == -1)
+		return err_set(e, ENOMEM, "QEMU: no event");
+	return 0;
+}
+
+int
+child_new(struct child **ret, struct event_base *base, char *const argv[],
+    int *qmp, struct err *e)
+{
+	OWN(child_destroy) struct child *c = calloc(1, sizeof(*c));
+	own_fd int qmp_ours = -1, qmp_theirs = -1, err_theirs = -1;
+	int pair[2];
+
+	if (c == NULL)
+		return err_sys(e, "QEMU");
+	c->pid = c->stderr_fd = -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		return err_sys(e, "QEMU: QMP socket");
+	qmp_ours = pair[0];
+	qmp_theirs = pair[1];
+	if (pipe2(pair, O_CLOEXEC) == -1)
+		return err_sys(e, "QEMU: pipe");
+	c->stderr_fd = pair[0];
+	err_theirs = pair[1];
+	if (fd_nonblock(c->stderr_fd, 1) == -1)
+		return err_sys(e, "QEMU: pipe");
+	/* Before the fork: an early death must not be missed. */
+	if (watch(c, base, e) == -1)
+		return -1;
+	c->pid = fork();
+	if (c->pid == -1)
+		return err_sys(e, "QEMU: fork");
+	if (c->pid == 0)
+		run(argv, qmp_theirs, err_theirs);
+	*qmp = take_fd(&qmp_ours);
+	*ret = take(&c);
+	return 0;
+}
+
+void
+child_on_end(struct child *c, void (*ended)(void *arg, const char *why),
+    void *arg)
+{
+	c->ended = ended;
+	c->arg = arg;
+}
+
+void
+child_destroy(struct child *c)
+{
+	if (c == NULL)
+		return;
+	if (c->pid != -1) {
+		(void)kill(c->pid, SIGKILL);
+		while (waitpid(c->pid, NULL, 0) == -1 && errno == EINTR)
+			continue;
+	}
+	if (c->stderr_event != NULL) {
+		read_stderr(c);
+		event_free(c->stderr_event);
+	}
+	if (c->sigchld != NULL)
+		event_free(c->sigchld);
+	if (c->stderr_fd != -1)
+		(void)close(c->stderr_fd);
+	free(c);
+}
+
+pid_t
+child_pid(const struct child *c)
+{
+	return c->pid;
+}
+
+uint64_t
+child_cpu_ns(const struct child *c)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (c->pid == -1 || clock_getcpuclockid(c->pid, &clock) != 0 ||
+	    clock_gettime(clock, &ts) == -1)
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}

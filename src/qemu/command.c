@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * command.c - QEMU's command line for a VmConfig; see command.h
+ *
+ * Why each word is there: MMIO transports start faster than PCI and have no
+ * option ROMs; force-legacy=false, because viod speaks virtio 1 only; guest
+ * memory is a shared memfd, which vhost-user hands to viod.  On x86 the RTC
+ * stays: stock kernels poll an absent one for half a boot.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/own.h"
+#include "qemu/command.h"
+
+/* What differs between the boards. */
+static const struct board {
+	const char	*program;
+	const char	*machine;
+	const char	*machine_kvm, *machine_tcg;
+	const char	*cpu_kvm, *cpu_tcg;
+} boards[] = {
+	[VM_ARCH_AMD64] = {
+		.program = "qemu-system-x86_64",
+		.machine = "microvm,acpi=on,rtc=on,pit=off,isa-serial=off,"
+		    "x-option-roms=off",
+		.machine_kvm = ",pic=off",
+		.machine_tcg = ",pic=on",
+		.cpu_kvm = "host",
+		/* Five-level paging and byte-wise REP cost emulated time. */
+		.cpu_tcg = "max,la57=off,erms=off,fsrm=off",
+	},
+	[VM_ARCH_ARM64] = {
+		.program = "qemu-system-aarch64",
+		.machine = "virt,acpi=off,its=off",
+		.machine_kvm = ",gic-version=host",
+		.machine_tcg = ",gic-version=3",
+		.cpu_kvm = "host",
+		/* SVE stores miss translated code in QEMU 7.2. */
+		.cpu_tcg = "max,pauth-impdef=on,sve=off,sme=off",
+	},
+};
+
+__attribute__((format(printf, 2, 3)))
+static void
+add(struct command *c, const char *fmt, ...)
+{
+	char *s = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (c->argc == COMMAND_ARGS_MAX || vasprintf(&s, fmt, ap) == -1)
+		c->failed = true;
+	else
+		c->argv[c->argc++] = s;
+	va_end(ap);
+}
+
+/* An option and its value. */
+#define option(c, name, ...)	(add((c), "%s", (name)), add((c), __VA_ARGS__))
+
+/* Within an option a comma is written twice.  The caller frees it. */
+static char *
+escaped(struct command *c, const char *s)
+{
+	char *ret = malloc(2 * strlen(s) + 1), *p = ret;
+
+	if (ret == NULL) {
+		c->failed = true;
+		return NULL;
+	}
+	for (; *s != '\0'; s++) {
+		if (*s == ',')
+			*p++ = ',';
+		*p++ = *s;
+	}
+	*p = '\0';
+	return ret;
+}
+
+/* The socket of a device, as the character device "c-ID". */
+static void
+add_socket(struct command *c, const char *id, const char *path)
+{
+	own_mem char *p = escaped(c, path);
+
+	if (p != NULL)
+		option(c, "-chardev", "socket,id=c-%s,path=%s", id, p);
+}
+
+static void
+add_machine(struct command *c, const struct vm_config *v,
+    const struct command_host *h)
+{
+	const struct board *b = &boards[v->arch];
+
+	add(c, "%s", b->program);
+	add(c, "-nodefaults");
+	add(c, "-no-user-config");
+	option(c, "-display", "none");
+	option(c, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,"
+	    "spawn=deny,resourcecontrol=deny");
+	option(c, "-chardev", "socket,id=qmp,fd=%d", h->qmp_fd);
+	option(c, "-mon", "chardev=qmp,mode=control");
+	option(c, "-machine", "%s%s,memory-backend=mem", b->machine,
+	    h->kvm ? b->machine_kvm : b->machine_tcg);
+	option(c, "-accel", h->kvm ? "kvm" : "tcg");
+	option(c, "-cpu", "%s", h->kvm ? b->cpu_kvm : b->cpu_tcg);
+	option(c, "-smp", "%u", v->cpus);
+	option(c, "-m", "%" PRIu64 "M", v->memory >> 20);
+	option(c, "-object",
+	    "memory-backend-memfd,id=mem,size=%" PRIu64 "M,share=on",
+	    v->memory >> 20);
+	option(c, "-global", "virtio-mmio.force-legacy=false");
+}
+
+/*
+ * TCG's TSC is the host's, and the small board has no clock to measure it
+ * by: a kernel that is not told hangs.
+ */
+static void
+add_payload(struct command *c, const struct vm_config *v,
+    const struct command_host *h)
+{
+	const char *cmdline = v->cmdline != NULL ? v->cmdline : "";
+
+	option(c, "-kernel", "%s", v->kernel);
+	if (v->initramfs != NULL)
+		option(c, "-initrd", "%s", v->initramfs);
+	if (v->arch == VM_ARCH_AMD64 && !h->kvm)
+		option(c, "-append", "tsc_early_khz=%" PRIu64 " %s",
+		    h->tsc_khz, cmdline);
+	else
+		option(c, "-append", "%s", cmdline);
+}
+
+static void
+add_devices(struct command *c, const struct vm_config *v)
+{
+	const struct vm_disk *d;
+	const struct vm_net *n;
+
+	for (d = v->disks; d < v->disks + v->ndisks; d++) {
+		add_socket(c, d->id, d->socket);
+		option(c, "-device",
+		    "vhost-user-blk-device,id=%s,chardev=c-%s,num-queues=%u",
+		    d->id, d->id, d->queues);
+	}
+	for (n = v->nets; n < v->nets + v->nnets; n++) {
+		add_socket(c, n->id, n->socket);
+		option(c, "-netdev",
+		    "vhost-user,id=n-%s,chardev=c-%s,queues=%u", n->id, n->id,
+		    n->queues);
+		option(c, "-device",
+		    "virtio-net-device,id=%s,netdev=n-%s,mac=%s%s", n->id,
+		    n->id, n->mac, n->queues > 1 ? ",mq=on" : "");
+	}
+	if (v->vsock.vhost_socket != NULL) {
+		add_socket(c, "vsock", v->vsock.vhost_socket);
+		option(c, "-device",
+		    "vhost-user-vsock-device,id=vsock,chardev=c-vsock");
+	}
+	if (v->rng) {
+		option(c, "-object", "rng-builtin,id=rng");
+		option(c, "-device", "virtio-rng-device,rng=rng");
+	}
+}
+
+/* The guest's output is recorded whether or not somebody is connected. */
+static void
+add_console(struct command *c, const struct vm_config *v)
+{
+	own_mem char *file = NULL, *sock = NULL;
+
+	if (v->console == VM_CONSOLE_OFF)
+		return;
+	if (v->console_file != NULL)
+		file = escaped(c, v->console_file);
+	if (v->console == VM_CONSOLE_FILE) {
+		option(c, "-chardev", "file,id=console,path=%s,append=on",
+		    file != NULL ? file : "");
+	} else {
+		sock = escaped(c, v->console_socket);
+		option(c, "-chardev",
+		    "socket,id=console,path=%s,server=on,wait=off%s%s%s",
+		    sock != NULL ? sock : "", file != NULL ? ",logfile=" : "",
+		    file != NULL ? file : "",
+		    file != NULL ? ",logappend=on" : "");
+	}
+	option(c, "-device", "virtio-serial-device,max_ports=1");
+	option(c, "-device", "virtconsole,chardev=console");
+}
+
+int
+command_make(struct command *ret, const struct vm_config *v,
+    const struct command_host *h, struct err *e)
+{
+	struct command c = { .argc = 0 };
+
+	add_machine(&c, v, h);
+	add_payload(&c, v, h);
+	add_devices(&c, v);
+	add_console(&c, v);
+	if (c.failed) {
+		command_fini(&c);
+		return err_set(e, ENOMEM, "command line of QEMU");
+	}
+	*ret = c;
+	return 0;
+}
+
+void
+command_fini(struct command *c)
+{
+	for (size_t i = 0; i < c->argc; i++)
+		free(c->argv[i]);
+	memset(c, 0, sizeof(*c));
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * main.c - vmm-qemu: a VMM that lets QEMU run the guest
+ *
+ * Process: one a VM, with one QEMU as its child, which dies with it.
+ * Sandbox: vmm-qemu's row of os/sandbox.h; QEMU inherits it.
+ * Needs: the working directory, fd 3 (report), the API socket, lifelines.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "lib/log.h"
+#include "qemu/qemu.h"
+
+static void __attribute__((noreturn))
+usage(void)
+{
+	(void)dprintf(STDERR_FILENO, "usage: vmm-qemu [-v] [-A auto | kvm | "
+	    "tcg] [-n NAME] -a FD [-L NAME=FD]...\n");
+	exit(2);
+}
+
+static int
+run(struct vmm_setup *setup, enum qemu_accel accel, struct err *e)
+{
+	OWN(qemu_destroy) struct qemu *q = NULL;
+	OWN(vmm_destroy) struct vmm *vmm = NULL;
+
+	if (qemu_new(&q, setup->base, accel, e) == -1)
+		return -1;
+	setup->arg = q;
+	if (vmm_new(&vmm, setup, e) == -1)
+		return -1;
+	qemu_attach(q, vmm);
+	vmm_report(NULL);
+	(void)event_base_dispatch(setup->base);
+	return 0;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct vmm_setup setup = { .backend = &qemu_backend };
+	enum qemu_accel accel = QEMU_ACCEL_AUTO;
+	const char *name = "vmm-qemu";
+	int opt, verbose = 0;
+	struct err e;
+
+	while ((opt = getopt(argc, argv, "A:a:L:n:v")) != -1) {
+		if (opt == 'v')
+			verbose++;
+		else if (opt == 'n')
+			name = optarg;
+		else if (opt == 'A' ?
+		    qemu_accel_parse(&accel, optarg, &e) == -1 :
+		    vmm_option(&setup, opt, optarg) == -1)
+			usage();
+	}
+	if (optind != argc || setup.api == NULL)
+		usage();
+	log_init(name, LOG_STYLE_PLAIN, verbose);
+	setup.base = event_base_new();
+	if (setup.base == NULL)
+		fatalx("no event loop");
+	if (run(&setup, accel, &e) == -1) {
+		vmm_report(&e);
+		fatalx("%s", e.text);
+	}
+	event_base_free(setup.base);
+	return 0;
+}
