@@ -148,7 +148,7 @@ add_devices(struct command *c, const struct vm_config *v)
 	for (d = v->disks; d < v->disks + v->ndisks; d++) {
 		add_socket(c, d->id, d->socket);
 		option(c, "-device",
-		    "vhost-user-blk-device,id=%s,chardev=c-%s,num-queues=%u",
+		    "vhost-user-blk,id=%s,chardev=c-%s,num-queues=%u",
 		    d->id, d->id, d->queues);
 	}
 	for (n = v->nets; n < v->nets + v->nnets; n++) {
