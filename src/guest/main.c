@@ -21,8 +21,9 @@
 static int
 setup(struct config *c, struct err *e)
 {
-	if (setup_kernel(e) == -1 || setup_console(e) == -1 ||
-	    setup_modules(e) == -1 || setup_config(c, e) == -1 ||
+	/* The console is virtio: it is there when its module is. */
+	if (setup_kernel(e) == -1 || setup_modules(e) == -1 ||
+	    setup_console(e) == -1 || setup_config(c, e) == -1 ||
 	    setup_root(c, e) == -1 || setup_mounts(c, e) == -1)
 		return -1;
 	return net_setup(c, e);

@@ -18,6 +18,12 @@
 #include "lib/own.h"
 #include "qemu/command.h"
 
+/*
+ * What QEMU's virtio-mmio offers whatever the device says; the in-flight
+ * record of a disk has to be as large.
+ */
+#define MMIO_QUEUE_SIZE	1024
+
 /* What differs between the boards. */
 static const struct board {
 	const char	*program;
@@ -147,9 +153,9 @@ add_devices(struct command *c, const struct vm_config *v)
 
 	for (d = v->disks; d < v->disks + v->ndisks; d++) {
 		add_socket(c, d->id, d->socket);
-		option(c, "-device",
-		    "vhost-user-blk,id=%s,chardev=c-%s,num-queues=%u",
-		    d->id, d->id, d->queues);
+		option(c, "-device", "vhost-user-blk,id=%s,chardev=c-%s,"
+		    "num-queues=%u,queue-size=%d", d->id, d->id, d->queues,
+		    MMIO_QUEUE_SIZE);
 	}
 	for (n = v->nets; n < v->nets + v->nnets; n++) {
 		add_socket(c, n->id, n->socket);
