@@ -104,7 +104,16 @@ $(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(test_link)
 
-unit: $(UNIT)
+# A control API that answers from files, for the tests of vmctl.
+FAKE_LIBS	= libmicrohttpd jansson libcrypto
+$(O)/tests/cli/fake-api: $(wildcard tests/cli/fake*.c) tests/cli/fake.h $(O)/lib/os.a \
+    $(O)/lib/lib.a
+	@mkdir -p $(@D)
+	$(call say,TEST)$(CC) $(CPPFLAGS) -Itests/cli $(CFLAGS) $(LDFLAGS) \
+	    $(shell $(PKG_CONFIG) --cflags $(FAKE_LIBS)) -o $@ $(filter %.c,$^) \
+	    $(filter %.a,$^) $(call pkg_libs,$(FAKE_LIBS) libwslay) -lpthread
+
+unit: $(UNIT) $(O)/tests/cli/fake-api
 bench-programs: $(BENCH)
 fuzz-programs: $(patsubst %,$(O)/tests/fuzz/%,$(FUZZ))
 

@@ -16,11 +16,11 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/util.h"
-#include "os/os.h"
 #include "vmctl/api.h"
 
 #define CONNECT_MS	10000L		/* to reach a host on the network */
 #define PATH_BYTES_MAX	1024		/* of a socket's name */
+#define SOCKET_PATH_MAX	104		/* of sun_path on every host */
 
 struct api {
 	CURL	*curl;
@@ -29,7 +29,6 @@ struct api {
 	char	*sock;			/* path of a unix socket, or NULL */
 	char	*auth;			/* "Authorization: ..." or "" */
 	struct curl_slist *headers;
-	int	 connect_errno;		/* why the socket could not be reached */
 	int	 verbose;
 };
 
@@ -94,6 +93,9 @@ parse_host(struct api *a, const char *host, struct err *e)
 	} else
 		return err_set(e, EINVAL, "host %s: neither unix://PATH nor "
 		    "http://HOST nor https://HOST", host);
+	if (a->sock != NULL && strlen(a->sock) >= SOCKET_PATH_MAX)
+		return err_set(e, ENAMETOOLONG, "%s: longer than a socket's "
+		    "path may be", a->sock);
 	if (a->base == NULL)
 		a->base = strdup("http://127.0.0.1");
 	if (a->host == NULL || a->base == NULL)
@@ -291,19 +293,23 @@ api_refused(long status, const void *body, size_t len, struct err *e)
 }
 
 static int
-unreachable(const struct api *a, CURLcode code, struct err *e)
+unreachable(const struct api *a, CURL *c, CURLcode code, struct err *e)
 {
-	int num = a->connect_errno;
+	long num = 0;
+
+	if (code == CURLE_COULDNT_CONNECT)
+		curl_easy_getinfo(c, CURLINFO_OS_ERRNO, &num);
 
 	if (a->sock != NULL && (num == ENOENT || num == ECONNREFUSED))
-		return err_set(e, num, "vmd is not running (nobody answers at "
+		return err_set(e, (int)num, "vmd is not running (nobody answers at "
 		    "%s); start it with 'vmd', or 'systemctl start vmd'",
 		    a->sock);
 	if (a->sock != NULL && num == EACCES)
-		return err_set(e, num, "you may not use %s; start a vmd of "
+		return err_set(e, (int)num, "you may not use %s; start a vmd of "
 		    "your own with 'vmd', or ask for its group", a->sock);
 	if (a->sock != NULL && num != 0)
-		return err_set(e, num, "%s: %s", a->sock, strerror(num));
+		return err_set(e, (int)num, "%s: %s", a->sock,
+		    strerror((int)num));
 	if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR ||
 	    code == CURLE_SEND_ERROR || code == CURLE_PARTIAL_FILE)
 		return err_set(e, EPIPE, "%s: the daemon closed the "
@@ -313,36 +319,11 @@ unreachable(const struct api *a, CURLcode code, struct err *e)
 
 /* --- one request ------------------------------------------------------------- */
 
-/* libcurl's sockets: ours, so that any path is reached and errno is kept. */
-static curl_socket_t
-open_unix(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
-{
-	struct api *a = arg;
-	struct err e = { 0 };
-	int fd;
-
-	(void)purpose;
-	(void)addr;
-	fd = os_unix_connect(AT_FDCWD, a->sock, &e);
-	a->connect_errno = fd == -1 ? e.num : 0;
-	return fd == -1 ? CURL_SOCKET_BAD : fd;
-}
-
-static int
-already_connected(void *arg, curl_socket_t fd, curlsocktype purpose)
-{
-	(void)arg;
-	(void)fd;
-	(void)purpose;
-	return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
-
 /* What every request has in common. */
 static void
 prepare(struct api *a, CURL *c, const char *url)
 {
 	curl_easy_reset(c);
-	a->connect_errno = 0;
 	curl_easy_setopt(c, CURLOPT_URL, url);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
@@ -353,9 +334,7 @@ prepare(struct api *a, CURL *c, const char *url)
 	if (a->sock == NULL)
 		return;
 	curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_unix);
-	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, a);
-	curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, already_connected);
+	curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, a->sock);
 }
 
 static size_t
@@ -384,7 +363,7 @@ perform(struct api *a, json_t **answer, struct err *e)
 		r = err_set(e, EFBIG, "the daemon's answer is larger than "
 		    "%u bytes", API_ANSWER_MAX);
 	else if (code != CURLE_OK)
-		r = unreachable(a, code, e);
+		r = unreachable(a, a->curl, code, e);
 	else if (status >= 400)
 		r = api_refused(status, b.data, b.len, e);
 	else if (answer != NULL && b.len > 0 &&
@@ -511,7 +490,7 @@ api_stream(struct api *a, const struct api_stream *s, struct err *e)
 	else if (status >= 400)
 		r = api_refused(status, f.refused.data, f.refused.len, e);
 	else
-		r = code == CURLE_OK ? 0 : unreachable(a, code, e);
+		r = code == CURLE_OK ? 0 : unreachable(a, f.curl, code, e);
 	buf_fini(&f.refused);
 	curl_easy_cleanup(f.curl);
 	curl_multi_cleanup(multi);
@@ -588,8 +567,9 @@ api_connect(struct api *a, void **ret, struct err *e)
 	curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
 	code = curl_easy_perform(c);
 	if (code != CURLE_OK) {
+		(void)unreachable(a, c, code, e);
 		curl_easy_cleanup(c);
-		return unreachable(a, code, e);
+		return -1;
 	}
 	*ret = c;
 	return 0;
