@@ -317,8 +317,9 @@ link_to(struct merge *m, const char *name, const char *target, struct err *e)
 			return refuse(e, "a hard link to itself");
 		w = *other;
 	} else {
-		/* A hidden one may have passed by already. */
-		w.here = hidden || (nd != NULL && nd->gone > m->layer);
+		/* One that is hidden or skipped may have passed by already. */
+		w.here = hidden || m->nskips > 0 ||
+		    (nd != NULL && nd->gone > m->layer);
 	}
 	return links_add(m->links, &w, name, e);
 }
@@ -455,7 +456,7 @@ entry(struct merge *m, struct archive *in, struct archive_entry *ae,
 		return -1;
 	if (path[0] == '\0')
 		return root_entry(m, ae, e);
-	if (skipped(m))
+	if (!m->rescan && skipped(m))
 		return 0;
 	base = base_of(path);
 	opaque = strcmp(base, OPAQUE) == 0;
