@@ -57,7 +57,7 @@ number_name(char buf[NAME_LEN], unsigned number)
 	return buf;
 }
 
-/* --- reading ------------------------------------------------------------------ */
+/* --- reading ------------------------------------------------------------ */
 
 static la_ssize_t
 read_more(struct archive *in, void *arg, const void **ret)
@@ -256,7 +256,7 @@ archive_files_read(struct archive_files **ret, struct store *st, int fd,
 	return r;
 }
 
-/* --- looking up ----------------------------------------------------------------- */
+/* --- looking up --------------------------------------------------------- */
 
 /* The last of that name: a later entry of an archive replaces the former. */
 static const struct archive_file *

@@ -29,7 +29,8 @@ static bool
 xattr_stays(const char *name, size_t size)
 {
 	static const char *const good[] = { "user.", "trusted.", "security." };
-	static const char *const bad[] = { "user.overlay.", "trusted.overlay." };
+	static const char *const bad[] = { "user.overlay.",
+	    "trusted.overlay." };
 
 	if (size > XATTR_VALUE_MAX)
 		return false;

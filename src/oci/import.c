@@ -54,7 +54,7 @@ parse_file(json_t **ret, const struct importing *im,
 	return 0;
 }
 
-/* --- an image into the store ------------------------------------------------------ */
+/* --- an image into the store -------------------------------------------- */
 
 static int
 adopt_blob(struct importing *im, const struct blob *b, struct err *e)
@@ -143,7 +143,7 @@ found(struct importing *im, const struct entry *en, const char *name,
 	return 0;
 }
 
-/* --- an OCI layout ------------------------------------------------------------------ */
+/* --- an OCI layout ------------------------------------------------------ */
 
 /* A manifest of the archive, or the one of an index that fits. */
 static int
@@ -245,7 +245,7 @@ import_oci(struct importing *im, const struct archive_file *index,
 	return 0;
 }
 
-/* --- docker save ---------------------------------------------------------------------- */
+/* --- docker save -------------------------------------------------------- */
 
 static const char *
 layer_type(const struct archive_file *f)
@@ -349,7 +349,7 @@ import_docker(struct importing *im, const struct archive_file *list,
 	return 0;
 }
 
-/* ---------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------ */
 
 static int
 import_images(struct importing *im, struct err *e)

@@ -56,7 +56,7 @@ corrupt(struct err *e, const char *what)
 	return err_api(e, EINVAL, "invalid_image", "%s", what);
 }
 
-/* --- gzip ------------------------------------------------------------------- */
+/* --- gzip --------------------------------------------------------------- */
 
 static int
 gzip_begin(struct layer *l, struct err *e)
@@ -94,7 +94,7 @@ gzip_end(struct layer *l)
 	(void)inflateEnd(&l->z);
 }
 
-/* --- zstd ------------------------------------------------------------------- */
+/* --- zstd --------------------------------------------------------------- */
 
 static int
 zstd_begin(struct layer *l, struct err *e)
@@ -125,7 +125,7 @@ zstd_end(struct layer *l)
 	(void)ZSTD_freeDStream(l->zstd);
 }
 
-/* --- plain ------------------------------------------------------------------ */
+/* --- plain -------------------------------------------------------------- */
 
 static int
 plain_begin(struct layer *l, struct err *e)
@@ -159,7 +159,7 @@ static const struct codec codecs[] = {
 	{ "plain", { 0 }, 0, plain_begin, plain_turn, plain_end },
 };
 
-/* ---------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------ */
 
 /* More of the blob into l->in, which is empty. */
 static int

@@ -11,7 +11,7 @@
 
 #define LIST_MAX	512	/* bytes of "these platforms are there" */
 #define WORDS_MAX	4096	/* entries of env, cmd, labels, ports */
-#define TEXT_MAX	(128U << 10)	/* bytes of one: Linux's MAX_ARG_STRLEN */
+#define TEXT_MAX	(128U << 10)	/* bytes of one; MAX_ARG_STRLEN */
 
 static int
 invalid(struct err *e, const char *what)
@@ -136,7 +136,7 @@ platform_json(struct platform *ret, const json_t *obj, struct err *e)
 	return 0;
 }
 
-/* --- manifests and indexes ------------------------------------------------ */
+/* --- manifests and indexes ---------------------------------------------- */
 
 /* A descriptor (descriptor.md): its digest and size; *type stays borrowed. */
 static int
@@ -338,7 +338,7 @@ manifest_choose(struct blob *ret, const json_t *index,
 	return r;
 }
 
-/* --- configurations -------------------------------------------------------- */
+/* --- configurations ----------------------------------------------------- */
 
 void
 config_destroy(struct config *c)

@@ -18,9 +18,9 @@
 #include "lib/json.h"
 #include "oci/digest.h"
 
-#define MANIFEST_MAX		(4U << 20)	/* bytes; registries' own limit */
+#define MANIFEST_MAX		(4U << 20)	/* bytes, as registries */
 #define CONFIG_MAX		(8U << 20)	/* bytes */
-#define LAYERS_MAX		256		/* a manifest; docker stops at 127 */
+#define LAYERS_MAX		256		/* docker stops at 127 */
 #define INDEX_ENTRIES_MAX	1024		/* manifests an index lists */
 #define MEDIA_TYPE_MAX		255		/* bytes; RFC 6838, 4.2 */
 #define BLOB_MAX		(1ULL << 42)	/* bytes of one blob: 4 TiB */
@@ -77,7 +77,7 @@ int	manifest_choose(struct blob *ret, const json_t *index,
 struct config {
 	json_t		*json;		/* owned: the whole document */
 	struct platform	 platform;
-	struct digest	 diff_ids[LAYERS_MAX];	/* of the layers, uncompressed */
+	struct digest	 diff_ids[LAYERS_MAX];	/* of the tars */
 	size_t		 ndiff_ids;
 };
 

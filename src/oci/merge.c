@@ -63,7 +63,7 @@ refuse(struct err *e, const char *what)
 	return err_api(e, EINVAL, "invalid_image", "%s", what);
 }
 
-/* --- paths ------------------------------------------------------------------ */
+/* --- paths -------------------------------------------------------------- */
 
 /*
  * "./a//b/" to "a/b", the root to "".  What could lead out of the root is
@@ -160,9 +160,9 @@ raise_to(uint16_t *mark, uint16_t layer)
 		*mark = layer;
 }
 
-/* --- what a layer says about a path -------------------------------------------- */
+/* --- what a layer says about a path ------------------------------------- */
 
-/* The path is in this layer a second time: the one before does not count. */
+/* The path is in this layer a second time: the one before counts not. */
 static int
 duplicate(struct merge *m, struct node *nd, enum node_kind kind,
     struct err *e)
@@ -224,8 +224,8 @@ claim_other(struct merge *m, struct node *nd, bool symlink, struct err *e)
 	if (nd->kind == NODE_IMPLIED && nd->layer == m->layer)
 		return refuse(e, "both a directory and not one");
 	if (nd->kind == NODE_IMPLIED && nd->gone <= m->layer && symlink)
-		return refuse(e,
-		    "a path of an upper layer leads through this symbolic link");
+		return refuse(e, "a path of an upper layer leads through "
+		    "this symbolic link");
 	if (nd->kind == NODE_IMPLIED || nd->kind == NODE_DIR) {
 		/* The directory above replaced us and what we replaced. */
 		raise_to(&nd->gone, m->layer);
@@ -268,7 +268,7 @@ whiteout(struct merge *m, char *path, struct err *e)
 	return 0;
 }
 
-/* --- hard links -------------------------------------------------------------- */
+/* --- hard links --------------------------------------------------------- */
 
 /* The link at 'name' is written. */
 static void
@@ -367,7 +367,7 @@ emit_for_links(struct merge *m, struct archive *in, struct archive_entry *ae,
 	return -1;
 }
 
-/* --- entries ----------------------------------------------------------------- */
+/* --- entries ------------------------------------------------------------ */
 
 static int
 root_entry(struct merge *m, struct archive_entry *ae, struct err *e)
@@ -468,7 +468,7 @@ entry(struct merge *m, struct archive *in, struct archive_entry *ae,
 	return visit(m, in, ae, path, e);
 }
 
-/* --- layers ------------------------------------------------------------------ */
+/* --- layers ------------------------------------------------------------- */
 
 static la_ssize_t
 read_more(struct archive *in, void *arg, const void **ret)
@@ -616,7 +616,7 @@ merge_layer(struct merge *m, struct err *e)
 	return r;
 }
 
-/* --- runs -------------------------------------------------------------------- */
+/* --- runs --------------------------------------------------------------- */
 
 /* Directories that no layer has an entry for. */
 static int

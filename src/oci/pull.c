@@ -24,12 +24,12 @@ struct pulling {
 	struct store		*st;
 	struct reference	 ref;
 	struct digest		 source;	/* of what the name means */
-	struct blob		 chosen;	/* the manifest in the registry */
+	struct blob		 chosen;	/* the registry's manifest */
 	struct manifest		 manifest;
 	struct progress		 progress;
 };
 
-/* --- what the name means ------------------------------------------------------ */
+/* --- what the name means ------------------------------------------------ */
 
 static char *
 by_digest(char buf[REFERENCE_MAX + 1], const struct pulling *p,
@@ -129,7 +129,7 @@ resolve(struct pulling *p, struct err *e)
 	return r;
 }
 
-/* --- the blobs ------------------------------------------------------------------ */
+/* --- the blobs ---------------------------------------------------------- */
 
 /* Bytes that skopeo has of blobs that are not complete. */
 static uint64_t
@@ -217,7 +217,7 @@ copy(struct pulling *p, struct err *e)
 	return skopeo_copy(p->st, &what, e);
 }
 
-/* --- into the store --------------------------------------------------------------- */
+/* --- into the store ----------------------------------------------------- */
 
 /* Digest of the manifest that skopeo wrote; it may have been converted. */
 static int

@@ -19,13 +19,14 @@
 #define REFERENCE_NAME	255	/* bytes of registry and repository together */
 #define REFERENCE_TAG	128	/* bytes */
 /* No text is longer, without the NUL: registry/repository:tag@digest. */
-#define REFERENCE_MAX	(2 * REFERENCE_NAME + REFERENCE_TAG + DIGEST_TEXT + 3)
+#define REFERENCE_MAX	\
+	(2 * REFERENCE_NAME + REFERENCE_TAG + DIGEST_TEXT + 3)
 
 struct reference {
 	char		registry[REFERENCE_NAME + 1];	/* "docker.io" */
 	char		repository[REFERENCE_NAME + 1];	/* "library/alpine" */
 	char		tag[REFERENCE_TAG + 1];	/* "" beside a digest alone */
-	struct digest	digest;			/* text "" when none was given */
+	struct digest	digest;		/* text "" when none was given */
 };
 
 /*

@@ -15,7 +15,7 @@
 #include "oci/store.h"
 
 #define ARGS_MAX	24
-#define TEXT_MAX	(REFERENCE_MAX + 16)	/* bytes of an argument made here */
+#define TEXT_MAX	(REFERENCE_MAX + 16)	/* of an argument made here */
 #define MESSAGE_MAX	320	/* bytes of what skopeo says, in ours */
 
 /* Words of registries and of Go's network code; the first that fits. */

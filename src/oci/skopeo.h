@@ -18,7 +18,7 @@
 struct store;
 
 struct registry_access {
-	bool		 insecure;	/* plain http, or no valid certificate */
+	bool		 insecure;	/* plain http, bad certificates */
 	const char	*authfile;	/* docker's config.json, or NULL */
 	int		 authfd;	/* the same as a descriptor, or -1 */
 };

@@ -20,7 +20,7 @@
 #define EMPTY_INDEX	"{\"schemaVersion\":2,\"manifests\":[]}"
 #define TREE_DEPTH	32	/* directories in each other, in tmp */
 
-/* --- directories ---------------------------------------------------------- */
+/* --- directories -------------------------------------------------------- */
 
 static int
 tree_remove_at(int dirfd, const char *name, unsigned depth)
@@ -221,7 +221,7 @@ store_work(struct store *st, struct err *e)
 	return 0;
 }
 
-/* --- blobs ------------------------------------------------------------------ */
+/* --- blobs -------------------------------------------------------------- */
 
 int
 store_blob(struct buf *b, struct store *st, const struct digest *d,

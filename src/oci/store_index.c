@@ -23,7 +23,7 @@ entries_fini(struct entries *es)
 	es->n = 0;
 }
 
-/* --- reading ---------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
 /* An optional string of at most size - 1 bytes; absent: "". */
 static int
@@ -106,7 +106,7 @@ store_entries(struct entries *ret, struct store *st, struct err *e)
 	return 0;
 }
 
-/* --- writing ---------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------ */
 
 static json_t *
 entry_json(const struct entry *en)
@@ -221,7 +221,7 @@ store_put(struct store *st, const struct entry *en, struct err *e)
 	return store_edit(st, edit_put, &copy, e);
 }
 
-/* --- looking up -------------------------------------------------------------- */
+/* --- looking up --------------------------------------------------------- */
 
 int
 wanted_parse(struct wanted *ret, const char *what, struct err *e)
@@ -290,8 +290,9 @@ store_find(struct entry *ret, struct store *st, const char *what,
 		*ret = *found;
 	entries_fini(&es);
 	if (found == NULL)
-		return err_api(e, ENOENT, "not_found", "%.256s: no such image%s%s",
-		    what, want == NULL ? "" : " for ",
+		return err_api(e, ENOENT, "not_found",
+		    "%.256s: no such image%s%s", what,
+		    want == NULL ? "" : " for ",
 		    want == NULL ? "" : platform_print(text, want));
 	return 0;
 }

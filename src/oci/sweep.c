@@ -17,7 +17,7 @@
 
 #define MARKER	"sweep"
 
-/* --- what is named --------------------------------------------------------- */
+/* --- what is named ------------------------------------------------------ */
 
 /* Digests that stay, sorted once they are all there. */
 struct marks {
@@ -89,7 +89,7 @@ mark_entry(struct marks *m, struct store *st, const struct entry *en,
 	return 0;
 }
 
-/* --- deleting --------------------------------------------------------------- */
+/* --- deleting ----------------------------------------------------------- */
 
 /* Call 'each' for the files of a directory with their sizes. */
 static int
@@ -204,7 +204,7 @@ sweep_deferred(struct store *st)
 		log_err(&e, "what is not used any more was not deleted");
 }
 
-/* --- names ------------------------------------------------------------------ */
+/* --- names -------------------------------------------------------------- */
 
 struct removing {
 	const struct removal	*what;
@@ -271,7 +271,7 @@ sweep_images(struct sweep_result *ret, struct store *st,
 	return res;
 }
 
-/* --- how much --------------------------------------------------------------- */
+/* --- how much ----------------------------------------------------------- */
 
 static void
 add_bytes(int dirfd, const char *name, uint64_t bytes, void *arg)

@@ -21,7 +21,7 @@ struct tree {
 	uint32_t	 nnames;	/* bytes given out, holes included */
 	uint32_t	*slots;		/* number of a node, or NONE */
 	uint32_t	 nslots;	/* a power of two */
-	uint64_t	 key[2];	/* so that nobody can choose collisions */
+	uint64_t	 key[2];	/* nobody can choose collisions */
 };
 
 static struct node *

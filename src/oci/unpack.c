@@ -55,7 +55,7 @@ unpack_size(struct store *st, const struct digest *d)
 	return (int64_t)sb.st_size;
 }
 
-/* --- the layers --------------------------------------------------------------- */
+/* --- the layers --------------------------------------------------------- */
 
 static int
 open_layer(struct layer **ret, size_t n, void *arg, struct err *e)
@@ -113,7 +113,7 @@ read_config(struct unpack *u, struct err *e)
 	return 0;
 }
 
-/* --- the writer --------------------------------------------------------------- */
+/* --- the writer --------------------------------------------------------- */
 
 static la_ssize_t
 write_some(struct archive *out, void *arg, const void *data, size_t len)
