@@ -20,7 +20,7 @@ VERSION		= 0.1.0
 LAYERS		= lib os virtio accel chapi agent priv guest
 
 lib_FILES	= buf err io json log num
-os_FILES	= os_linux sandbox sandbox_linux sandbox_seccomp
+os_FILES	= os_linux process_linux sandbox sandbox_linux sandbox_seccomp
 virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
 # The loop of the probe is the host processor's.
 HOST_ARCH	:= $(shell uname -m)
@@ -57,7 +57,8 @@ vmm-qemu_LAYERS	= chapi accel os lib
 vmm-qemu_LIBS	= libevent_core jansson libseccomp
 
 vmd_DIR		= vmd
-vmd_FILES	= main options
+vmd_FILES	= children control file jobs listen main options report \
+		  requests spawn state user vm_start vm_words vms vms_adopt
 vmd_LAYERS	= priv os lib
 vmd_LIBS	= libevent_core libseccomp
 

@@ -65,6 +65,12 @@ int	 os_unix_connect_now(int dirfd, const char *name, struct err *);
  */
 int	 os_accept(int listener);
 
+/*
+ * Open the file of a descriptor anew, with a position and locks of its own.
+ * access: O_RDONLY or O_RDWR, refused (EACCES) if the descriptor has less.
+ */
+int	 os_reopen(int fd, int access, struct err *);
+
 /* Close every descriptor from 'first' on. */
 void	 os_close_from(int first);
 

@@ -228,6 +228,25 @@ os_unix_listen(int dirfd, const char *name, mode_t mode, int backlog,
 	return take_fd(&fd);
 }
 
+int
+os_reopen(int fd, int access, struct err *e)
+{
+	char path[32];
+	int flags = fcntl(fd, F_GETFL), ret;
+
+	if (flags == -1)
+		return err_sys(e, "descriptor");
+	/* As root open(2) would not refuse what the descriptor does not have. */
+	if ((flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY ||
+	    (access == O_RDWR && (flags & O_ACCMODE) != O_RDWR))
+		return err_set(e, EACCES, "not opened for this access");
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ret = open(path, access | O_CLOEXEC | O_NONBLOCK);
+	if (ret == -1)
+		return err_sys(e, "open again");
+	return ret;
+}
+
 void
 os_close_from(int first)
 {

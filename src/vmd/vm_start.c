@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * vm_start.c - start the processes of a VM; see vm_start.h
+ *
+ * Everything that can fail without a process comes first: the request, the
+ * lock, the disks, the sockets.  Then all processes are started and their
+ * reports awaited together.  A start that fails answers when its last
+ * process is gone, so that it can be tried again at once.
+ */
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/own.h"
+#include "os/os.h"
+#include "vmd/file.h"
+#include "vmd/report.h"
+#include "vmd/spawn.h"
+#include "vmd/state.h"
+#include "vmd/vm_start.h"
+#include "vmd/vm_words.h"
+#include "vmd/vms.h"
+
+#define DEVICES_MAX	(PRIV_PROC_MAX - 1)
+#define BACKLOG		16	/* of the sockets in a VM's directory */
+
+/* One process whose report is awaited. */
+struct wait {
+	struct start	*start;
+	struct report	*report;	/* NULL: it came */
+	unsigned	 i;		/* its place in vm->procs */
+};
+
+struct start {
+	struct vm	*vm;
+	struct asker	 asker;
+	unsigned	 pending;
+	bool		 failed;
+	struct err	 why;
+	struct wait	 wait[PRIV_PROC_MAX];
+};
+
+/* A device while it is made; -1 is no descriptor. */
+struct device {
+	char		 name[PRIV_NAME_MAX];
+	const char	*kind;		/* "blk", "net", "vsock" */
+	unsigned	 i;		/* which of its kind */
+	int		 listen;	/* NAME.vu */
+	int		 life;		/* lifeline, its end */
+	int		 vmm_life;	/* and the VMM's */
+	int		 file;		/* disk, or vsock.sock */
+};
+
+/* All that a start needs until the processes run. */
+struct making {
+	struct monitor	*m;
+	const struct priv_start *r;
+	struct user	 user;		/* of the processes */
+	int		 dir;
+	int		 lock;
+	int		 log;
+	int		 pids;
+	int		 api;
+	unsigned	 ndevs;
+	struct device	 devs[DEVICES_MAX];
+};
+
+/* --- descriptors ----------------------------------------------------------------- */
+
+static void
+making_fini(struct making *k)
+{
+	int *fds[] = { &k->dir, &k->lock, &k->log, &k->pids, &k->api };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (*fds[i] != -1)
+			(void)close(*fds[i]);
+	for (unsigned i = 0; i < k->ndevs; i++) {
+		int of[] = { k->devs[i].listen, k->devs[i].life,
+		    k->devs[i].vmm_life, k->devs[i].file };
+
+		for (size_t j = 0; j < sizeof(of) / sizeof(of[0]); j++)
+			if (of[j] != -1)
+				(void)close(of[j]);
+	}
+	free(k);
+}
+
+OWN_DEFINE(struct making, making_fini);
+
+static struct device *
+device_add(struct making *k, const char *kind, const char *prefix, unsigned i)
+{
+	struct device *d = &k->devs[k->ndevs++];
+
+	d->kind = kind;
+	d->i = i;
+	d->listen = d->life = d->vmm_life = d->file = -1;
+	(void)snprintf(d->name, sizeof(d->name), "%s%u", prefix, i);
+	return d;
+}
+
+/*
+ * A file of vmd's own in a directory where others write: never through a
+ * link, and not one that they left there.
+ */
+static int
+own_file(struct making *k, const char *name, int flags, struct err *e)
+{
+	int fd;
+
+	if (unlinkat(k->dir, name, 0) == -1 && errno != ENOENT)
+		return err_sys(e, "remove %s", name);
+	fd = openat(k->dir, name,
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | flags, 0640);
+	return fd == -1 ? err_sys(e, "make %s", name) : fd;
+}
+
+/* As the VM's user, who is then its owner; _vmd's group comes by the mode. */
+static int
+user_listen(struct making *k, const char *name, struct err *e)
+{
+	struct user u = k->user;
+	int fd;
+
+	if (k->m->separate)
+		u.gid = k->m->user.gid;
+	if (user_act(&u, e) == -1)
+		return -1;
+	fd = os_unix_listen(k->dir, name, k->m->separate ? 0660 : 0600,
+	    BACKLOG, e);
+	user_back();
+	return fd;
+}
+
+static int
+user_log(struct making *k, struct err *e)
+{
+	struct user u = k->user;
+	int fd;
+
+	if (k->m->separate)
+		u.gid = k->m->user.gid;
+	if (user_act(&u, e) == -1)
+		return -1;
+	fd = openat(k->dir, "vmm.log", O_WRONLY | O_APPEND | O_CREAT |
+	    O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+	if (fd == -1)
+		(void)err_sys(e, "vmm.log");
+	user_back();
+	return fd;
+}
+
+/*
+ * What vmd-control made for the VMM to open by name becomes the VM's.  Only
+ * a file with this one name: a link to elsewhere stays what it is.
+ */
+static int
+give_file(struct making *k, const char *name, struct err *e)
+{
+	own_fd int fd = -1;
+	struct stat st;
+
+	if (!k->m->separate)
+		return 0;
+	fd = openat(k->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : err_sys(e, "%s", name);
+	if (fstat(fd, &st) == -1)
+		return err_sys(e, "%s", name);
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		return err_api(e, EINVAL, "bad_request",
+		    "%s is not a plain file", name);
+	if (fchownat(fd, "", k->user.uid, k->m->user.gid, AT_EMPTY_PATH) == -1)
+		return err_sys(e, "give %s to the VM", name);
+	return 0;
+}
+
+static int
+device_open(struct making *k, struct device *d, struct err *e)
+{
+	char name[PRIV_NAME_MAX + 4];
+	int s[2];
+
+	(void)snprintf(name, sizeof(name), "%s.vu", d->name);
+	d->listen = user_listen(k, name, e);
+	if (d->listen == -1)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) == -1)
+		return err_sys(e, "lifeline");
+	d->life = s[0];
+	d->vmm_life = s[1];
+	if (strcmp(d->kind, "blk") == 0)
+		d->file = file_disk(&k->r->blk[d->i], d->name, e);
+	else if (strcmp(d->kind, "vsock") == 0)
+		d->file = user_listen(k, "vsock.sock", e);
+	else
+		return 0;
+	return d->file == -1 ? -1 : 0;
+}
+
+/* Open all that the processes are given. */
+static int
+making_open(struct making *k, struct err *e)
+{
+	const struct priv_start *r = k->r;
+
+	k->dir = state_vm_open(k->m, r->vm, e);
+	if (k->dir == -1 || state_vm_user(k->m, k->dir, &k->user, e) == -1)
+		return -1;
+	k->lock = vm_lock(k->dir, r->vm, e);
+	if (k->lock == -1)
+		return -1;
+	k->pids = own_file(k, "pids", O_APPEND, e);
+	k->log = k->pids == -1 ? -1 : user_log(k, e);
+	if (k->log == -1 || give_file(k, "initrd", e) == -1)
+		return -1;
+	if (unlinkat(k->dir, "exit.json", 0) == -1 && errno != ENOENT)
+		return err_sys(e, "remove exit.json");
+	for (unsigned i = 0; i < r->nblk; i++)
+		(void)device_add(k, "blk", "disk", i);
+	for (unsigned i = 0; i < r->nnet; i++)
+		(void)device_add(k, "net", "net", i);
+	if (r->vsock)
+		(void)device_add(k, "vsock", "vsock", 0);
+	for (unsigned i = 0; i < k->ndevs; i++)
+		if (device_open(k, &k->devs[i], e) == -1)
+			return -1;
+	k->api = user_listen(k, "api.sock", e);
+	return k->api == -1 ? -1 : 0;
+}
+
+/* --- reports ------------------------------------------------------------------------ */
+
+/* Remember the first reason and end what was started. */
+static void
+start_fails(struct start *s, const char *name, const struct err *why)
+{
+	if (s->failed)
+		return;
+	s->failed = true;
+	s->why = *why;
+	if (s->why.code == NULL)
+		s->why.code = strncmp(name, "net", 3) == 0 &&
+		    strstr(why->text, "in use") != NULL ? "port_in_use" :
+		    "start_failed";
+	(void)err_prefix(&s->why, "%s", name);
+	vm_kill(s->vm, true);
+}
+
+static void
+start_done(struct start *s)
+{
+	struct vm *v = s->vm;
+	struct priv_vm answer;
+
+	v->state = VM_LIVING;
+	v->start = NULL;
+	vm_describe(&answer, v);
+	control_answer(v->m, s->asker, PRIV_A_VM, &answer);
+	log_debug("VM %s: started", v->id);
+	vm_start_destroy(s);
+}
+
+static void
+reported(void *arg, const struct err *why)
+{
+	struct wait *w = arg;
+	struct start *s = w->start;
+
+	w->report = NULL;
+	s->pending--;
+	if (why != NULL)
+		start_fails(s, s->vm->procs[w->i].name, why);
+	else if (s->pending == 0 && !s->failed)
+		start_done(s);
+}
+
+void
+vm_start_ended(struct start *s, const char *name, int status)
+{
+	struct err e;
+
+	if (WIFSIGNALED(status))
+		(void)err_set(&e, EIO, "died of signal %d while starting",
+		    WTERMSIG(status));
+	else
+		(void)err_set(&e, EIO, "ended with status %d while starting",
+		    WEXITSTATUS(status));
+	/*
+	 * What it reported before may still be in the pipe, and says more:
+	 * the report, which also sees the end, decides.
+	 */
+	for (unsigned i = 0; i < PRIV_PROC_MAX; i++)
+		if (s->wait[i].report != NULL &&
+		    strcmp(s->vm->procs[s->wait[i].i].name, name) == 0)
+			return;
+	start_fails(s, name, &e);
+}
+
+bool
+vm_start_waits(const struct start *s)
+{
+	return !s->failed;
+}
+
+void
+vm_start_failed(struct start *s)
+{
+	log_info("VM %s: %s", s->vm->id, s->why.text);
+	control_refuse(s->vm->m, s->asker, &s->why);
+}
+
+void
+vm_start_destroy(struct start *s)
+{
+	if (s == NULL)
+		return;
+	for (unsigned i = 0; i < PRIV_PROC_MAX; i++)
+		report_destroy(s->wait[i].report);
+	free(s);
+}
+
+/* --- processes ----------------------------------------------------------------------- */
+
+static const char *
+program_path(struct monitor *m, const char *name)
+{
+	static char path[PRIV_PATH_MAX + 64];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", m->o->libexec, name);
+	return path;
+}
+
+/* Start process i of the VM; its lock comes last, where it asks nothing. */
+static int
+run(struct making *k, struct start *s, unsigned i, struct spawn *sp,
+    struct err *e)
+{
+	int report = -1;
+	pid_t pid;
+
+	for (unsigned n = 0; n < k->m->o->verbose; n++)
+		spawn_arg(sp, "-v");
+	(void)spawn_fd(sp, k->lock);
+	sp->dir = k->dir;
+	sp->log = k->log;
+	sp->pids = k->pids;
+	sp->user = k->m->separate ? &k->user : NULL;
+	sp->mask = k->m->separate ? 007 : 077;
+	s->wait[i].start = s;
+	s->wait[i].i = i;
+	if (report_new(&s->wait[i].report, &report, k->m->base, reported,
+	    &s->wait[i], e) == -1)
+		return -1;
+	sp->fds[0] = report;
+	pid = spawn_run(sp, e);
+	(void)close(report);
+	if (pid == -1) {
+		report_destroy(s->wait[i].report);
+		s->wait[i].report = NULL;
+		return -1;
+	}
+	s->pending++;
+	vm_child(s->vm, i, sp->name, pid);
+	return 0;
+}
+
+static int
+run_device(struct making *k, struct start *s, unsigned i, struct err *e)
+{
+	struct device *d = &k->devs[i];
+	OWN(spawn_destroy) struct spawn *sp = NULL;
+	int fd;
+
+	sp = spawn_new(program_path(k->m, "viod"), e);
+	if (sp == NULL)
+		return -1;
+	sp->name = d->name;
+	spawn_arg(sp, "%s", d->kind);
+	spawn_arg(sp, "-n");
+	spawn_arg(sp, "%s", d->name);
+	(void)spawn_fd(sp, -1);		/* 3: the report, see run() */
+	(void)spawn_fd(sp, d->life);
+	(void)spawn_fd(sp, d->listen);
+	if (strcmp(d->kind, "blk") == 0) {
+		fd = spawn_fd(sp, d->file);
+		vm_words_blk(sp, &k->r->blk[d->i], fd);
+	} else if (strcmp(d->kind, "net") == 0) {
+		vm_words_net(sp, &k->r->net[d->i]);
+	} else {
+		fd = spawn_fd(sp, d->file);
+		vm_words_vsock(sp, k->r->cid, fd, spawn_fd(sp, k->dir));
+	}
+	return run(k, s, i + 1, sp, e);
+}
+
+/* The group of /dev/kvm, when it has one: the VM's user is not in it. */
+static void
+user_join_kvm(struct user *u)
+{
+	struct stat st;
+
+	if (stat("/dev/kvm", &st) == 0 && S_ISCHR(st.st_mode) &&
+	    st.st_gid != 0 && (st.st_mode & 0060) == 0060)
+		u->groups[u->ngroups++] = st.st_gid;
+}
+
+static int
+run_vmm(struct making *k, struct start *s, struct err *e)
+{
+	OWN(spawn_destroy) struct spawn *sp = NULL;
+
+	sp = spawn_new(program_path(k->m, vm_words_vmm(k->r->hypervisor)), e);
+	if (sp == NULL)
+		return -1;
+	sp->name = "vmm";
+	(void)spawn_fd(sp, -1);
+	(void)spawn_fd(sp, -1);
+	spawn_arg(sp, "-a");
+	spawn_arg(sp, "%d", spawn_fd(sp, k->api));
+	for (unsigned i = 0; i < k->ndevs; i++) {
+		spawn_arg(sp, "-L");
+		spawn_arg(sp, "%s=%d", k->devs[i].name,
+		    spawn_fd(sp, k->devs[i].vmm_life));
+	}
+	vm_words_accel(sp, k->r);
+	if (k->m->separate)
+		user_join_kvm(&k->user);
+	return run(k, s, 0, sp, e);
+}
+
+static int
+run_all(struct making *k, struct start *s, struct err *e)
+{
+	for (unsigned i = 0; i < k->ndevs; i++)
+		if (run_device(k, s, i, e) == -1)
+			return err_prefix(e, "%s", k->devs[i].name);
+	if (run_vmm(k, s, e) == -1)
+		return err_prefix(e, "vmm");
+	return 0;
+}
+
+/* --- start ------------------------------------------------------------------------------ */
+
+static int
+start_new(struct start **ret, struct making *k, struct asker asker,
+    struct err *e)
+{
+	struct start *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return err_sys(e, "start VM %s", k->r->vm);
+	s->vm = vms_add(k->m, k->r->vm, k->ndevs + 1, e);
+	if (s->vm == NULL) {
+		free(s);
+		return -1;
+	}
+	s->asker = asker;
+	s->vm->start = s;
+	s->vm->uid = k->user.uid;
+	*ret = s;
+	return 0;
+}
+
+int
+vm_start(struct monitor *m, const struct priv_start *r, struct asker asker,
+    struct err *e)
+{
+	OWN(making_fini) struct making *k = NULL;
+	struct start *s = NULL;
+
+	if (vm_words_check(r, e) == -1)
+		return -1;
+	if (vms_find(m, r->vm) != NULL)
+		return err_api(e, EBUSY, "invalid_state",
+		    "VM %s: a process of it still lives", r->vm);
+	k = calloc(1, sizeof(*k));
+	if (k == NULL)
+		return err_sys(e, "start VM %s", r->vm);
+	k->m = m;
+	k->r = r;
+	k->dir = k->lock = k->log = k->pids = k->api = -1;
+	if (making_open(k, e) == -1 || start_new(&s, k, asker, e) == -1)
+		return -1;
+	if (run_all(k, s, e) == 0)
+		return 0;
+	if (s->vm->nalive == 0) {
+		vms_drop(s->vm);
+		return -1;
+	}
+	s->failed = true;
+	s->why = *e;
+	vm_kill(s->vm, true);
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/* vm_words.h - the command lines of a VM's processes, from what was asked */
+
+#ifndef VMD_VM_WORDS_H
+#define VMD_VM_WORDS_H
+
+#include "lib/err.h"
+#include "priv/request.h"
+#include "vmd/spawn.h"
+
+/*
+ * Is it a start that can be tried?  vmd checks even vmd-control: what goes
+ * into a command line must be what it says it is.  Codes bad_request,
+ * not_supported.
+ */
+int	vm_words_check(const struct priv_start *, struct err *);
+
+/* Program of a hypervisor, a file name; NULL when it is not there. */
+const char *vm_words_vmm(uint8_t hypervisor);
+
+/* Add the words; fd is where the child has its disk, or vsock.sock. */
+void	vm_words_blk(struct spawn *, const struct priv_blk *, int fd);
+void	vm_words_net(struct spawn *, const struct priv_net *);
+void	vm_words_vsock(struct spawn *, uint32_t cid, int listen_fd,
+	    int dir_fd);
+void	vm_words_accel(struct spawn *, const struct priv_start *);
+
+#endif
