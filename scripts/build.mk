@@ -113,7 +113,14 @@ $(O)/tests/cli/fake-api: $(wildcard tests/cli/fake*.c) tests/cli/fake.h $(O)/lib
 	    $(shell $(PKG_CONFIG) --cflags $(FAKE_LIBS)) -o $@ $(filter %.c,$^) \
 	    $(filter %.a,$^) $(call pkg_libs,$(FAKE_LIBS) libwslay) -lpthread
 
-unit: $(UNIT) $(O)/tests/cli/fake-api
+# vmd-control for the tests of vmd.
+$(O)/tests/double/vmd-control: tests/cli/double-control.c $(O)/lib/priv.a \
+    $(O)/lib/os.a $(O)/lib/lib.a
+	@mkdir -p $(@D)
+	$(call say,TEST)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) $(LDFLAGS) \
+	    -o $@ $^ $(call pkg_libs,libevent_core)
+
+unit: $(UNIT) $(O)/tests/cli/fake-api $(O)/tests/double/vmd-control
 bench-programs: $(BENCH)
 fuzz-programs: $(patsubst %,$(O)/tests/fuzz/%,$(FUZZ))
 
