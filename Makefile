@@ -17,7 +17,7 @@ VERSION		= 0.1.0
 
 # --- layers ------------------------------------------------------------------
 
-LAYERS		= lib os virtio accel chapi agent priv guest
+LAYERS		= lib os virtio accel chapi agent priv guest oci
 
 lib_FILES	= buf err io json log num
 os_FILES	= os_linux process_linux sandbox sandbox_linux sandbox_seccomp
@@ -28,6 +28,7 @@ accel_FILES	= probe loop_$(if $(filter x86_64,$(HOST_ARCH)),x86,arm64)
 chapi_FILES	= client exit http server vm_config vmm
 agent_FILES	= entry frame
 priv_FILES	= chan client request wire
+oci_FILES	= digest reference
 # vminit but its main.c; the guest's own build is in scripts/guest.mk.
 guest_FILES	= agent config conn dhcp links net passwd power proc \
 		  request_exec request_get request_info request_put run \
@@ -63,16 +64,22 @@ vmd_LAYERS	= priv os lib
 vmd_LIBS	= libevent_core libseccomp
 
 vmd-control_DIR	= control
-vmd-control_FILES =
-vmd-control_LAYERS = chapi agent priv os lib
+vmd-control_FILES = admission adopt auth capabilities database exit_info guest \
+		  http image_json image_names images jobs lifecycle main misc \
+		  op op_start op_stop reply request route routes/create \
+		  routes/image_events routes/image_import routes/images \
+		  routes/instances routes/routes routes/stat routes/system \
+		  routes/volumes routes/wait spec spec_json spec_lists \
+		  template vm vm_json vm_table volumes
+vmd-control_LAYERS = chapi agent priv oci os lib
 vmd-control_LIBS = libevent_core libmicrohttpd libwslay libcurl jansson \
 		  sqlite3 jose libcrypto libseccomp
 
 vmd-image_DIR	= oci
-vmd-image_FILES	= archive_files child digest emit image import job layer links \
-		  main manifest merge pull reference skopeo store store_index \
+vmd-image_FILES	= archive_files child emit image import job layer links \
+		  main manifest merge pull skopeo store store_index \
 		  sweep tree unpack
-vmd-image_LAYERS = os lib
+vmd-image_LAYERS = oci os lib
 vmd-image_LIBS	= libarchive libzstd zlib jansson libcrypto libseccomp
 
 vmctl_DIR	= vmctl

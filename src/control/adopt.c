@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * adopt.c - finding every VM again after the daemon was started anew
+ *
+ * vmd says which VMs have living processes; each of them is asked what it
+ * does.  What the database calls alive and is not has ended meanwhile; what
+ * lives without a record, or was not acknowledged, is removed.
+ */
+
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chapi/client.h"
+#include "control/control.h"
+#include "control/http.h"
+#include "control/lifecycle.h"
+#include "control/op.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "priv/client.h"
+
+#define INFO_MS		5000	/* a VMM that does not answer vm.info hangs */
+
+struct adoption {
+	struct control	*control;
+	void		(*done)(struct control *);
+	unsigned	 open;		/* questions without an answer */
+};
+
+struct question {
+	struct adoption	*adoption;
+	struct vm	*vm;
+};
+
+static void
+answered(struct adoption *a)
+{
+	if (--a->open > 0)
+		return;
+	a->done(a->control);
+	free(a);
+}
+
+static void
+ignore_done(void *arg, const struct err *e)
+{
+	(void)arg;
+	(void)e;
+}
+
+/* --- one living VM --------------------------------------------------------------------- */
+
+/* hypeman's states of Cloud Hypervisor's. */
+static int
+state_of(enum vm_state *ret, const json_t *info)
+{
+	const char *s = json_string_value(json_object_get(info, "state"));
+
+	if (s == NULL)
+		return -1;
+	if (strcmp(s, "Created") == 0)
+		*ret = VM_CREATED;
+	else if (strcmp(s, "Running") == 0)
+		*ret = VM_INITIALIZING;
+	else if (strcmp(s, "Paused") == 0)
+		*ret = VM_PAUSED;
+	else if (strcmp(s, "Shutdown") == 0)
+		*ret = VM_SHUTDOWN;
+	else
+		return -1;
+	return 0;
+}
+
+static void
+on_info(void *arg, const struct chapi_answer *answer)
+{
+	struct question *q = arg;
+	struct vm *vm = q->vm;
+	enum vm_state s;
+
+	if (answer->err != NULL || state_of(&s, answer->body) == -1) {
+		/* It never got to boot, or does not answer: no VM to keep. */
+		log_warnx("%s: its VMM does not answer: killing it",
+		    vm->spec.name);
+		(void)snprintf(vm->first_end, sizeof(vm->first_end),
+		    "its VMM did not answer when the daemon started");
+		vm_kill_quietly(vm);
+	} else {
+		vm_set_state(vm, s);
+		vm->live = true;
+		vm_probe(vm);
+	}
+	answered(q->adoption);
+	free(q);
+}
+
+static void
+on_directory(void *arg, int fd, const struct err *e)
+{
+	struct question *q = arg;
+	struct vm *vm = q->vm;
+	struct chapi_call call = {
+		.name = "vm.info", .done = on_info, .arg = q,
+		.timeout_ms = INFO_MS,
+	};
+	struct chapi_answer none = { 0 };
+	struct err why;
+
+	vm->dir = fd;
+	if (e == NULL && vm_listen_ready(vm, &why) == 0 &&
+	    chapi_client_new(&vm->chapi, vm->control->base, fd, &why) == 0 &&
+	    chapi_client_call(vm->chapi, &call, &why) == 0)
+		return;
+	none.err = e != NULL ? e : &why;
+	on_info(q, &none);
+}
+
+/* --- one that does not live ----------------------------------------------------------------- */
+
+static void
+on_dead_directory(void *arg, int fd, const struct err *e)
+{
+	struct question *q = arg;
+	struct vm *vm = q->vm;
+	const char *reason = "its processes ended while no daemon ran";
+
+	vm->dir = fd;
+	if (strcmp(vm->boot_id, vm->control->boot_id) != 0)
+		reason = "the host was restarted";
+	if (e != NULL)
+		log_err(e, "%s", vm->spec.name);
+	vm_stopped(vm, reason);
+	vm_plan_restart(vm);
+	answered(q->adoption);
+	free(q);
+}
+
+static void
+ask_directory(struct adoption *a, struct vm *vm, priv_fd_fn *fn)
+{
+	struct question *q = calloc(1, sizeof(*q));
+
+	if (q == NULL)
+		fatal("adopt");
+	q->adoption = a;
+	q->vm = vm;
+	a->open++;
+	priv_dir_open(a->control->priv, vm->id, fn, q);
+}
+
+static void
+on_unacknowledged(void *arg, struct vm *vm, const struct err *e)
+{
+	(void)arg;
+	if (e != NULL && vm != NULL)
+		log_err(e, "remove %s, which was never made", vm->spec.name);
+}
+
+/* A planned restart goes on; one that was stopped stays so. */
+static void
+settle(struct adoption *a, struct vm *vm)
+{
+	if (vm->creating)
+		vm_op(vm, OP_REMOVE, NULL, on_unacknowledged, NULL);
+	else if (vm->nprocs > 0)
+		ask_directory(a, vm, on_directory);
+	else if (vm->live)
+		ask_directory(a, vm, on_dead_directory);
+	else if (vm->restarts.next_ms != 0 || vm->spec.auto_remove)
+		vm_plan_restart(vm);
+}
+
+/* --- directories without a record ------------------------------------------------------------- */
+
+static void
+remove_strays(const struct control *ctl)
+{
+	struct dirent *d;
+	DIR *dir;
+	int fd;
+
+	fd = openat(ctl->state, "vms", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd == -1 ? NULL : fdopendir(fd);
+	if (dir == NULL)
+		return;
+	while ((d = readdir(dir)) != NULL) {
+		if (!priv_id_valid(d->d_name) ||
+		    vm_table_id(ctl, d->d_name) != NULL)
+			continue;
+		log_info("removing vms/%s, which no record names", d->d_name);
+		priv_vm_kill(ctl->priv, d->d_name, true, ignore_done, NULL);
+		priv_dir_remove(ctl->priv, d->d_name, ignore_done, NULL);
+	}
+	(void)closedir(dir);
+}
+
+/* --- all ------------------------------------------------------------------------------------------ */
+
+static void
+on_list(void *arg, const struct priv_vm *p, bool more, const struct err *e)
+{
+	struct adoption *a = arg;
+	struct vm *vm, *next;
+
+	if (e != NULL)
+		fatalx("list of living VMs: %s", e->text);
+	if (more) {
+		vm = vm_table_id(a->control, p->vm);
+		if (vm == NULL)
+			priv_vm_kill(a->control->priv, p->vm, true,
+			    ignore_done, NULL);
+		else {
+			vm_processes(vm, p);
+			/* Until it has been asked. */
+			vm_set_state(vm, VM_CREATED);
+		}
+		return;
+	}
+	remove_strays(a->control);
+	for (vm = TAILQ_FIRST(&a->control->vms); vm != NULL; vm = next) {
+		next = TAILQ_NEXT(vm, entry);
+		settle(a, vm);
+	}
+	answered(a);
+}
+
+void
+lifecycle_adopt(struct control *ctl, void (*done)(struct control *))
+{
+	struct adoption *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		fatal("adopt");
+	a->control = ctl;
+	a->done = done;
+	a->open = 1;
+	priv_vm_list(ctl->priv, on_list, a);
+}

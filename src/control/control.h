@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * control.h - what the parts of vmd-control share
+ *
+ * One thread, one event loop; no part calls into another's structs but
+ * through its header.
+ */
+
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include <event2/event.h>
+
+#include "control/images.h"
+#include "control/vm.h"
+#include "control/volumes.h"
+#include "lib/err.h"
+#include "priv/request.h"
+
+struct db;
+struct http;
+struct job;
+struct template;
+struct priv_client;
+struct probes;
+
+struct control {
+	struct event_base	*base;
+	struct priv_client	*priv;
+	struct priv_setup	 setup;	/* what vmd was told */
+	struct db		*db;
+	struct http		*http;
+	struct auth		*auth;	/* NULL: no TCP */
+	struct image_list	 images;
+	struct volume_list	 volumes;
+	struct probes		*probes;	/* of hypervisors */
+	TAILQ_HEAD(, job)	 jobs;
+	TAILQ_HEAD(, template)	 templates;	/* being made */
+	struct vm_list		 vms;
+	size_t			 nvms;
+	unsigned		 last_number;
+	int			 state;	/* STATE, a directory */
+	char			 boot_id[40];
+	const char		*data;	/* DATA, absolute */
+};
+
+/* Put what changed into the transaction that the next answer commits. */
+void	control_save(struct control *, struct vm *);
+
+/* Milliseconds since 1970. */
+int64_t	time_ms(void);
+
+/* RFC 3339 in UTC with milliseconds; NULL for 0 makes a JSON null. */
+json_t	*time_json(int64_t ms);
+
+/* A new id: VM_ID_LEN random characters. */
+void	id_new(char id[VM_ID_LEN + 1]);
+
+#endif

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: ISC */
+/* guest.c - the files a VM boots from; see guest.h */
+
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chapi/vm_config.h"
+#include "control/control.h"
+#include "control/guest.h"
+#include "lib/io.h"
+#include "lib/json.h"
+#include "lib/own.h"
+#include "os/os.h"
+
+const char *
+guest_arch(const struct vm *vm)
+{
+	const char *p = json_string_value(json_object_get(vm->image,
+	    "platform"));
+
+	if (p == NULL)
+		p = vm->spec.platform;
+	if (p == NULL)
+		return os_arch();
+	return strncmp(p, "linux/arm64", 11) == 0 ? "arm64" : "amd64";
+}
+
+/* DATA/guest/ARCH/[own/]NAME: a path that exists. */
+static int
+data_path(char *ret, size_t size, const struct vm *vm, const char *name,
+    struct err *e)
+{
+	const char *arch = guest_arch(vm);
+
+	/* Both files of own/, or neither: a kernel wants its initrd. */
+	(void)snprintf(ret, size, "%s/guest/%s/own/initrd", vm->control->data,
+	    arch);
+	if (access(ret, R_OK) == 0) {
+		(void)snprintf(ret, size, "%s/guest/%s/own/%s",
+		    vm->control->data, arch, name);
+		if (access(ret, R_OK) == 0)
+			return 0;
+	}
+	if (snprintf(ret, size, "%s/guest/%s/%s", vm->control->data, arch,
+	    name) >= (int)size)
+		return err_set(e, ENAMETOOLONG, "%s: too long", ret);
+	if (access(ret, R_OK) == 0)
+		return 0;
+	return err_api(e, ENOENT, "dependency_missing", "there is no guest "
+	    "%s for %s: %s is missing; \"make\" puts it there", name, arch,
+	    ret);
+}
+
+/* --- the configuration ----------------------------------------------------------- */
+
+static int
+record(struct buf *b, const char *name, const char *value)
+{
+	if (value == NULL)
+		return 0;
+	if (buf_puts(b, name) == -1 || buf_puts(b, "=") == -1)
+		return -1;
+	return buf_put(b, value, strlen(value) + 1);
+}
+
+static int
+words(struct buf *b, const char *name, const json_t *list)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v)
+		if (record(b, name, json_string_value(v)) == -1)
+			return -1;
+	return 0;
+}
+
+static const char *
+image_text(const struct vm *vm, const char *name)
+{
+	const char *s = json_string_value(json_object_get(vm->image, name));
+
+	return s == NULL || *s == '\0' ? NULL : s;
+}
+
+/* The image's variables, ours over them. */
+static int
+environment(struct buf *b, const struct vm *vm)
+{
+	const json_t *image = json_object_get(vm->image, "env"), *v;
+	const char *key, *s, *eq;
+	char name[SPEC_ENV_NAME_MAX + 1];
+	size_t i;
+
+	json_array_foreach(image, i, v) {
+		s = json_string_value(v);
+		eq = s == NULL ? NULL : strchr(s, '=');
+		if (eq == NULL)
+			continue;
+		(void)snprintf(name, sizeof(name), "%.*s", (int)(eq - s), s);
+		if (json_object_get(vm->spec.env, name) == NULL &&
+		    record(b, "env", s) == -1)
+			return -1;
+	}
+	json_object_foreach(vm->spec.env, key, v) {
+		if (buf_printf(b, "env=%s=", key) == -1 ||
+		    buf_put(b, json_string_value(v),
+		    json_string_length(v) + 1) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+volumes(struct buf *b, const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->spec.nvolumes; i++) {
+		const struct spec_volume *v = &vm->spec.volumes[i];
+		char text[SPEC_PATH_MAX + 32];
+
+		(void)snprintf(text, sizeof(text), "/dev/vd%c,%s,%s",
+		    (int)('c' + i), v->path, v->readonly ? "ro" : "rw");
+		if (record(b, "mount", text) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Is the command an init that wants to be process 1? */
+static bool
+is_init(const json_t *argv)
+{
+	static const char *const inits[] = {
+		"/sbin/init", "/lib/systemd/systemd",
+		"/usr/lib/systemd/systemd", "/usr/sbin/init",
+	};
+	const char *s = json_string_value(json_array_get(argv, 0));
+
+	for (size_t i = 0; s != NULL && i < sizeof(inits) / sizeof(*inits);
+	    i++)
+		if (strcmp(s, inits[i]) == 0)
+			return true;
+	return false;
+}
+
+static int
+put_records(struct buf *b, const struct vm *vm, const json_t *argv)
+{
+	const struct spec *s = &vm->spec;
+	char grace[32];
+
+	(void)snprintf(grace, sizeof(grace), "%llu",
+	    (unsigned long long)((s->stop_timeout + 999) / 1000));
+	if (record(b, "version", "1") == -1 ||
+	    record(b, "hostname", s->hostname != NULL ? s->hostname :
+	    s->name) == -1 ||
+	    record(b, "root", "/dev/vda") == -1 ||
+	    record(b, "rootfs", "squashfs") == -1 ||
+	    record(b, "overlay", "/dev/vdb") == -1 ||
+	    record(b, "net", s->network ? "dhcp" : NULL) == -1 ||
+	    words(b, "arg", argv) == -1 || environment(b, vm) == -1 ||
+	    record(b, "cwd", s->working_dir != NULL ? s->working_dir :
+	    image_text(vm, "working_dir")) == -1 ||
+	    record(b, "user", s->user != NULL ? s->user :
+	    image_text(vm, "user")) == -1 ||
+	    record(b, "stopsignal", s->stop_signal != NULL ?
+	    s->stop_signal : image_text(vm, "stop_signal")) == -1 ||
+	    record(b, "grace", grace) == -1 ||
+	    record(b, "tty", s->tty ? "1" : "0") == -1 ||
+	    volumes(b, vm) == -1)
+		return -1;
+	return record(b, "mode", is_init(argv) ? "init" : "exec");
+}
+
+int
+guest_records(struct buf *b, const struct vm *vm, struct err *e)
+{
+	own_json json_t *argv = vm_argv(vm);
+
+	if (argv == NULL)
+		return err_set(e, ENOMEM, "out of memory");
+	if (json_array_size(argv) == 0)
+		return err_api(e, EINVAL, "invalid_request", "image %s names "
+		    "no command: give one with cmd or entrypoint",
+		    vm->spec.image);
+	if (put_records(b, vm, argv) == -1)
+		return err_sys(e, "guest configuration");
+	return 0;
+}
+
+/* --- cpio -------------------------------------------------------------------------- */
+
+static int
+pad4(struct buf *b)
+{
+	static const char zeros[4];
+
+	return buf_put(b, zeros, (4 - b->len % 4) % 4);
+}
+
+static int
+cpio_entry(struct buf *b, unsigned ino, const char *name, unsigned mode,
+    const struct buf *data)
+{
+	size_t len = data == NULL ? 0 : data->len;
+
+	/* magic ino mode uid gid nlink mtime size dev*2 rdev*2 name check */
+	if (buf_printf(b, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X"
+	    "%08X%08X", ino, mode, 0, 0, 1, 0, (unsigned)len, 0, 0, 0, 0,
+	    (unsigned)strlen(name) + 1, 0) == -1 ||
+	    buf_put(b, name, strlen(name) + 1) == -1 || pad4(b) == -1)
+		return -1;
+	if (len != 0 && buf_put(b, data->data, len) == -1)
+		return -1;
+	return pad4(b);
+}
+
+int
+guest_cpio(struct buf *to, const struct buf *records, struct err *e)
+{
+	if (cpio_entry(to, 1, "vmd", S_IFDIR | 0700, NULL) == -1 ||
+	    cpio_entry(to, 2, "vmd/config", S_IFREG | 0600, records) == -1 ||
+	    cpio_entry(to, 0, "TRAILER!!!", 0, NULL) == -1)
+		return err_sys(e, "guest configuration");
+	return 0;
+}
+
+/* --- files -------------------------------------------------------------------------- */
+
+static int
+copy_bytes(int to, int from, struct err *e)
+{
+	char block[65536];
+	ssize_t n;
+
+	while ((n = read(from, block, sizeof(block))) > 0)
+		if (write_full(to, block, (size_t)n) == -1)
+			return err_sys(e, "copy");
+	return n == 0 ? 0 : err_sys(e, "copy");
+}
+
+/* The data of a sparse file, its holes left out. */
+static int
+copy_sparse(int to, int from, off_t size, struct err *e)
+{
+	off_t data = 0, hole, in, out;
+	ssize_t n;
+
+	while ((data = lseek(from, data, SEEK_DATA)) != -1 && data < size) {
+		hole = lseek(from, data, SEEK_HOLE);
+		if (hole == -1)
+			return err_sys(e, "copy");
+		for (in = out = data; in < hole;) {
+			n = copy_file_range(from, &in, to, &out,
+			    (size_t)(hole - in), 0);
+			if (n == -1)
+				return err_sys(e, "copy");
+			if (n == 0)
+				break;
+		}
+		data = hole;
+	}
+	return 0;
+}
+
+int
+guest_copy(int to, int from, struct err *e)
+{
+	struct err first;
+	struct stat st;
+
+	if (ioctl(to, FICLONE, from) == 0)
+		return 0;
+	if (fstat(from, &st) == -1 || ftruncate(to, st.st_size) == -1)
+		return err_sys(e, "copy");
+	if (copy_sparse(to, from, st.st_size, &first) == 0)
+		return 0;
+	if (first.num == ENOSPC || first.num == EDQUOT) {
+		if (e != NULL)
+			*e = first;
+		return -1;
+	}
+	/* Different file systems, or one that knows neither call. */
+	if (lseek(from, 0, SEEK_SET) == -1 || lseek(to, 0, SEEK_SET) == -1)
+		return err_sys(e, "copy");
+	return copy_bytes(to, from, e);
+}
+
+static int
+make_file(int *ret, const struct vm *vm, const char *name, struct err *e)
+{
+	(void)unlinkat(vm->dir, name, 0);
+	*ret = openat(vm->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
+	    O_NOFOLLOW, 0640);
+	return *ret == -1 ? err_sys(e, "create %s", name) : 0;
+}
+
+int
+guest_initrd(const struct vm *vm, struct err *e)
+{
+	own_fd int from = -1, to = -1;
+	struct buf records, archive;
+	char path[PRIV_PATH_MAX + 64];
+	off_t end;
+	int ret = -1;
+
+	if (data_path(path, sizeof(path), vm, "initrd", e) == -1)
+		return -1;
+	buf_init(&records, GUEST_CONFIG_MAX);
+	buf_init(&archive, 2 * GUEST_CONFIG_MAX);
+	from = open(path, O_RDONLY | O_CLOEXEC);
+	if (from == -1) {
+		(void)err_sys(e, "open %s", path);
+	} else if (guest_records(&records, vm, e) == 0 &&
+	    guest_cpio(&archive, &records, e) == 0 &&
+	    make_file(&to, vm, "initrd", e) == 0 &&
+	    guest_copy(to, from, e) == 0) {
+		end = lseek(to, 0, SEEK_END);
+		/* The next archive begins at a multiple of four. */
+		if (end == -1 || pwrite(to, archive.data, archive.len,
+		    (end + 3) / 4 * 4) != (ssize_t)archive.len)
+			(void)err_sys(e, "write initrd");
+		else
+			ret = 0;
+	}
+	buf_fini(&records);
+	buf_fini(&archive);
+	return ret;
+}
+
+int
+guest_root(int *ret, const struct vm *vm, struct err *e)
+{
+	char path[160];
+
+	if (vm->digest == NULL || strncmp(vm->digest, "sha256:", 7) != 0)
+		return err_api(e, ENOENT, "not_found",
+		    "image %s has no digest", vm->spec.image);
+	(void)snprintf(path, sizeof(path), "images/root/%s.sqfs",
+	    vm->digest + 7);
+	*ret = openat(vm->control->state, path, O_RDONLY | O_CLOEXEC |
+	    O_NOFOLLOW);
+	if (*ret != -1)
+		return 0;
+	if (errno == ENOENT)
+		return err_api(e, ENOENT, "not_found", "the root image of %s "
+		    "is gone from the store: pull it again",
+		    vm->spec.image);
+	return err_sys(e, "open %s", path);
+}
+
+/* --- VmConfig ------------------------------------------------------------------------ */
+
+/* What goes with the kernel, without the newline; GUEST_CMDLINE if nothing. */
+static void
+read_cmdline(char *to, size_t size, const struct vm *vm)
+{
+	char path[PRIV_PATH_MAX + 64];
+	struct buf b;
+
+	(void)snprintf(to, size, "%s", GUEST_CMDLINE);
+	if (data_path(path, sizeof(path), vm, "cmdline", NULL) == -1)
+		return;
+	buf_init(&b, size);
+	if (file_read(&b, AT_FDCWD, path, NULL) == 0 && b.len > 1)
+		(void)snprintf(to, size, "%.*s",
+		    (int)strcspn((char *)b.data, "\n"), (char *)b.data);
+	buf_fini(&b);
+}
+
+/* Names of a VM's devices and sockets; a config points into them. */
+struct names {
+	char	cmdline[VM_CMDLINE_MAX + 1];
+	char	disk[VM_DISKS_MAX][16];
+	char	socket[VM_DISKS_MAX][24];
+	char	mac[18];
+	char	kernel[PRIV_PATH_MAX + 64];
+};
+
+static void
+fill_disks(struct vm_config *c, struct names *n, const struct vm *vm)
+{
+	c->ndisks = 2 + vm->spec.nvolumes;
+	for (size_t i = 0; i < c->ndisks; i++) {
+		(void)snprintf(n->disk[i], sizeof(n->disk[i]), "disk%zu", i);
+		(void)snprintf(n->socket[i], sizeof(n->socket[i]),
+		    "disk%zu.vu", i);
+		c->disks[i].id = n->disk[i];
+		c->disks[i].socket = n->socket[i];
+		c->disks[i].queues = 1;
+		c->disks[i].readonly = i == 0 ||
+		    (i >= 2 && vm->spec.volumes[i - 2].readonly);
+	}
+}
+
+static void
+fill_net(struct vm_config *c, struct names *n, const struct vm *vm)
+{
+	const uint8_t *m = vm->mac;
+
+	if (!vm->spec.network)
+		return;
+	(void)snprintf(n->mac, sizeof(n->mac), "%02x:%02x:%02x:%02x:%02x:%02x",
+	    m[0], m[1], m[2], m[3], m[4], m[5]);
+	c->nnets = 1;
+	c->nets[0].id = "net0";
+	c->nets[0].socket = "net0.vu";
+	c->nets[0].mac = n->mac;
+	c->nets[0].queues = 1;
+}
+
+static int
+fill_guest(struct vm_config *c, struct names *n, const struct vm *vm,
+    struct err *e)
+{
+	if (data_path(n->kernel, sizeof(n->kernel), vm, "vmlinux", e) == -1)
+		return -1;
+	read_cmdline(n->cmdline, sizeof(n->cmdline), vm);
+	c->initramfs = "initrd";
+	c->cmdline = n->cmdline;
+	fill_disks(c, n, vm);
+	fill_net(c, n, vm);
+	c->vsock.cid = GUEST_CID;
+	c->vsock.socket = "vsock.sock";
+	c->vsock.vhost_socket = "vsock0.vu";
+	c->console = VM_CONSOLE_SOCKET;
+	c->console_socket = "console.sock";
+	c->console_file = "console.log";
+	c->rng = true;
+	return 0;
+}
+
+int
+guest_config(json_t **ret, const struct vm *vm, struct err *e)
+{
+	own_json json_t *v = NULL;
+	own_mem char *text = NULL;
+	struct vm_config c = { 0 };
+	struct names n;
+
+	if (vm_arch_parse(&c.arch, guest_arch(vm), e) == -1)
+		return -1;
+	c.cpus = vm->spec.vcpus;
+	c.memory = vm->spec.memory;
+	c.kernel = n.kernel;
+	if (vm_is_null(vm))
+		(void)snprintf(n.kernel, sizeof(n.kernel), "none");
+	else if (fill_guest(&c, &n, vm, e) == -1)
+		return -1;
+	v = vm_config_json(&c);
+	if (v == NULL || (text = json_print(v)) == NULL)
+		return err_set(e, ENOMEM, "out of memory");
+	if (file_replace(vm->dir, "config.json", text, strlen(text), 0640,
+	    e) == -1)
+		return -1;
+	*ret = take(&v);
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * guest.h - the files a VM boots from
+ *
+ * Kernel and initrd come from DATA/guest/ARCH, those of own/ first.  The
+ * guest's configuration travels as a second cpio archive behind a copy of
+ * the initrd (docs/ARCHITECTURE.md, "Guest"; newc: cpio(5)).
+ */
+
+#ifndef CONTROL_GUEST_H
+#define CONTROL_GUEST_H
+
+#include <jansson.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+
+#define GUEST_CONFIG_MAX	(512 * 1024)	/* bytes of /vmd/config */
+#define GUEST_CID		3	/* each VM has a vsock of its own */
+#define GUEST_CMDLINE		"quiet panic=-1"	/* without a file 'cmdline' */
+
+struct vm;
+
+/* "amd64" or "arm64": the image's, the host's where it does not say. */
+const char *guest_arch(const struct vm *);
+
+/* Write 'initrd' into the VM's directory. */
+int	guest_initrd(const struct vm *, struct err *);
+
+/* The VmConfig for vm.create; also written to 'config.json'. */
+int	guest_config(json_t **ret, const struct vm *, struct err *);
+
+/* The records of /vmd/config. */
+int	guest_records(struct buf *, const struct vm *, struct err *);
+
+/* An archive with that one file, padded to be appended to another. */
+int	guest_cpio(struct buf *to, const struct buf *records, struct err *);
+
+/* The image's root, STATE/images/root/<hex>.sqfs, opened read-only. */
+int	guest_root(int *ret, const struct vm *, struct err *);
+
+/* Contents of one file into another: shared, copied, or read and written. */
+int	guest_copy(int to, int from, struct err *);
+
+#endif

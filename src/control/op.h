@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * op.h - what is being done to a VM: one operation at a time
+ *
+ * Operations of one VM wait for each other in the order they were asked
+ * for; each looks at the state when its turn comes.  An operation always
+ * ends: every wait in it has a time limit or a process behind it.
+ */
+
+#ifndef CONTROL_OP_H
+#define CONTROL_OP_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/vm.h"
+
+enum op_kind {
+	OP_START,
+	OP_STOP,
+	OP_REMOVE,
+	OP_PAUSE,
+	OP_RESUME,
+	OP_RESET,
+	OP_KINDS
+};
+
+struct op_options {
+	bool		force;		/* OP_STOP: do not ask the guest */
+	bool		has_timeout;	/* OP_STOP: else the spec's */
+	uint64_t	timeout;	/* ms */
+	bool		by_policy;	/* OP_START: a restart, not a user */
+};
+
+/*
+ * The end of an operation.  After OP_REMOVE without an error the VM is
+ * gone when this returns.  vm is NULL when it was removed meanwhile.
+ */
+typedef void op_done_fn(void *arg, struct vm *, const struct err *);
+
+/* Queue it; 'done' (or NULL) is called later, perhaps before this returns. */
+void	vm_op(struct vm *, enum op_kind, const struct op_options *,
+	    op_done_fn *, void *arg);
+
+/* --- for the operations themselves -------------------------------------------------- */
+
+struct op;
+
+struct op_class {
+	const char	*name;
+	void		(*begin)(struct op *);
+	/* The last process of the VM has ended, its state is Stopped. */
+	void		(*gone)(struct op *);
+};
+
+struct op {
+	TAILQ_ENTRY(op)		 entry;
+	struct vm		*vm;
+	const struct op_class	*class;
+	struct op_options	 options;
+	op_done_fn		*done;
+	void			*arg;
+	bool			 begun;
+	struct event		*timer;
+	struct agent_session	*agent;
+	bool			 failing;	/* err is set, VM is being killed */
+	bool			 asking;	/* a call to the VMM is out */
+	unsigned		 step;		/* of OP_STOP */
+	struct err		 err;
+};
+
+extern const struct op_class op_start, op_stop, op_remove, op_pause,
+    op_resume, op_reset;
+
+/* It worked (NULL) or not.  The op is freed; the next begins. */
+void	op_finish(struct op *, const struct err *);
+
+/* After OP_REMOVE: finish, fail what waits, forget the VM. */
+void	op_finish_removed(struct op *);
+
+/* Kill every process; when the last is gone, finish with e. */
+void	op_fail_killing(struct op *, const struct err *e);
+
+/* Call fn(op) in so many milliseconds unless the op ends before. */
+void	op_timer(struct op *, uint64_t ms,
+	    void (*fn)(int, short, void *));
+
+/* The state does not allow it: invalid_state. */
+void	op_refuse(struct op *);
+
+/* Ask the VMM; 'done' gets the op.  Fails through done-less op_finish. */
+struct chapi_answer;
+void	op_ask(struct op *, const char *call, json_t *body, unsigned ms,
+	    void (*done)(void *, const struct chapi_answer *));
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * op_start.c - from Stopped to Initializing
+ *
+ *	admission -> directory -> overlay -> initrd and VmConfig -> vmd starts
+ *	the processes -> vm.create -> vm.boot
+ *
+ * What fails before there are processes changes nothing; what fails after
+ * kills them and leaves the VM Stopped with the reason.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chapi/client.h"
+#include "control/admission.h"
+#include "control/control.h"
+#include "control/guest.h"
+#include "control/lifecycle.h"
+#include "control/op.h"
+#include "control/template.h"
+#include "control/volumes.h"
+#include "lib/json.h"
+#include "lib/own.h"
+#include "priv/client.h"
+
+#define BOOT_MS		60000	/* vm.create and vm.boot, each */
+
+static void
+start_failed(struct op *op, const struct err *e)
+{
+	op->vm->reserved = false;
+	op_finish(op, e);
+}
+
+static void
+on_booted(void *arg, const struct chapi_answer *a)
+{
+	struct op *op = arg;
+	struct vm *vm = op->vm;
+	struct err e;
+
+	op->asking = false;
+	if (a->err != NULL) {
+		e = *a->err;
+		(void)err_prefix(&e, "boot %s", vm->spec.name);
+		e.code = "start_failed";
+		op_fail_killing(op, &e);
+		return;
+	}
+	vm->reserved = false;
+	vm->live = true;
+	vm->creating = false;
+	vm->started_ms = time_ms();
+	vm->stopped_ms = 0;
+	vm->exited = false;
+	vm->exit_code = 0;
+	vm->exit_message[0] = vm->exit_reason[0] = '\0';
+	(void)snprintf(vm->boot_id, sizeof(vm->boot_id), "%s",
+	    vm->control->boot_id);
+	if (vm_is_null(vm))
+		vm_set_state(vm, VM_RUNNING);	/* no guest to wait for */
+	else if (vm->state != VM_RUNNING)
+		vm_set_state(vm, VM_INITIALIZING);
+	control_save(vm->control, vm);
+	op_finish(op, NULL);
+}
+
+static void
+on_created(void *arg, const struct chapi_answer *a)
+{
+	struct op *op = arg;
+	struct err e;
+
+	op->asking = false;
+	if (a->err == NULL) {
+		op_ask(op, "vm.boot", NULL, BOOT_MS, on_booted);
+		return;
+	}
+	e = *a->err;
+	(void)err_prefix(&e, "create %s", op->vm->spec.name);
+	e.code = "start_failed";
+	op_fail_killing(op, &e);
+}
+
+static void
+on_started(void *arg, const struct priv_vm *procs, bool more,
+    const struct err *why)
+{
+	struct op *op = arg;
+	struct vm *vm = op->vm;
+	own_json json_t *config = NULL;
+	struct err e;
+
+	(void)more;
+	if (why != NULL) {
+		e = *why;
+		if (e.code == NULL || *e.code == '\0')
+			e.code = "start_failed";
+		start_failed(op, &e);
+		return;
+	}
+	vm_processes(vm, procs);
+	vm_set_state(vm, VM_CREATED);
+	if (guest_config(&config, vm, &e) == -1)
+		op_fail_killing(op, &e);
+	else
+		op_ask(op, "vm.create", config, BOOT_MS, on_created);
+}
+
+/* --- what vmd is asked to start ------------------------------------------------------ */
+
+static int
+add_disks(struct priv_start *s, const struct vm *vm, struct err *e)
+{
+	s->nblk = (uint16_t)(2 + vm->spec.nvolumes);
+	s->blk[0].readonly = true;
+	if (guest_root(&s->blk[0].fd, vm, e) == -1)
+		return -1;
+	s->blk[1].fd = openat(vm->dir, "overlay.img",
+	    O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (s->blk[1].fd == -1)
+		return err_sys(e, "open overlay.img");
+	for (size_t i = 0; i < vm->spec.nvolumes; i++) {
+		struct priv_blk *b = &s->blk[2 + i];
+
+		b->readonly = vm->spec.volumes[i].readonly;
+		if (volume_open(&b->fd, vm->control,
+		    vm->spec.volumes[i].id, b->readonly, e) == -1)
+			return -1;
+	}
+	for (size_t i = 0; i < s->nblk; i++)
+		s->blk[i].bytes_per_second = vm->spec.disk_io;
+	return 0;
+}
+
+static void
+add_net(struct priv_start *s, const struct vm *vm)
+{
+	struct priv_net *n = &s->net[0];
+
+	if (!vm->spec.network)
+		return;
+	s->nnet = 1;
+	memcpy(n->mac, vm->mac, sizeof(n->mac));
+	n->down = vm->spec.download;
+	n->up = vm->spec.upload;
+	n->nports = (uint16_t)vm->spec.nports;
+	for (size_t i = 0; i < vm->spec.nports; i++) {
+		const struct spec_port *p = &vm->spec.ports[i];
+
+		(void)snprintf(n->ports[i].addr, sizeof(n->ports[i].addr),
+		    "%s", p->host_ip);
+		n->ports[i].host = p->host;
+		n->ports[i].guest = p->guest;
+		n->ports[i].udp = p->udp;
+	}
+}
+
+/* The words of capabilities; what is not there was refused by admission. */
+static void
+set_hypervisor(struct priv_start *s, const struct vm *vm)
+{
+	const char *accel = vm->control->setup.accel;
+
+	s->hypervisor = vm_is_null(vm) ? PRIV_HV_NULL : PRIV_HV_QEMU;
+	s->accel = PRIV_ACCEL_AUTO;
+	if (strcmp(accel, "kvm") == 0)
+		s->accel = PRIV_ACCEL_KVM;
+	else if (strcmp(accel, "tcg") == 0)
+		s->accel = PRIV_ACCEL_TCG;
+}
+
+static int
+fresh_logs(const struct vm *vm, struct err *e)
+{
+	if (renameat(vm->dir, "console.log", vm->dir, "console.log.1") == -1 &&
+	    errno != ENOENT)
+		return err_sys(e, "rotate console.log");
+	if (unlinkat(vm->dir, "exit.json", 0) == -1 && errno != ENOENT)
+		return err_sys(e, "remove exit.json");
+	return 0;
+}
+
+static int
+prepare(struct priv_start *s, struct vm *vm, struct err *e)
+{
+	priv_init(PRIV_VM_START, s);
+	(void)snprintf(s->vm, sizeof(s->vm), "%s", vm->id);
+	set_hypervisor(s, vm);
+	if (fresh_logs(vm, e) == -1)
+		return -1;
+	if (vm_is_null(vm))
+		return 0;
+	if (guest_initrd(vm, e) == -1 || vm_listen_ready(vm, e) == -1)
+		return -1;
+	s->vsock = true;
+	s->cid = GUEST_CID;
+	add_net(s, vm);
+	if (add_disks(s, vm, e) == 0)
+		return 0;
+	priv_close(PRIV_VM_START, s);
+	return -1;
+}
+
+/* --- before there are processes -------------------------------------------------------- */
+
+static int
+make_overlay(const struct vm *vm, struct err *e)
+{
+	if (faccessat(vm->dir, "overlay.img", F_OK, 0) == 0)
+		return 0;
+	(void)unlinkat(vm->dir, "overlay.new", 0);
+	if (template_copy(vm->control, vm->spec.overlay, vm->dir,
+	    "overlay.new", e) == -1)
+		return -1;
+	if (renameat(vm->dir, "overlay.new", vm->dir, "overlay.img") == -1)
+		return err_sys(e, "rename overlay.new");
+	return 0;
+}
+
+static void
+on_template(void *arg, const struct err *why)
+{
+	struct op *op = arg;
+	struct vm *vm = op->vm;
+	struct priv_start start;
+	struct err e;
+
+	if (why != NULL) {
+		start_failed(op, why);
+		return;
+	}
+	if ((!vm_is_null(vm) && make_overlay(vm, &e) == -1) ||
+	    prepare(&start, vm, &e) == -1) {
+		start_failed(op, &e);
+		return;
+	}
+	vm->first_end[0] = '\0';
+	priv_vm_start(vm->control->priv, &start, on_started, op);
+}
+
+static void
+want_overlay(struct op *op)
+{
+	struct vm *vm = op->vm;
+
+	if (vm_is_null(vm))
+		on_template(op, NULL);
+	else
+		template_want(vm->control, vm->spec.overlay, on_template, op);
+}
+
+static void
+on_directory(void *arg, int fd, const struct err *e)
+{
+	struct op *op = arg;
+	struct vm *vm = op->vm;
+
+	if (e != NULL) {
+		start_failed(op, e);
+		return;
+	}
+	if (vm->dir != -1)
+		(void)close(vm->dir);
+	vm->dir = fd;
+	want_overlay(op);
+}
+
+static void
+start_begin(struct op *op)
+{
+	struct vm *vm = op->vm;
+	struct err e;
+
+	if (vm->state != VM_STOPPED) {
+		op_refuse(op);
+		return;
+	}
+	if (admission_start(vm, &e) == -1) {
+		op_finish(op, &e);
+		return;
+	}
+	vm->reserved = true;
+	vm_cancel_restart(vm);
+	if (!op->options.by_policy) {
+		vm->restarts.attempts = 0;
+		vm->restarts.exceeded = false;
+	}
+	vm->restarts.manual_stop = false;
+	if (vm->creating)
+		priv_dir_make(vm->control->priv, vm->id, on_directory, op);
+	else if (vm->dir == -1)
+		priv_dir_open(vm->control->priv, vm->id, on_directory, op);
+	else
+		want_overlay(op);
+}
+
+static void
+start_gone(struct op *op)
+{
+	struct vm *vm = op->vm;
+	struct err e;
+
+	vm->reserved = false;
+	if (op->failing) {
+		op_finish(op, &op->err);
+	} else if (op->asking) {
+		(void)err_api(&e, ESRCH, "start_failed",
+		    "instance %s ended while it started: %s", vm->spec.name,
+		    vm->exit_reason);
+		op_finish(op, &e);
+	}
+	/* Else vmd's own answer to the start is still to come. */
+}
+
+const struct op_class op_start = { "start", start_begin, start_gone };

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC */
+/* instances.c - list, get, patch, delete and what is done to instances */
+
+#include <errno.h>
+#include <string.h>
+
+#include "chapi/client.h"
+#include "control/lifecycle.h"
+#include "control/op.h"
+#include "control/routes/instances.h"
+#include "control/routes/routes.h"
+#include "lib/json.h"
+#include "lib/num.h"
+
+struct vm *
+route_vm(struct request *r)
+{
+	struct err e;
+	struct vm *vm = vm_table_find(request_context(r), request_caller(r),
+	    request_param(r), &e);
+
+	if (vm == NULL)
+		reply_err(r, &e);
+	return vm;
+}
+
+struct vm *
+route_running_vm(struct request *r)
+{
+	struct vm *vm = route_vm(r);
+	struct err e;
+
+	if (vm == NULL || vm->state == VM_RUNNING)
+		return vm;
+	(void)err_api(&e, EINVAL, "invalid_state", "instance must be running "
+	    "(current state: %s)", vm_state_name(vm->state));
+	reply_err(r, &e);
+	return NULL;
+}
+
+/* --- list ----------------------------------------------------------------------------- */
+
+struct filter {
+	const struct vm	*vm;
+	bool		 fits;
+};
+
+static int
+match_tag(void *arg, const char *key, const char *value, struct err *e)
+{
+	struct filter *f = arg;
+	const char *have = json_string_value(json_object_get(
+	    f->vm->spec.tags, key));
+
+	(void)e;
+	if (have == NULL || strcmp(have, value) != 0)
+		f->fits = false;
+	return 0;
+}
+
+void
+route_instances_list(struct request *r)
+{
+	const struct control *ctl = request_context(r);
+	own_json json_t *list = json_array();
+	enum vm_state want = VM_STATES;
+	const char *text = NULL;
+	struct filter f;
+	struct err e;
+	int found;
+
+	found = request_query(&text, r, "state", &e);
+	if (found == -1 || (found == 1 && vm_state_parse(&want, text, &e) ==
+	    -1)) {
+		reply_err(r, &e);
+		return;
+	}
+	TAILQ_FOREACH(f.vm, &ctl->vms, entry) {
+		if (f.vm->creating ||
+		    !auth_owns(request_caller(r), f.vm->owner) ||
+		    (want != VM_STATES && f.vm->state != want))
+			continue;
+		f.fits = true;
+		if (request_tags(r, match_tag, &f, &e) == -1) {
+			reply_err(r, &e);
+			return;
+		}
+		if (f.fits)
+			(void)json_array_append_new(list, vm_json(f.vm));
+	}
+	reply_json(r, 200, take(&list));
+}
+
+/* --- get, patch ------------------------------------------------------------------------- */
+
+void
+route_instance_get(struct request *r)
+{
+	struct vm *vm = route_vm(r);
+
+	if (vm != NULL)
+		reply_json(r, 200, vm_json(vm));
+}
+
+void
+route_instance_patch(struct request *r)
+{
+	struct vm *vm = route_vm(r);
+	struct err e;
+
+	if (vm == NULL)
+		return;
+	if (request_json(r) == NULL) {
+		(void)err_api(&e, EINVAL, "invalid_request",
+		    "a body that says what to change is needed");
+		reply_err(r, &e);
+		return;
+	}
+	if (spec_update(&vm->spec, request_json(r), &e) == -1) {
+		reply_err(r, &e);
+		return;
+	}
+	if (json_object_get(request_json(r), "restart_policy") != NULL) {
+		vm->restarts.attempts = 0;
+		vm->restarts.exceeded = false;
+		vm_cancel_restart(vm);
+		if (vm->state == VM_STOPPED && TAILQ_EMPTY(&vm->ops))
+			vm_plan_restart(vm);
+	}
+	control_save(vm->control, vm);
+	reply_json(r, 200, vm_json(vm));
+}
+
+/* --- operations ---------------------------------------------------------------------------- */
+
+static void
+on_done(void *arg, struct vm *vm, const struct err *e)
+{
+	if (e != NULL)
+		reply_err(arg, e);
+	else
+		reply_json(arg, 200, vm_json(vm));
+}
+
+static void
+on_removed(void *arg, struct vm *vm, const struct err *e)
+{
+	(void)vm;
+	if (e != NULL)
+		reply_err(arg, e);
+	else
+		reply_empty(arg, 204);
+}
+
+void
+route_instance_delete(struct request *r)
+{
+	struct vm *vm = route_vm(r);
+
+	if (vm != NULL)
+		vm_op(vm, OP_REMOVE, NULL, on_removed, r);
+}
+
+void
+route_instance_start(struct request *r)
+{
+	struct vm *vm = route_vm(r);
+	struct err e;
+
+	if (vm == NULL)
+		return;
+	if (vm->state != VM_STOPPED && TAILQ_EMPTY(&vm->ops)) {
+		(void)err_api(&e, EINVAL, "invalid_state", "cannot start "
+		    "instance %s: it is %s", vm->spec.name,
+		    vm_state_name(vm->state));
+		reply_err(r, &e);
+		return;
+	}
+	if (request_json(r) != NULL) {
+		if (spec_command(&vm->spec, request_json(r), &e) == -1) {
+			reply_err(r, &e);
+			return;
+		}
+		control_save(vm->control, vm);
+	}
+	vm_op(vm, OP_START, NULL, on_done, r);
+}
+
+static int
+stop_options(struct op_options *o, const json_t *body, struct err *e)
+{
+	static const char *const known[] = { "force", "timeout", NULL };
+	const char *timeout = NULL;
+
+	memset(o, 0, sizeof(*o));
+	if (body == NULL)
+		return 0;
+	if (json_only(body, known, e) == -1 ||
+	    json_get_bool(&o->force, body, "force", e) == -1 ||
+	    json_get_str(&timeout, body, "timeout", 32, e) == -1)
+		return -1;
+	if (timeout == NULL)
+		return 0;
+	o->has_timeout = true;
+	if (duration_parse(&o->timeout, timeout, e) == -1)
+		return err_prefix(e, "timeout");
+	if (o->timeout > SPEC_DURATION_MAX)
+		return err_api(e, ERANGE, "invalid_request",
+		    "timeout: %s is longer than a year", timeout);
+	return 0;
+}
+
+void
+route_instance_stop(struct request *r)
+{
+	struct vm *vm = route_vm(r);
+	struct op_options o;
+	struct err e;
+
+	if (vm == NULL)
+		return;
+	if (stop_options(&o, request_json(r), &e) == -1)
+		reply_err(r, &e);
+	else
+		vm_op(vm, OP_STOP, &o, on_done, r);
+}
+
+static void
+simple(struct request *r, enum op_kind kind)
+{
+	struct vm *vm = route_vm(r);
+
+	if (vm != NULL)
+		vm_op(vm, kind, NULL, on_done, r);
+}
+
+void
+route_instance_pause(struct request *r)
+{
+	simple(r, OP_PAUSE);
+}
+
+void
+route_instance_resume(struct request *r)
+{
+	simple(r, OP_RESUME);
+}
+
+void
+route_instance_reset(struct request *r)
+{
+	simple(r, OP_RESET);
+}

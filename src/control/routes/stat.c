@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+/* stat.c - GET /instances/{id}/stat and /stats */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/client.h"
+#include "control/routes/instances.h"
+#include "control/routes/routes.h"
+#include "lib/own.h"
+
+#define AGENT_MS	5000	/* for the agent's hello */
+
+/* --- stat: one path in the guest --------------------------------------------------------- */
+
+struct stat_call {
+	struct request		*request;
+	struct agent_session	*session;
+	json_t			*info;
+};
+
+static void
+call_free(struct stat_call *c)
+{
+	agent_close(c->session);
+	json_decref(c->info);
+	free(c);
+}
+
+static void
+on_entry(void *arg, const struct agent_entry *en)
+{
+	struct stat_call *c = arg;
+
+	json_decref(c->info);
+	c->info = json_pack("{s:b,s:b,s:b,s:b,s:s?,s:i,s:I,s:I,s:I}",
+	    "exists", 1, "is_dir", en->kind == AGENT_KIND_DIR,
+	    "is_file", en->kind == AGENT_KIND_FILE,
+	    "is_symlink", en->kind == AGENT_KIND_SYMLINK,
+	    "link_target", en->link, "mode", (int)en->mode,
+	    "size", (json_int_t)en->size, "uid", (json_int_t)en->uid,
+	    "gid", (json_int_t)en->gid);
+}
+
+static void
+on_stat(void *arg, const struct agent_result *r)
+{
+	struct stat_call *c = arg;
+	struct err e;
+
+	if (r->err == NULL) {
+		reply_json(c->request, 200, json_incref(c->info));
+	} else if (r->err->num == ENOENT || r->err->num == ENOTDIR) {
+		reply_json(c->request, 200, json_pack("{s:b}", "exists", 0));
+	} else if (r->err->code != NULL &&
+	    (strcmp(r->err->code, "disconnected") == 0 ||
+	    strcmp(r->err->code, "no_agent") == 0)) {
+		e = *r->err;
+		e.code = "unavailable";
+		reply_err(c->request, &e);
+	} else {
+		reply_json(c->request, 200, json_pack("{s:b,s:s}",
+		    "exists", 0, "error", r->err->text));
+	}
+	call_free(c);
+}
+
+void
+route_instance_stat(struct request *r)
+{
+	static const struct agent_handler handler = {
+		.entry = on_entry, .done = on_stat,
+	};
+	struct vm *vm = route_running_vm(r);
+	own_mem char *path = NULL;
+	const char *text = NULL;
+	struct stat_call *c;
+	bool follow = false;
+	struct err e;
+	int found;
+
+	if (vm == NULL)
+		return;
+	found = request_query(&text, r, "path", &e);
+	if (found == 0)
+		found = err_api(&e, EINVAL, "invalid_request",
+		    "path: is missing");
+	if (found == -1 || (path = strdup(text)) == NULL ||
+	    (found = request_query(&text, r, "follow_links", &e)) == -1) {
+		reply_err(r, &e);
+		return;
+	}
+	follow = found == 1 && strcmp(text, "true") == 0;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL || agent_open(&c->session, vm->control->base, &handler,
+	    c, &e) == -1) {
+		free(c);
+		reply_json(r, 503, NULL);
+		return;
+	}
+	c->request = r;
+	if (agent_connect(c->session, vm->dir, "vsock.sock", AGENT_MS,
+	    &e) == -1 || agent_stat(c->session, path, follow, &e) == -1) {
+		reply_err(r, &e);
+		call_free(c);
+	}
+}
+
+/* --- stats: what the VM's processes use ------------------------------------------------------ */
+
+struct usage {
+	double		cpu_seconds;
+	uint64_t	rss, vms;	/* bytes */
+};
+
+/* proc(5), /proc/PID/stat: fields 14 utime, 15 stime, 23 vsize, 24 rss. */
+static void
+add_process(struct usage *u, pid_t pid)
+{
+	unsigned long long utime = 0, stime = 0, vsize = 0;
+	long long rss = 0;
+	own_fd int fd = -1;
+	char path[32], text[1024], *p;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd == -1 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	/* The name in parentheses may hold anything, also ")". */
+	p = strrchr(text, ')');
+	if (p == NULL || sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u "
+	    "%*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %*u %llu %lld",
+	    &utime, &stime, &vsize, &rss) != 4)
+		return;
+	u->cpu_seconds += (double)(utime + stime) /
+	    (double)sysconf(_SC_CLK_TCK);
+	u->vms += vsize;
+	u->rss += (uint64_t)rss * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void
+route_instance_stats(struct request *r)
+{
+	struct vm *vm = route_vm(r);
+	struct usage u = { 0 };
+
+	if (vm == NULL)
+		return;
+	for (size_t i = 0; i < vm->nprocs; i++)
+		add_process(&u, vm->procs[i].pid);
+	reply_json(r, 200, json_pack("{s:s,s:s,s:f,s:I,s:I,s:i,s:i,s:i,s:I,"
+	    "s:f}", "instance_id", vm->id, "instance_name", vm->spec.name,
+	    "cpu_seconds", u.cpu_seconds,
+	    "memory_rss_bytes", (json_int_t)u.rss,
+	    "memory_vms_bytes", (json_int_t)u.vms,
+	    /* The user-mode network keeps no counters. */
+	    "network_rx_bytes", 0, "network_tx_bytes", 0,
+	    "allocated_vcpus", (int)vm->spec.vcpus,
+	    "allocated_memory_bytes", (json_int_t)vm->spec.memory,
+	    "memory_utilization_ratio",
+	    (double)u.rss / (double)vm->spec.memory));
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+/* spec_lists.c - published ports and volumes of a spec; see spec.h */
+
+#include <arpa/inet.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/spec_private.h"
+#include "lib/json.h"
+#include "lib/util.h"
+
+/* --- ports --------------------------------------------------------------------- */
+
+static bool
+is_address(const char *s)
+{
+	struct in6_addr a;
+
+	return inet_pton(AF_INET, s, &a) == 1 ||
+	    inet_pton(AF_INET6, s, &a) == 1;
+}
+
+static int
+take_port(struct spec_port *p, const json_t *doc, struct err *e)
+{
+	static const char *const known[] = {
+		"host_ip", "host_port", "guest_port", "protocol", NULL,
+	};
+	const char *ip = NULL, *protocol = "tcp";
+	uint64_t host = 0, guest = 0;
+
+	memset(p, 0, sizeof(*p));
+	if (!json_is_object(doc))
+		return err_api(e, EINVAL, "invalid_request",
+		    "must be an object");
+	if (json_only(doc, known, e) == -1 ||
+	    json_get_str(&ip, doc, "host_ip", sizeof(p->host_ip) - 1,
+	    e) == -1 ||
+	    json_get_str(&protocol, doc, "protocol", 8, e) == -1 ||
+	    json_get_u64(&host, doc, "host_port", 1, 65535, e) == -1 ||
+	    json_get_u64(&guest, doc, "guest_port", 1, 65535, e) == -1)
+		return -1;
+	if (host == 0 || guest == 0)
+		return err_api(e, EINVAL, "invalid_request",
+		    "host_port and guest_port are needed");
+	if (strcmp(protocol, "tcp") != 0 && strcmp(protocol, "udp") != 0)
+		return err_api(e, EINVAL, "invalid_request",
+		    "protocol: \"%s\" is neither tcp nor udp", protocol);
+	if (ip != NULL && *ip != '\0' && !is_address(ip))
+		return err_api(e, EINVAL, "invalid_request",
+		    "host_ip: \"%s\" is no numeric address", ip);
+	(void)snprintf(p->host_ip, sizeof(p->host_ip), "%s",
+	    ip == NULL ? "" : ip);
+	p->host = (uint16_t)host;
+	p->guest = (uint16_t)guest;
+	p->udp = *protocol == 'u';
+	return 0;
+}
+
+bool
+spec_ports_clash(const struct spec_port *a, const struct spec_port *b)
+{
+	return a->host == b->host && a->udp == b->udp &&
+	    (a->host_ip[0] == '\0' || b->host_ip[0] == '\0' ||
+	    strcmp(a->host_ip, "0.0.0.0") == 0 ||
+	    strcmp(b->host_ip, "0.0.0.0") == 0 ||
+	    strcmp(a->host_ip, "::") == 0 || strcmp(b->host_ip, "::") == 0 ||
+	    strcmp(a->host_ip, b->host_ip) == 0);
+}
+
+int
+spec_take_ports(struct spec *s, const json_t *doc, struct err *e)
+{
+	json_t *list = NULL, *v;
+	size_t i;
+	int found;
+
+	found = json_get_arr(&list, doc, "ports", SPEC_PORTS_MAX, e);
+	if (found <= 0 || json_array_size(list) == 0)
+		return found;
+	s->ports = calloc(json_array_size(list), sizeof(*s->ports));
+	if (s->ports == NULL)
+		return err_sys(e, "ports");
+	json_array_foreach(list, i, v) {
+		if (take_port(&s->ports[i], v, e) == -1)
+			return err_prefix(e, "ports[%zu]", i);
+		for (size_t k = 0; k < i; k++)
+			if (spec_ports_clash(&s->ports[i], &s->ports[k]))
+				return err_api(e, EINVAL, "invalid_request",
+				    "ports[%zu]: host port %u is given twice",
+				    i, s->ports[i].host);
+		s->nports++;
+	}
+	return 1;
+}
+
+/* --- volumes -------------------------------------------------------------------- */
+
+/* An absolute path without empty, "." or ".." components. */
+static bool
+is_clean_path(const char *s)
+{
+	size_t n;
+
+	if (*s != '/' || s[1] == '\0')
+		return false;
+	while (*s == '/') {
+		s++;
+		n = strcspn(s, "/");
+		if (n == 0 || (n == 1 && s[0] == '.') ||
+		    (n == 2 && s[0] == '.' && s[1] == '.'))
+			return false;
+		s += n;
+	}
+	return true;
+}
+
+/* Mounting there would hide what the guest cannot live without. */
+static bool
+is_vital(const char *path)
+{
+	static const char *const whole[] = {
+		"/bin", "/etc", "/lib", "/lib64", "/root", "/run", "/sbin",
+		"/tmp", "/usr", "/var",
+	};
+	static const char *const below[] = {
+		"/boot", "/dev", "/proc", "/sys",
+	};
+
+	for (size_t i = 0; i < COUNT(whole); i++)
+		if (strcmp(path, whole[i]) == 0)
+			return true;
+	for (size_t i = 0; i < COUNT(below); i++) {
+		size_t len = strlen(below[i]);
+
+		if (strncmp(path, below[i], len) == 0 &&
+		    (path[len] == '\0' || path[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+static int
+take_volume(struct spec_volume *v, const json_t *doc, struct err *e)
+{
+	static const char *const known[] = {
+		"volume_id", "mount_path", "readonly", "overlay",
+		"overlay_size", NULL,
+	};
+	bool overlay = false;
+
+	if (!json_is_object(doc))
+		return err_api(e, EINVAL, "invalid_request",
+		    "must be an object");
+	if (json_only(doc, known, e) == -1 ||
+	    spec_take_text(&v->id, doc, "volume_id", 128, e) == -1 ||
+	    spec_take_text(&v->path, doc, "mount_path", SPEC_PATH_MAX,
+	    e) == -1 ||
+	    json_get_bool(&v->readonly, doc, "readonly", e) == -1 ||
+	    json_get_bool(&overlay, doc, "overlay", e) == -1)
+		return -1;
+	if (overlay)
+		return err_api(e, ENOTSUP, "not_supported",
+		    "overlay: this version has no overlay volumes");
+	if (v->id == NULL || v->path == NULL)
+		return err_api(e, EINVAL, "invalid_request",
+		    "volume_id and mount_path are needed");
+	if (!is_clean_path(v->path) || strchr(v->path, ',') != NULL)
+		return err_api(e, EINVAL, "invalid_request", "mount_path: "
+		    "\"%s\" is not an absolute path without \"..\" and \",\"",
+		    v->path);
+	if (is_vital(v->path))
+		return err_api(e, EINVAL, "invalid_request",
+		    "mount_path: %s belongs to the system", v->path);
+	return 0;
+}
+
+int
+spec_take_volumes(struct spec *s, const json_t *doc, struct err *e)
+{
+	json_t *list = NULL, *v;
+	size_t i;
+	int found;
+
+	found = json_get_arr(&list, doc, "volumes", SPEC_VOLUMES_MAX, e);
+	if (found <= 0 || json_array_size(list) == 0)
+		return found;
+	s->volumes = calloc(json_array_size(list), sizeof(*s->volumes));
+	if (s->volumes == NULL)
+		return err_sys(e, "volumes");
+	json_array_foreach(list, i, v) {
+		s->nvolumes = i + 1;
+		if (take_volume(&s->volumes[i], v, e) == -1)
+			return err_prefix(e, "volumes[%zu]", i);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(s->volumes[i].path,
+			    s->volumes[k].path) == 0)
+				return err_api(e, EINVAL, "invalid_request",
+				    "volumes[%zu]: mount_path %s is given "
+				    "twice", i, s->volumes[i].path);
+	}
+	return 1;
+}
