@@ -169,7 +169,7 @@ add_devices(struct command *c, const struct vm_config *v)
 	if (v->vsock.vhost_socket != NULL) {
 		add_socket(c, "vsock", v->vsock.vhost_socket);
 		option(c, "-device",
-		    "vhost-user-vsock-device,id=vsock,chardev=c-vsock");
+		    "vhost-user-vsock-device,chardev=c-vsock");
 	}
 	if (v->rng) {
 		option(c, "-object", "rng-builtin,id=rng");

@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "accel/probe.h"
 #include "lib/log.h"
 #include "qemu/qemu.h"
 
@@ -20,8 +21,23 @@ static void __attribute__((noreturn))
 usage(void)
 {
 	(void)dprintf(STDERR_FILENO, "usage: vmm-qemu [-v] [-A auto | kvm | "
-	    "tcg] [-n NAME] -a FD [-L NAME=FD]...\n");
+	    "tcg] [-n NAME] -a FD [-L NAME=FD]...\n"
+	    "       vmm-qemu -p\n");
 	exit(2);
+}
+
+/* -p: say which accelerator "auto" takes here. */
+static int
+probe(void)
+{
+	unsigned slowdown;
+	struct err e;
+
+	if (accel_probe(&slowdown, &e) == 0)
+		printf("kvm\n");
+	else
+		printf("tcg: %s\n", e.text);
+	return 0;
 }
 
 static int
@@ -50,7 +66,9 @@ main(int argc, char *argv[])
 	int opt, verbose = 0;
 	struct err e;
 
-	while ((opt = getopt(argc, argv, "A:a:L:n:v")) != -1) {
+	while ((opt = getopt(argc, argv, "A:a:L:n:pv")) != -1) {
+		if (opt == 'p')
+			return probe();
 		if (opt == 'v')
 			verbose++;
 		else if (opt == 'n')
