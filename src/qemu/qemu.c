@@ -18,6 +18,7 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "os/os.h"
+#include "os/sandbox.h"
 #include "qemu/child.h"
 #include "qemu/command.h"
 #include "qemu/qemu.h"
@@ -39,6 +40,7 @@ struct qemu {
 	enum qemu_accel		 accel;
 	enum { KVM_UNKNOWN, KVM_GOOD, KVM_BAD } kvm;	/* of the probe */
 	char			 accel_why[ERR_TEXT_MAX];
+	bool			 sandboxed;
 	struct child		*child;		/* NULL: no QEMU */
 	struct qmp		*qmp;
 	const struct run_state	*run;		/* last one seen, or NULL */
@@ -336,6 +338,34 @@ use_kvm(const struct qemu *q, const struct vm_config *v)
 	    strcmp(os_arch(), vm_arch_name(v->arch)) == 0;
 }
 
+/*
+ * Now it is known which files a guest needs; from here on neither we nor
+ * QEMU open others.  A later boot has to do with the files of the first.
+ */
+static int
+enter_sandbox(struct qemu *q, const struct vm_config *v, struct err *e)
+{
+	struct sandbox s = { .program = SANDBOX_VMM_QEMU };
+	char missing[SANDBOX_MISSING_MAX];
+
+	if (q->sandboxed)
+		return 0;
+	sandbox_add_system(&s);
+	sandbox_add(&s, ".", SANDBOX_READ | SANDBOX_WRITE);
+	sandbox_add(&s, v->kernel, SANDBOX_READ);
+	if (v->initramfs != NULL)
+		sandbox_add(&s, v->initramfs, SANDBOX_READ);
+	if (q->kvm == KVM_GOOD)
+		sandbox_add(&s, "/dev/kvm",
+		    SANDBOX_READ | SANDBOX_WRITE | SANDBOX_DEVICE);
+	if (sandbox_enter(&s, missing, e) == -1)
+		return -1;
+	if (missing[0] != '\0')
+		log_debug("sandbox without %s", missing);
+	q->sandboxed = true;
+	return 0;
+}
+
 static int
 start(struct qemu *q, struct err *e)
 {
@@ -357,7 +387,9 @@ start(struct qemu *q, struct err *e)
 		    vm_arch_name(v->arch));
 	if (command_make(&c, v, &host, e) == -1)
 		return -1;
-	r = child_new(&q->child, q->base, c.argv, &fd, e);
+	r = enter_sandbox(q, v, e);
+	if (r == 0)
+		r = child_new(&q->child, q->base, c.argv, &fd, e);
 	command_fini(&c);
 	if (r == -1)
 		return -1;
