@@ -163,18 +163,18 @@ run:
 	@BUILD=$(O) scripts/run $(IMAGE)
 
 check:
-	@scripts/deps check
+	@scripts/deps check && scripts/npm-tools
 	@$(MAKE) --no-print-directory -s all guest unit fuzz-programs
 	@$(MAKE) --no-print-directory -s SAN=1 all unit fuzz-programs
 	@BUILD=$(O) scripts/check
 
 check-lab:
-	@scripts/deps check
+	@scripts/deps check && scripts/npm-tools
 	@$(MAKE) --no-print-directory -s all unit
 	@BUILD=$(O) scripts/check lab
 
 bench:
-	@scripts/deps check
+	@scripts/deps check && scripts/npm-tools
 	@$(MAKE) --no-print-directory -s all guest bench-programs
 	@BUILD=$(O) scripts/bench $(BENCH_NAMES)
 
