@@ -136,6 +136,13 @@ viod_notify_on(struct viod *v, unsigned queue)
 	    virtq_notify_on(&v->queues[queue].vq);
 }
 
+bool
+viod_notify_past(struct viod *v, unsigned queue, unsigned waiting)
+{
+	return v->queues[queue].running &&
+	    virtq_notify_past(&v->queues[queue].vq, waiting);
+}
+
 void
 viod_again(struct viod *v, unsigned queue)
 {

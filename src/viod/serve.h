@@ -153,6 +153,7 @@ void	viod_flush(struct viod *, unsigned queue);
 /* virtq_notify_on/off() for a queue that may be stopped. */
 void	viod_notify_off(struct viod *, unsigned queue);
 bool	viod_notify_on(struct viod *, unsigned queue);
+bool	viod_notify_past(struct viod *, unsigned queue, unsigned waiting);
 
 /*
  * Call notify again after everything else that is due: for a device that

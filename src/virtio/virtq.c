@@ -317,17 +317,23 @@ virtq_notify_off(struct virtq *q)
 }
 
 bool
-virtq_notify_on(struct virtq *q)
+virtq_notify_past(struct virtq *q, unsigned waiting)
 {
 	if (q->broken != NULL)
 		return false;
 	if (q->event_idx)
-		store16(avail_event(q), q->avail_idx);
+		store16(avail_event(q), (uint16_t)(q->avail_idx + waiting));
 	else
 		store16(&q->used->flags, 0);
 	/* Our wish is visible before we look whether it came too late. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return virtq_waiting(q) != 0;
+	return virtq_waiting(q) > waiting;
+}
+
+bool
+virtq_notify_on(struct virtq *q)
+{
+	return virtq_notify_past(q, 0);
 }
 
 /* --- copying ----------------------------------------------------------------- */

@@ -118,6 +118,12 @@ bool	virtq_flush(struct virtq *);
 void	virtq_notify_off(struct virtq *);
 bool	virtq_notify_on(struct virtq *);
 
+/*
+ * As virtq_notify_on() when the first 'waiting' chains do not suffice: they
+ * were popped and put back.  True when there are more.
+ */
+bool	virtq_notify_past(struct virtq *, unsigned waiting);
+
 /* Chains the guest has made available and nobody popped; 0 when broken. */
 unsigned virtq_waiting(struct virtq *);
 
