@@ -40,8 +40,8 @@ PROGRAMS	= viod vmctl vmd vmd-image
 
 viod_DIR	= viod
 viod_FILES	= aio aio_threads aio_uring blk blk_main disk_raw limit main \
-		  net_local net_port net_user serve vsock vsock_conn vsock_host \
-		  vsock_main vsock_mux
+		  net net_local net_main net_port net_rx net_user serve vsock \
+		  vsock_conn vsock_host vsock_main vsock_mux
 viod_LAYERS	= virtio os lib
 viod_LIBS	= libevent_core slirp glib-2.0 liburing libseccomp
 

@@ -31,7 +31,7 @@
 
 #define DRIVE_BYTES	(16UL << 20)	/* guest memory */
 #define DRIVE_GPA	0x40000000ULL	/* where the guest sees it */
-#define DRIVE_QUEUES	4
+#define DRIVE_QUEUES	5
 #define DRIVE_RING	0x10000		/* bytes of memory for a queue */
 #define DRIVE_REQS	(DRIVE_QUEUES * DRIVE_RING)	/* headers, status */
 #define DRIVE_DATA	(1UL << 20)	/* data from here on */

@@ -28,9 +28,13 @@ static const struct command {
 	enum sandbox_program sandbox;
 	const char	*synopsis;
 } commands[] = {
-	{ "blk", blk_main, SANDBOX_VIOD_BLK, "-d fd [-rv] [-b rate] [-i iops] [-n name] "
-	    "[-q queues] [-s serial] [-E engine] [-S path]" },
-	{ "vsock", vsock_main, SANDBOX_VIOD_VSOCK, "-c cid -d fd -l fd [-v] [-n name] [-S path]" },
+	{ "blk", blk_main, SANDBOX_VIOD_BLK, "-d fd [-rv] [-b rate] [-i iops] "
+	    "[-n name] [-q queues] [-s serial] [-E engine] [-S path]" },
+	{ "net", net_main, SANDBOX_VIOD_NET, "-m mac [-v] [-D rate] "
+	    "[-H hostname] [-n name] [-p [addr:]host:guest[/udp]] [-q pairs] "
+	    "[-S path] [-U rate]" },
+	{ "vsock", vsock_main, SANDBOX_VIOD_VSOCK, "-c cid -d fd -l fd [-v] "
+	    "[-n name] [-S path]" },
 };
 
 void

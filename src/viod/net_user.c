@@ -17,11 +17,15 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <glib.h>
 #include <libslirp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#undef MIN	/* GLib's; ours follow */
+#undef MAX
 
 #include "lib/log.h"
 #include "lib/util.h"
@@ -278,6 +282,19 @@ guest_error(const char *msg, void *arg)
 	log_limited(&u->complaints, "guest: %s", msg);
 }
 
+/* libslirp speaks through GLib too, for what a guest can bring about. */
+static void
+glib_log(const char *domain, GLogLevelFlags level, const char *text,
+    void *arg)
+{
+	static struct log_limit complaints;
+
+	(void)domain;
+	(void)level;
+	(void)arg;
+	log_limited(&complaints, "%s", text);
+}
+
 static ssize_t
 send_packet(const void *buf, size_t len, void *arg)
 {
@@ -434,6 +451,7 @@ net_user_new(struct net_user **ret, const struct net_user_config *config,
 	(void)event_assign(&u->round, config->base, -1, 0, round_cb, u);
 	(void)event_assign(&u->timeout, config->base, -1, 0, round_cb, u);
 	(void)event_assign(&u->advert, config->base, -1, 0, advert_cb, u);
+	(void)g_log_set_default_handler(glib_log, NULL);
 	slirp_config(&sc, config);
 	u->slirp = slirp_new(&sc, &callbacks, u);
 	if (u->slirp == NULL)

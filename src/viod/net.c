@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * net.c - the network device (virtio 1.2, section 5.1)
+ *
+ * Frames of the guest are copied once into memory of ours: whoever parses
+ * them must not see them change.  Offered and done here: the checksums a
+ * guest leaves to us, and segments of up to 64 KiB, which the network
+ * behind takes whole.  Where the guest has no buffer a frame waits in a
+ * bounded backlog, then is dropped, as a card would.
+ *
+ * Queues: receive and transmit by turns, a pair for each of 'pairs'; then
+ * the control queue, if there is more than one pair.
+ *
+ * Process: viod net.  Sandbox: see net_user.c.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/own.h"
+#include "lib/util.h"
+#include "os/os.h"
+#include "viod/limit.h"
+#include "viod/net.h"
+#include "viod/net_rx.h"
+
+#define FRAMES_MAX	128	/* of a guest in one go */
+
+/* Control queue: section 5.1.6.5. */
+enum { CTRL_MQ = 4, CTRL_MQ_PAIRS_SET = 0, CTRL_OK = 0, CTRL_ERR = 1 };
+
+struct net {
+	struct viod			 viod;	/* first: the class hands us it */
+	struct virtio_net_config	 config;
+	unsigned			 pairs;
+	unsigned			 wanted;	/* pairs, says the guest */
+	net_input			*input;	/* the network behind */
+	void				*arg;
+	struct limit			 down;
+	struct limit			 up;
+	struct event			*down_ev;	/* the rate allows more */
+	struct event			*up_ev;
+	struct event			*flush_ev;	/* end of a round */
+	uint32_t			 dirty;	/* receive queues to flush */
+	struct net_rx			 rx[NET_PAIRS_MAX];
+	struct net_stats		 stats;
+	uint8_t				 frame[NET_FRAME_MAX];
+};
+
+static unsigned
+rx_queue(unsigned pair)
+{
+	return pair * 2;
+}
+
+static bool
+is_control(const struct net *d, unsigned queue)
+{
+	return queue == d->pairs * 2;
+}
+
+static void
+event_in_us(struct event *ev, uint64_t us)
+{
+	struct timeval tv = { (time_t)(us / 1000000),
+	    (suseconds_t)(us % 1000000) };
+
+	(void)event_add(ev, &tv);
+}
+
+/* --- to the guest --------------------------------------------------------------- */
+
+/* Pairs that take part, at least one. */
+static unsigned
+active_pairs(const struct net *d)
+{
+	unsigned n = 0;
+
+	while (n < d->pairs && viod_running(&d->viod, rx_queue(n)))
+		n++;
+	if (d->pairs > 1 && viod_running(&d->viod, d->pairs * 2))
+		n = MIN(n, d->wanted);
+	return MAX(n, 1);
+}
+
+/*
+ * The pair for a frame: one flow, one queue, or it would be reordered.
+ * Addresses and ports of IPv4 without options, the addresses of IPv6.
+ */
+static unsigned
+steer(const struct net *d, const uint8_t *frame, size_t len)
+{
+	unsigned n = active_pairs(d);
+	uint32_t word, hash = 0;
+	size_t from = 26, to = 38;
+
+	if (n == 1 || len < 54)
+		return 0;
+	if (frame[12] == 0x86) {
+		from = 22;
+		to = 54;
+	}
+	for (; from < to; from += sizeof(word)) {
+		memcpy(&word, frame + from, sizeof(word));
+		hash = (hash ^ word) * 0x9e3779b1u;
+	}
+	return (hash >> 16) % n;
+}
+
+/* Put what waits into the guest's buffers, as the rate allows. */
+static void
+rx_run(struct net *d, unsigned pair)
+{
+	struct viod *v = &d->viod;
+	struct net_rx *rx = &d->rx[pair];
+	struct net_frame *f;
+	enum net_rx_result r;
+	uint64_t wait;
+
+	/* Only a guest we wait for need tell us of new buffers. */
+	viod_notify_off(v, rx_queue(pair));
+	while ((f = STAILQ_FIRST(&rx->frames)) != NULL) {
+		wait = limit_wait(&d->down, os_now_us());
+		if (wait != 0) {
+			event_in_us(d->down_ev, wait);
+			break;
+		}
+		r = net_rx_put(v, rx_queue(pair), f->bytes, f->len);
+		if (r == NET_RX_WAIT)
+			break;
+		if (r == NET_RX_DROPPED)
+			d->stats.down_dropped++;
+		else {
+			limit_take(&d->down, f->len);
+			d->stats.down_frames++;
+			d->stats.down_bytes += f->len;
+		}
+		net_rx_drop(rx);
+	}
+	viod_flush(v, rx_queue(pair));
+}
+
+static void
+down_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct net *d = arg;
+
+	(void)fd;
+	(void)what;
+	for (unsigned pair = 0; pair < d->pairs; pair++)
+		rx_run(d, pair);
+}
+
+static void
+flush_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct net *d = arg;
+
+	(void)fd;
+	(void)what;
+	for (unsigned pair = 0; pair < d->pairs; pair++)
+		if (d->dirty & (1U << pair))
+			viod_flush(&d->viod, rx_queue(pair));
+	d->dirty = 0;
+}
+
+void
+net_deliver(struct viod *v, const void *frame, size_t len)
+{
+	struct net *d = (struct net *)v;
+	unsigned pair = steer(d, frame, len);
+	struct net_rx *rx = &d->rx[pair];
+
+	/* With nothing before it, and the rate's consent, without a copy. */
+	if (rx->count == 0 && limit_wait(&d->down, os_now_us()) == 0) {
+		switch (net_rx_put(v, rx_queue(pair), frame, len)) {
+		case NET_RX_DONE:
+			limit_take(&d->down, len);
+			d->stats.down_frames++;
+			d->stats.down_bytes += len;
+			d->dirty |= 1U << pair;
+			event_active(d->flush_ev, EV_TIMEOUT, 1);
+			return;
+		case NET_RX_DROPPED:
+			d->stats.down_dropped++;
+			return;
+		case NET_RX_WAIT:
+			break;
+		}
+	}
+	if (net_rx_keep(rx, frame, len) == -1)
+		d->stats.down_dropped++;
+	else if (rx->count == 1)
+		rx_run(d, pair);	/* for the rate's timer */
+}
+
+/* --- from the guest --------------------------------------------------------------- */
+
+/* The sum of RFC 1071, not folded. */
+static uint64_t
+sum16(const uint8_t *p, size_t len)
+{
+	uint64_t sum = 0;
+	uint16_t word;
+
+	for (; len > 1; len -= 2, p += 2) {
+		memcpy(&word, p, sizeof(word));
+		sum += word;
+	}
+	if (len == 1)
+		sum += *p;
+	return sum;
+}
+
+/*
+ * Finish the checksum a guest left to us: it has put the pseudo header's
+ * part where the sum belongs.  -1: not within the frame.
+ */
+static int
+fill_checksum(uint8_t *frame, size_t len, size_t start, size_t offset)
+{
+	uint64_t sum;
+	uint16_t check;
+
+	if (start >= len || len - start < 2 || offset > len - start - 2)
+		return -1;
+	sum = sum16(frame + start, len - start);
+	while (sum >> 16 != 0)
+		sum = (sum & 0xffff) + (sum >> 16);
+	check = (uint16_t)~sum;
+	if (check == 0)
+		check = 0xffff;		/* 0 is "no checksum" to UDP */
+	memcpy(frame + start + offset, &check, sizeof(check));
+	return 0;
+}
+
+/* Only what was negotiated may be asked of us. */
+static bool
+offload_allowed(const struct viod *v, const struct virtio_net_hdr *hdr)
+{
+	bool csum = (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0;
+	uint8_t gso = hdr->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
+
+	if (csum && !viod_has(v, VIRTIO_NET_F_CSUM))
+		return false;
+	if ((hdr->gso_type & VIRTIO_NET_HDR_GSO_ECN) &&
+	    !viod_has(v, VIRTIO_NET_F_HOST_ECN))
+		return false;
+	switch (gso) {
+	case VIRTIO_NET_HDR_GSO_NONE:
+		return true;
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		return csum && viod_has(v, VIRTIO_NET_F_HOST_TSO4);
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		return csum && viod_has(v, VIRTIO_NET_F_HOST_TSO6);
+	default:
+		return false;
+	}
+}
+
+/* One frame of the guest; -1: it is none. */
+static int
+tx_frame(struct net *d, const struct virtq_chain *c)
+{
+	struct virtio_net_hdr hdr;
+	uint64_t len = c->out_len - sizeof(hdr);
+
+	if (virtq_copy_out(c, 0, &hdr, sizeof(hdr)) < sizeof(hdr) ||
+	    len == 0 || len > sizeof(d->frame) ||
+	    !offload_allowed(&d->viod, &hdr))
+		return -1;
+	(void)virtq_copy_out(c, sizeof(hdr), d->frame, len);
+	if ((hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && fill_checksum(
+	    d->frame, len, hdr.csum_start, hdr.csum_offset) == -1)
+		return -1;
+	limit_take(&d->up, len);
+	d->stats.up_frames++;
+	d->stats.up_bytes += len;
+	d->input(d->arg, d->frame, len);
+	return 0;
+}
+
+/* Take the guest's frames.  Over the rate they stay in its queue. */
+static void
+tx_run(struct net *d, unsigned queue)
+{
+	struct viod *v = &d->viod;
+	struct virtq_chain c;
+	unsigned left;
+	uint64_t wait = 0;
+
+	viod_notify_off(v, queue);
+	for (left = FRAMES_MAX; left > 0; left--) {
+		wait = limit_wait(&d->up, os_now_us());
+		if (wait != 0)
+			break;
+		if (!viod_pop(v, queue, &c) && (!viod_notify_on(v, queue) ||
+		    !viod_pop(v, queue, &c)))
+			break;
+		if (tx_frame(d, &c) == -1)
+			d->stats.up_dropped++;
+		viod_push(v, queue, c.head, 0);
+	}
+	viod_flush(v, queue);
+	if (wait != 0)
+		event_in_us(d->up_ev, wait);
+	else if (left == 0)
+		viod_again(v, queue);
+}
+
+static void
+up_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct net *d = arg;
+
+	(void)fd;
+	(void)what;
+	for (unsigned pair = 0; pair < d->pairs; pair++)
+		tx_run(d, rx_queue(pair) + 1);
+}
+
+/* --- control ------------------------------------------------------------------------ */
+
+/* How many pairs to use is the one command there is. */
+static uint8_t
+control(struct net *d, const struct virtq_chain *c)
+{
+	uint8_t cmd[4];
+	unsigned pairs;
+
+	if (virtq_copy_out(c, 0, cmd, sizeof(cmd)) < sizeof(cmd) ||
+	    cmd[0] != CTRL_MQ || cmd[1] != CTRL_MQ_PAIRS_SET)
+		return CTRL_ERR;
+	pairs = (unsigned)cmd[2] | (unsigned)cmd[3] << 8;
+	if (pairs == 0 || pairs > d->pairs)
+		return CTRL_ERR;
+	d->wanted = pairs;
+	return CTRL_OK;
+}
+
+static void
+control_run(struct net *d, unsigned queue)
+{
+	struct viod *v = &d->viod;
+	struct virtq_chain c;
+	uint8_t ack;
+
+	do {
+		while (viod_pop(v, queue, &c)) {
+			if (c.in_len == 0) {
+				viod_broken(v, queue, "no room for the answer");
+				return;
+			}
+			ack = control(d, &c);
+			(void)virtq_copy_in(&c, 0, &ack, sizeof(ack));
+			viod_push(v, queue, c.head, sizeof(ack));
+		}
+	} while (viod_notify_on(v, queue));
+	viod_flush(v, queue);
+}
+
+/* --- the class ------------------------------------------------------------------------ */
+
+static void
+net_notify(struct viod *v, unsigned queue)
+{
+	struct net *d = (struct net *)v;
+
+	if (is_control(d, queue))
+		control_run(d, queue);
+	else if (queue % 2 == 0)
+		rx_run(d, queue / 2);
+	else
+		tx_run(d, queue);
+}
+
+static void
+net_reset(struct viod *v)
+{
+	struct net *d = (struct net *)v;
+
+	for (unsigned pair = 0; pair < d->pairs; pair++)
+		net_rx_clear(&d->rx[pair]);
+	d->wanted = 1;
+}
+
+static const void *
+net_config(struct viod *v, size_t *len)
+{
+	struct net *d = (struct net *)v;
+
+	*len = sizeof(d->config);
+	return &d->config;
+}
+
+static const struct viod_class net_class = {
+	.name	= "net",
+	.id	= VIRTIO_ID_NET,
+	.config	= net_config,
+	.notify	= net_notify,
+	.reset	= net_reset,
+};
+
+#define FEATURES	(VIRTIO_BIT(VIRTIO_NET_F_CSUM) |		\
+			 VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |		\
+			 VIRTIO_BIT(VIRTIO_NET_F_MTU) |			\
+			 VIRTIO_BIT(VIRTIO_NET_F_MAC) |			\
+			 VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) |		\
+			 VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) |		\
+			 VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN) |		\
+			 VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) |		\
+			 VIRTIO_BIT(VIRTIO_NET_F_STATUS))
+#define FEATURES_MQ	(VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) |		\
+			 VIRTIO_BIT(VIRTIO_NET_F_MQ))
+
+/* A network that swallows: until another is attached. */
+static void
+input_null(void *arg, const void *frame, size_t len)
+{
+	(void)arg;
+	(void)frame;
+	(void)len;
+}
+
+static int
+net_events(struct net *d, struct event_base *base)
+{
+	d->down_ev = event_new(base, -1, 0, down_cb, d);
+	d->up_ev = event_new(base, -1, 0, up_cb, d);
+	d->flush_ev = event_new(base, -1, 0, flush_cb, d);
+	return d->down_ev != NULL && d->up_ev != NULL && d->flush_ev != NULL ?
+	    0 : -1;
+}
+
+int
+net_new(struct viod **ret, struct event_base *base,
+    const struct net_options *o, struct err *e)
+{
+	struct net *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return err_sys(e, "net");
+	d->pairs = MAX(o->pairs, 1);
+	d->wanted = 1;
+	d->input = input_null;
+	for (unsigned pair = 0; pair < NET_PAIRS_MAX; pair++)
+		net_rx_init(&d->rx[pair]);
+	memcpy(d->config.mac, o->mac, sizeof(d->config.mac));
+	d->config.status = VIRTIO_NET_S_LINK_UP;
+	d->config.max_virtqueue_pairs = (uint16_t)d->pairs;
+	d->config.mtu = o->mtu;
+	limit_init(&d->down, o->down, os_now_us());
+	limit_init(&d->up, o->up, os_now_us());
+	if (viod_init(&d->viod, &net_class, base,
+	    d->pairs == 1 ? 2 : d->pairs * 2 + 1,
+	    FEATURES | (d->pairs > 1 ? FEATURES_MQ : 0), e) == -1 ||
+	    (net_events(d, base) == -1 &&
+	    err_set(e, ENOMEM, "net: event") == -1)) {
+		net_destroy(&d->viod);
+		return -1;
+	}
+	*ret = &d->viod;
+	return 0;
+}
+
+void
+net_destroy(struct viod *v)
+{
+	struct net *d = (struct net *)v;
+
+	if (v == NULL)
+		return;
+	viod_fini(v);
+	for (unsigned pair = 0; pair < NET_PAIRS_MAX; pair++)
+		net_rx_clear(&d->rx[pair]);
+	if (d->down_ev != NULL)
+		event_free(d->down_ev);
+	if (d->up_ev != NULL)
+		event_free(d->up_ev);
+	if (d->flush_ev != NULL)
+		event_free(d->flush_ev);
+	free(d);
+}
+
+void
+net_attach(struct viod *v, net_input *input, void *arg)
+{
+	struct net *d = (struct net *)v;
+
+	d->input = input;
+	d->arg = arg;
+}
+
+const struct net_stats *
+net_stats(const struct viod *v)
+{
+	return &((const struct net *)v)->stats;
+}
+
+int
+net_mac_parse(uint8_t ret[6], const char *text, struct err *e)
+{
+	static const char hex[] = "0123456789abcdef0123456789ABCDEF";
+	uint8_t mac[6];
+
+	for (unsigned i = 0; i < 6; i++) {
+		const char *hi = text[i * 3] == '\0' ? NULL :
+		    strchr(hex, text[i * 3]);
+		const char *lo = hi == NULL || text[i * 3 + 1] == '\0' ? NULL :
+		    strchr(hex, text[i * 3 + 1]);
+
+		if (lo == NULL || text[i * 3 + 2] != (i < 5 ? ':' : '\0'))
+			return err_set(e, EINVAL, "MAC \"%.40s\": want "
+			    "xx:xx:xx:xx:xx:xx", text);
+		mac[i] = (uint8_t)((hi - hex) % 16 << 4 | (lo - hex) % 16);
+	}
+	if (mac[0] & 1)
+		return err_set(e, EINVAL, "MAC \"%s\": is a group's, not a "
+		    "machine's", text);
+	memcpy(ret, mac, sizeof(mac));
+	return 0;
+}

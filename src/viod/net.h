@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * net.h - the network device (virtio 1.2, section 5.1)
+ *
+ * Frames go between the queues and a network behind them (net_user.c); the
+ * device does not know which.
+ */
+
+#ifndef VIOD_NET_H
+#define VIOD_NET_H
+
+#include <event2/event.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "viod/serve.h"
+
+#define NET_PAIRS_MAX		7	/* with the control queue: 15 */
+#define NET_FRAME_MAX		65568	/* bytes; 64 KiB of IP and Ethernet */
+#define NET_BACKLOG_BYTES	(1 << 20)	/* a queue's frames that wait for
+						   buffers or for the rate */
+#define NET_BACKLOG_FRAMES	1024
+
+struct net_options {
+	uint8_t		mac[6];
+	uint16_t	mtu;		/* bytes, offered to the driver */
+	unsigned	pairs;		/* queue pairs; 0 is 1 */
+	uint64_t	down;		/* bytes a second to the guest; 0: any */
+	uint64_t	up;		/* from the guest */
+};
+
+struct net_stats {
+	uint64_t	down_frames;	/* to the guest */
+	uint64_t	down_bytes;
+	uint64_t	down_dropped;	/* backlog full, or buffer too small */
+	uint64_t	up_frames;
+	uint64_t	up_bytes;
+	uint64_t	up_dropped;	/* no frame, or a header that lies */
+};
+
+/* Takes a frame of the guest, in memory that is the device's. */
+typedef void net_input(void *arg, const void *frame, size_t len);
+
+int	net_new(struct viod **, struct event_base *,
+	    const struct net_options *, struct err *);
+void	net_destroy(struct viod *);
+
+/* The network behind the device; before it serves. */
+void	net_attach(struct viod *, net_input *, void *arg);
+
+/* A frame for the guest.  One that cannot wait either is dropped. */
+void	net_deliver(struct viod *, const void *frame, size_t len);
+
+const struct net_stats *net_stats(const struct viod *);
+
+/* "52:54:00:12:34:56", for one machine (not a group). */
+int	net_mac_parse(uint8_t ret[6], const char *, struct err *);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * net_rx.c - frames to the guest (virtio 1.2, 5.1.6.4); see net_rx.h
+ *
+ * A driver with MRG_RXBUF gives many small buffers and a frame takes as many
+ * as it needs; one without gives buffers that hold any frame.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "viod/net.h"
+#include "viod/net_rx.h"
+
+#define CHAINS_MAX	256	/* a frame is spread over */
+
+void
+net_rx_init(struct net_rx *rx)
+{
+	STAILQ_INIT(&rx->frames);
+	rx->bytes = 0;
+	rx->count = 0;
+}
+
+void
+net_rx_drop(struct net_rx *rx)
+{
+	struct net_frame *f = STAILQ_FIRST(&rx->frames);
+
+	STAILQ_REMOVE_HEAD(&rx->frames, next);
+	rx->bytes -= f->len;
+	rx->count--;
+	free(f);
+}
+
+void
+net_rx_clear(struct net_rx *rx)
+{
+	while (rx->count > 0)
+		net_rx_drop(rx);
+}
+
+int
+net_rx_keep(struct net_rx *rx, const void *bytes, size_t len)
+{
+	struct net_frame *f;
+
+	if (rx->count >= NET_BACKLOG_FRAMES ||
+	    rx->bytes + len > NET_BACKLOG_BYTES)
+		return -1;
+	f = malloc(sizeof(*f) + len);
+	if (f == NULL)
+		return -1;
+	f->len = len;
+	memcpy(f->bytes, bytes, len);
+	STAILQ_INSERT_TAIL(&rx->frames, f, next);
+	rx->bytes += len;
+	rx->count++;
+	return 0;
+}
+
+/* The chains a frame is being put into. */
+struct taken {
+	unsigned	n;
+	struct {
+		uint16_t	head;
+		uint32_t	written;
+	} chain[CHAINS_MAX];
+};
+
+/*
+ * The guest gave too little.  Put it back; true when there is more by now.
+ * Else the guest's next buffer will be told to us.
+ */
+static bool
+more_room(struct viod *v, unsigned queue, struct taken *t)
+{
+	unsigned n = t->n;
+
+	for (; t->n > 0; t->n--)
+		virtq_unpop(&v->queues[queue].vq, t->chain[t->n - 1].head);
+	return viod_notify_past(v, queue, n);
+}
+
+/* A header and the first bytes into 'first', the rest into what follows. */
+static enum net_rx_result
+spread(struct viod *v, unsigned queue, struct taken *t,
+    struct virtq_chain *first, const struct iovec *frame)
+{
+	unsigned max = viod_has(v, VIRTIO_NET_F_MRG_RXBUF) ? CHAINS_MAX : 1;
+	size_t done = 0, head = sizeof(struct virtio_net_hdr), n;
+	struct virtq_chain c, *at = first;
+
+	for (; done < frame->iov_len; done += n, head = 0, at = &c) {
+		if (t->n == max)
+			return NET_RX_DROPPED;
+		if (!viod_pop(v, queue, at))
+			return NET_RX_WAIT;
+		t->chain[t->n].head = at->head;
+		if (at->in_len <= head) {
+			viod_broken(v, queue, "buffer is smaller than a header");
+			return NET_RX_DROPPED;
+		}
+		n = virtq_copy_in(at, head, (const char *)frame->iov_base +
+		    done, frame->iov_len - done);
+		t->chain[t->n++].written = (uint32_t)(head + n);
+	}
+	return NET_RX_DONE;
+}
+
+enum net_rx_result
+net_rx_put(struct viod *v, unsigned queue, const void *bytes, size_t len)
+{
+	const struct iovec frame = { (void *)(uintptr_t)bytes, len };
+	struct virtio_net_hdr hdr = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
+	struct virtq_chain first;
+	struct taken t = { .n = 0 };
+	enum net_rx_result r;
+
+	do
+		r = spread(v, queue, &t, &first, &frame);
+	while (r != NET_RX_DONE && more_room(v, queue, &t) &&
+	    r == NET_RX_WAIT);
+	if (r != NET_RX_DONE)
+		return r;
+	/* The network behind us has made every checksum. */
+	if (viod_has(v, VIRTIO_NET_F_GUEST_CSUM))
+		hdr.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+	hdr.num_buffers = (uint16_t)t.n;
+	(void)virtq_copy_in(&first, 0, &hdr, sizeof(hdr));
+	for (unsigned i = 0; i < t.n; i++)
+		viod_push(v, queue, t.chain[i].head, t.chain[i].written);
+	return NET_RX_DONE;
+}

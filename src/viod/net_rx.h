@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * net_rx.h - frames to the guest: its buffers and those that wait for them
+ *
+ * Private to net.c.
+ */
+
+#ifndef VIOD_NET_RX_H
+#define VIOD_NET_RX_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "viod/serve.h"
+
+struct net_frame {
+	STAILQ_ENTRY(net_frame)	 next;
+	size_t			 len;
+	uint8_t			 bytes[];
+};
+STAILQ_HEAD(net_frames, net_frame);
+
+/* The frames that wait for one queue. */
+struct net_rx {
+	struct net_frames	 frames;
+	size_t			 bytes;
+	unsigned		 count;
+};
+
+enum net_rx_result {
+	NET_RX_DONE,
+	NET_RX_WAIT,		/* not enough buffers; nothing was taken, and
+				   the guest will notify */
+	NET_RX_DROPPED,		/* the guest's buffers are too small */
+};
+
+void	net_rx_init(struct net_rx *);
+void	net_rx_clear(struct net_rx *);
+
+/* Put a frame behind the others; -1 when the backlog is full. */
+int	net_rx_keep(struct net_rx *, const void *, size_t len);
+/* Forget the first. */
+void	net_rx_drop(struct net_rx *);
+
+/* Put a frame into the buffers of 'queue'. */
+enum net_rx_result net_rx_put(struct viod *, unsigned queue, const void *,
+	    size_t len);
+
+#endif
