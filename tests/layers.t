@@ -17,7 +17,7 @@ viod: os virtio
 null: os chapi
 qemu: os chapi accel
 vmd: os priv
-control: os chapi agent priv
+control: os chapi agent priv oci
 oci: os
 vmctl: os
 "
