@@ -5,7 +5,8 @@
  * Engines: aio_uring.c (Linux), aio_threads.c (everywhere, and where
  * io_uring is refused).  Requests are queued, started together by
  * aio_kick(), and given back through the done function: from the event
- * loop, from aio_kick() when they were done at once, or from aio_wait().
+ * loop, from aio_wait(), or from aio_queue() and aio_kick() when they were
+ * done at once.
  */
 
 #ifndef VIOD_AIO_H

@@ -7,6 +7,13 @@
  * through an eventfd in the event loop, edge-triggered so that nobody has to
  * read it.  While we look at completions ourselves it is switched off.
  *
+ * Buffered writes: file systems that cannot take one without the chance to
+ * wait (ext4) make io_uring hand each to a worker thread, which costs ten
+ * times what the copy into the page cache does, and gains nothing, since
+ * they let one writer into a file at a time.  There we write ourselves.
+ * When that did block (too many dirty pages), workers do the writing for a
+ * while, so that reads need not wait behind it.
+ *
  * Process: viod.  Sandbox: io_uring_enter; the ring is set up before, and
  * can do nothing but what is below, on the one file it was given.
  * Needs: Linux 5.10 (restrictions); from 6.1 completions interrupt nobody.
@@ -19,22 +26,35 @@
 #include <liburing.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/log.h"
 #include "lib/util.h"
+#include "os/os.h"
 #include "viod/aio.h"
 
 #define RING_LEN	128	/* requests one enter starts at most */
 #define REAP_MAX	64	/* completions looked at together */
+#define BLOCKED_US	2000	/* a write that took longer has blocked */
+#define BLOCKED_BYTES_US 256	/* and bytes a microsecond on top of it */
+#define WORKERS_US	100000	/* how long workers write after that */
+
+enum write_mode {
+	WRITE_UNKNOWN,		/* nothing was written yet */
+	WRITE_RING,		/* the ring does it without waiting */
+	WRITE_SELF,		/* the ring would use a worker */
+};
 
 struct uring {
 	struct aio	 aio;		/* first */
 	struct io_uring	 ring;
 	int		 eventfd;	/* or -1 */
 	struct event	*event;
+	enum write_mode	 write_mode;
+	uint64_t	 workers_until;	/* microseconds; os_now_us() */
 };
 
 /* Fill a submission; the file is number 0 of the registered ones. */
@@ -91,11 +111,47 @@ submit(struct uring *u)
 		fatalx("io_uring_enter: %s", strerror(-n));
 }
 
+/* Does this file system take a write only if it may wait? */
+static enum write_mode
+find_write_mode(struct uring *u, const struct aio_req *r)
+{
+	/* The caller writes the same bytes again. */
+	if (pwritev2(u->aio.setup.fd, r->iov, (int)r->niov, (off_t)r->offset,
+	    RWF_NOWAIT) == -1 && errno == EOPNOTSUPP)
+		return WRITE_SELF;
+	return WRITE_RING;
+}
+
+/* True: the write is done and was given back. */
+static bool
+write_self(struct uring *u, struct aio_req *r)
+{
+	uint64_t before, after;
+
+	if (u->write_mode == WRITE_UNKNOWN)
+		u->write_mode = find_write_mode(u, r);
+	if (u->write_mode != WRITE_SELF)
+		return false;
+	before = os_now_us();
+	if (before < u->workers_until)
+		return false;
+	aio_perform(u->aio.setup.fd, r);
+	after = os_now_us();
+	if (after - before > BLOCKED_US + r->len / BLOCKED_BYTES_US)
+		u->workers_until = after + WORKERS_US;
+	u->aio.setup.done(u->aio.setup.arg, r);
+	return true;
+}
+
 static void
 uring_queue(struct aio *a, struct aio_req *r)
 {
 	struct uring *u = (struct uring *)a;
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	struct io_uring_sqe *sqe;
+
+	if (r->op == AIO_WRITE && write_self(u, r))
+		return;
+	sqe = io_uring_get_sqe(&u->ring);
 
 	while (sqe == NULL) {
 		submit(u);
