@@ -32,6 +32,7 @@
 #define SECTOR		VIRTIO_BLK_SECTOR
 #define SEG_MAX		126	/* data pieces of a request */
 #define RANGES_MAX	16	/* of a discard or write-zeroes request */
+#define BATCH_BYTES	(512U << 10)	/* copied before the guest is told */
 #define ROUNDS_MAX	16	/* of one queue before others have a turn */
 #define RANGE_SECTORS	(1U << 22)	/* of one range: 2 GiB */
 
@@ -54,6 +55,7 @@ struct blk {
 	struct disk		*disk;
 	struct blk_req		*free;		/* used last, used first */
 	unsigned		 inflight;	/* requests the disk has */
+	uint64_t		 batch_bytes;	/* started since the last kick */
 	uint32_t		 answered;	/* queues to flush, a bit each */
 	struct limit		 bytes;
 	struct limit		 ops;
@@ -112,6 +114,7 @@ start(struct blk *b, struct blk_req *r, enum aio_op op)
 {
 	r->aio.op = op;
 	b->inflight++;
+	b->batch_bytes += op == AIO_SYNC ? 0 : r->aio.len;
 	disk_queue(b->disk, &r->aio);
 }
 
@@ -371,6 +374,15 @@ held_back(struct blk *b)
 	return true;
 }
 
+/* Let the disk start what is queued; show the guest what is done. */
+static void
+kick(struct blk *b)
+{
+	b->batch_bytes = 0;
+	disk_kick(b->disk);
+	flush(b);
+}
+
 /*
  * Pop and start what is there, at most a queue's worth: others want their
  * turn.  False when a limit ended it.
@@ -390,6 +402,8 @@ serve_some(struct blk *b, unsigned queue)
 			break;
 		}
 		dispatch(b, r);
+		if (b->batch_bytes >= BATCH_BYTES)
+			kick(b);
 	}
 	return true;
 }
@@ -403,8 +417,7 @@ blk_notify(struct viod *v, unsigned queue)
 	for (unsigned n = 0; n < ROUNDS_MAX; n++) {
 		viod_notify_off(v, queue);
 		free_to_go = serve_some(b, queue);
-		disk_kick(b->disk);
-		flush(b);
+		kick(b);
 		if (!free_to_go || !viod_notify_on(v, queue))
 			return;
 	}

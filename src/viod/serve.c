@@ -47,6 +47,8 @@
 
 #define INFLIGHT_MAX	(1UL << 20)	/* bytes; 16 queues of 1024: 257 KiB */
 
+#define KICKS_UNREAD	512		/* fewer than what a pipe holds */
+
 /* What serve.c adds to a device's own features. */
 #define TRANSPORT_FEATURES						\
 	(VIRTIO_BIT(VIRTIO_F_VERSION_1) |				\
@@ -154,12 +156,15 @@ static void
 on_kick(evutil_socket_t fd, short what, void *arg)
 {
 	struct viod_queue *q = arg;
-	char bin[512];	/* an eventfd gives 8 bytes, a pipe what is in it */
+	char bin[KICKS_UNREAD * 8];
 
 	(void)what;
-	/* Nothing to read: the start of the queue called us. */
-	if (read(fd, bin, sizeof(bin)) == -1 && errno != EAGAIN)
-		return;
+	/* Every write is an edge, read or not; a pipe must not fill up. */
+	if (++q->unread == KICKS_UNREAD) {
+		q->unread = 0;
+		if (read(fd, bin, sizeof(bin)) == -1 && errno != EAGAIN)
+			return;
+	}
 	if (q->running)
 		q->viod->class->notify(q->viod,
 		    (unsigned)(q - q->viod->queues));
@@ -192,7 +197,7 @@ queue_start(struct viod *v, unsigned n, struct err *e)
 		return err_prefix(e, "queue %u", n);
 	q->vq.event_idx = viod_has(v, VIRTIO_F_EVENT_IDX);
 	q->vq.indirect = viod_has(v, VIRTIO_F_INDIRECT_DESC);
-	q->kick_ev = event_new(v->base, q->kick, EV_READ | EV_PERSIST,
+	q->kick_ev = event_new(v->base, q->kick, EV_READ | EV_PERSIST | EV_ET,
 	    on_kick, q);
 	if (q->kick_ev == NULL || event_add(q->kick_ev, NULL) == -1)
 		fatalx("%s: no memory for an event", v->class->name);

@@ -77,6 +77,7 @@ struct viod_queue {
 	int			 call;
 	int			 err;
 	struct event		*kick_ev;	/* or NULL */
+	unsigned		 unread;	/* kicks since the last read */
 	struct viod		*viod;		/* the owner, for kick_ev */
 };
 
