@@ -83,9 +83,10 @@ vmd-image_LAYERS = oci os lib
 vmd-image_LIBS	= libarchive libzstd zlib jansson libcrypto libseccomp
 
 vmctl_DIR	= vmctl
-vmctl_FILES	= api cmd cmd_completion cmd_exec cmd_host cmd_image cmd_life \
-		  cmd_list cmd_logs cmd_run cmd_volume env escape main opt \
-		  progress pull run session sig sse table tty vm ws
+vmctl_FILES	= api cmd cmd_completion cmd_cp cmd_exec cmd_host cmd_image \
+		  cmd_life cmd_list cmd_logs cmd_run cmd_volume copy_place \
+		  copy_tar copy_tree copy_wire env escape main opt progress \
+		  pull run session sig sse table tty vm ws
 vmctl_LAYERS	= os lib
 vmctl_LIBS	= libcurl libwslay jansson libarchive libcrypto
 

@@ -86,6 +86,10 @@ int	 os_exe_dir(char *, size_t size, struct err *);
  */
 uint64_t os_tsc_khz(void);
 
+/* The two halves of a device number. */
+void	 os_dev_split(dev_t, uint32_t *major, uint32_t *minor);
+dev_t	 os_dev_join(uint32_t major, uint32_t minor);
+
 /* Name of this host's architecture as OCI spells it: "amd64", "arm64". */
 const char *os_arch(void);
 

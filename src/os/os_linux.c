@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
 
@@ -302,6 +303,19 @@ os_tsc_khz(void)
 			khz = ((uint64_t)mhz * 100 + hundredths) * 5;
 	(void)fclose(f);
 	return khz;
+}
+
+void
+os_dev_split(dev_t dev, uint32_t *hi, uint32_t *lo)
+{
+	*hi = major(dev);
+	*lo = minor(dev);
+}
+
+dev_t
+os_dev_join(uint32_t hi, uint32_t lo)
+{
+	return makedev(hi, lo);
 }
 
 const char *

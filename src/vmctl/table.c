@@ -71,7 +71,7 @@ table_cell(struct table *t, const char *fmt, ...)
 	make_plain(text);
 	if (t->ncells == t->room) {
 		t->room = t->room == 0 ? 64 : t->room * 2;
-		cells = reallocarray(t->cells, t->room, sizeof(*cells));
+		cells = realloc(t->cells, t->room * sizeof(*cells));
 		if (cells == NULL)
 			fatal("table");
 		t->cells = cells;
