@@ -26,7 +26,7 @@ virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
 HOST_ARCH	:= $(shell uname -m)
 accel_FILES	= probe loop_$(if $(filter x86_64,$(HOST_ARCH)),x86,arm64)
 chapi_FILES	= client exit http server vm_config vmm
-agent_FILES	= entry frame
+agent_FILES	= client entry frame reply
 priv_FILES	= chan client request wire
 oci_FILES	= digest reference
 # vminit but its main.c; the guest's own build is in scripts/guest.mk.

@@ -9,7 +9,8 @@
  *
  * Back-pressure.  Towards the guest: agent_room() says how many bytes may be
  * handed over; a call that hands over more than that is refused with EAGAIN;
- * writable() tells when there is room again.  From the guest: after
+ * writable() tells when there is room for AGENT_DATA_MAX again, so do not
+ * insist on more at once.  From the guest: after
  * agent_pause() no output(), entry(), data() or hole() comes until
  * agent_resume(), and no more than one frame is held here.
  */
@@ -72,7 +73,7 @@ struct agent_handler {
 	void (*started)(void *arg, uint32_t pid);
 	/* EXEC: bytes of the command. */
 	void (*output)(void *arg, enum agent_stream, const void *, size_t);
-	/* EXEC, PUT: agent_room() has grown from 0, or from too little. */
+	/* EXEC, PUT: agent_room() was below AGENT_DATA_MAX and no more is. */
 	void (*writable)(void *arg);
 	/* GET, STAT: one object; then for files data() and hole() in order. */
 	void (*entry)(void *arg, const struct agent_entry *);

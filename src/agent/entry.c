@@ -50,9 +50,8 @@ take_path(void *arg, const char *value, struct err *e)
 {
 	struct agent_entry *n = arg;
 
-	if (!entry_path(value))
-		return err_api(e, EINVAL, "bad_path",
-		    "'%s' is no path below the root of a copy", value);
+	if (strlen(value) >= AGENT_PATH_MAX)
+		return err_api(e, EINVAL, "bad_path", "too long");
 	n->path = value;
 	return 0;
 }
@@ -178,7 +177,7 @@ static const struct record_field fields[] = {
 };
 
 int
-entry_read(struct agent_entry *ret, const struct frame *f, struct err *e)
+entry_read_any(struct agent_entry *ret, const struct frame *f, struct err *e)
 {
 	struct agent_entry n = { 0 };
 
@@ -190,6 +189,20 @@ entry_read(struct agent_entry *ret, const struct frame *f, struct err *e)
 	    n.link == NULL)
 		return err_set(e, EPROTO, "%s: a link without a target",
 		    n.path);
+	*ret = n;
+	return 0;
+}
+
+int
+entry_read(struct agent_entry *ret, const struct frame *f, struct err *e)
+{
+	struct agent_entry n;
+
+	if (entry_read_any(&n, f, e) == -1)
+		return -1;
+	if (!entry_path(n.path))
+		return err_api(e, EINVAL, "bad_path",
+		    "'%s' is no path below the root of a copy", n.path);
 	if (n.kind == AGENT_KIND_HARDLINK &&
 	    (!entry_path(n.link) || strcmp(n.link, ".") == 0))
 		return err_api(e, EINVAL, "bad_path",

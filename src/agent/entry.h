@@ -52,6 +52,10 @@ struct agent_entry {
 int	entry_read(struct agent_entry *ret, const struct frame *,
 	    struct err *);
 
+/* The same for STAT's answer, whose path is an absolute one. */
+int	entry_read_any(struct agent_entry *ret, const struct frame *,
+	    struct err *);
+
 /* Append an ENTRY frame.  -1 with errno. */
 int	entry_put(struct buf *, const struct agent_entry *);
 

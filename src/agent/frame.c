@@ -109,6 +109,13 @@ frame_peek(struct frame *ret, const struct buf *b, struct err *e)
 	return 1;
 }
 
+size_t
+frame_need(const uint8_t header[FRAME_HEADER])
+{
+	return FRAME_HEADER + (size_t)MIN(get_u32(header + 4),
+	    AGENT_FRAME_MAX);
+}
+
 void
 frame_drain(struct buf *b, const struct frame *f)
 {

@@ -36,6 +36,9 @@ struct frame {
 int	frame_peek(struct frame *ret, const struct buf *, struct err *);
 void	frame_drain(struct buf *, const struct frame *);
 
+/* Bytes frame_peek() needs to see the first frame whole, as its header says. */
+size_t	frame_need(const uint8_t header[FRAME_HEADER]);
+
 /* Append one frame.  -1 with errno when it is too long or memory is out. */
 int	frame_put(struct buf *, enum agent_type, const void *, size_t len);
 int	frame_put_u64(struct buf *, enum agent_type, uint64_t);
