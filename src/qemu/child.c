@@ -112,10 +112,11 @@ sigchld(evutil_socket_t signo, short what, void *arg)
 		c->ended(c->arg, why);
 }
 
-/* The child's side: only descriptors 0, 1, 2 and QMP, then QEMU. */
+/* The child's side: only descriptors 0, 1, 2 and its own, then QEMU. */
 static void __attribute__((noreturn))
-run(char *const argv[], int qmp, int err)
+run(const struct child_setup *s, int err)
 {
+	const int high = 100;	/* out of the way of the places */
 	sigset_t none;
 
 	(void)sigemptyset(&none);
@@ -123,13 +124,16 @@ run(char *const argv[], int qmp, int err)
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (os_die_with_parent() == -1 || dup2(err, STDERR_FILENO) == -1)
 		_exit(126);
-	/* dup2() of a descriptor to itself would keep close-on-exec. */
-	if ((qmp == CHILD_QMP_FD ? fcntl(qmp, F_SETFD, 0) :
-	    dup2(qmp, CHILD_QMP_FD)) == -1)
-		_exit(126);
-	os_close_from(CHILD_QMP_FD + 1);
-	(void)execvp(argv[0], argv);
-	(void)dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+	for (int i = 0; i < (int)s->nfds; i++)
+		if (dup2(s->fds[i], high + i) == -1)
+			_exit(126);
+	for (int i = 0; i < (int)s->nfds; i++)
+		if (dup2(high + i, CHILD_FD_FIRST + i) == -1)
+			_exit(126);
+	os_close_from(CHILD_FD_FIRST + (int)s->nfds);
+	(void)execvp(s->argv[0], s->argv);
+	(void)dprintf(STDERR_FILENO, "%s: %s\n", s->argv[0],
+	    strerror(errno));
 	_exit(127);
 }
 
@@ -147,24 +151,20 @@ watch(struct child *c, struct event_base *base, struct err *e)
 }
 
 int
-child_new(struct child **ret, struct event_base *base, char *const argv[],
-    int *qmp, struct err *e)
+child_new(struct child **ret, struct event_base *base,
+    const struct child_setup *setup, struct err *e)
 {
 	OWN(child_destroy) struct child *c = calloc(1, sizeof(*c));
-	own_fd int qmp_ours = -1, qmp_theirs = -1, err_theirs = -1;
-	int pair[2];
+	own_fd int err_theirs = -1;
+	int fds[2];
 
 	if (c == NULL)
 		return err_sys(e, "QEMU");
 	c->pid = c->stderr_fd = -1;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
-		return err_sys(e, "QEMU: QMP socket");
-	qmp_ours = pair[0];
-	qmp_theirs = pair[1];
-	if (pipe2(pair, O_CLOEXEC) == -1)
+	if (pipe2(fds, O_CLOEXEC) == -1)
 		return err_sys(e, "QEMU: pipe");
-	c->stderr_fd = pair[0];
-	err_theirs = pair[1];
+	c->stderr_fd = fds[0];
+	err_theirs = fds[1];
 	if (fd_nonblock(c->stderr_fd, 1) == -1)
 		return err_sys(e, "QEMU: pipe");
 	/* Before the fork: an early death must not be missed. */
@@ -174,8 +174,7 @@ child_new(struct child **ret, struct event_base *base, char *const argv[],
 	if (c->pid == -1)
 		return err_sys(e, "QEMU: fork");
 	if (c->pid == 0)
-		run(argv, qmp_theirs, err_theirs);
-	*qmp = take_fd(&qmp_ours);
+		run(setup, err_theirs);
 	*ret = take(&c);
 	return 0;
 }

@@ -16,19 +16,27 @@
 #include "lib/err.h"
 #include "lib/own.h"
 
-#define CHILD_QMP_FD	3	/* where QEMU finds its QMP socket */
+#define CHILD_FD_FIRST	3	/* descriptors for QEMU begin here */
 #define CHILD_LINE_MAX	300	/* bytes with the NUL of a line of stderr */
 
 struct event_base;
 struct child;
 
+/* What it is started with. */
+struct child_setup {
+	char *const	*argv;		/* argv[0] is looked up in PATH */
+	const int	*fds;		/* fds[i] is CHILD_FD_FIRST + i there */
+	size_t		 nfds;		/* at most CHILD_FDS_MAX */
+};
+#define CHILD_FDS_MAX	4
+
 /*
- * Start argv[0], looked up in PATH.  *qmp, our end of its QMP socket, is the
- * caller's.  ended() is called once, from the event loop, with a sentence
- * such as "QEMU was killed by signal 9: LAST LINE"; not after destroy.
+ * Start it; the descriptors stay the caller's.  ended() is called once, from
+ * the event loop, with a sentence such as "QEMU was killed by signal 9: LAST
+ * LINE"; not after destroy.
  */
 int	child_new(struct child **ret, struct event_base *,
-	    char *const argv[], int *qmp, struct err *);
+	    const struct child_setup *, struct err *);
 void	child_on_end(struct child *, void (*ended)(void *arg,
 	    const char *why), void *arg);
 

@@ -177,27 +177,13 @@ add_devices(struct command *c, const struct vm_config *v)
 	}
 }
 
-/* The guest's output is recorded whether or not somebody is connected. */
 static void
-add_console(struct command *c, const struct vm_config *v)
+add_console(struct command *c, const struct vm_config *v,
+    const struct command_host *h)
 {
-	own_mem char *file = NULL, *sock = NULL;
-
 	if (v->console == VM_CONSOLE_OFF)
 		return;
-	if (v->console_file != NULL)
-		file = escaped(c, v->console_file);
-	if (v->console == VM_CONSOLE_FILE) {
-		option(c, "-chardev", "file,id=console,path=%s,append=on",
-		    file != NULL ? file : "");
-	} else {
-		sock = escaped(c, v->console_socket);
-		option(c, "-chardev",
-		    "socket,id=console,path=%s,server=on,wait=off%s%s%s",
-		    sock != NULL ? sock : "", file != NULL ? ",logfile=" : "",
-		    file != NULL ? file : "",
-		    file != NULL ? ",logappend=on" : "");
-	}
+	option(c, "-chardev", "socket,id=console,fd=%d", h->console_fd);
 	option(c, "-device", "virtio-serial-device,max_ports=1");
 	option(c, "-device", "virtconsole,chardev=console");
 }
@@ -211,7 +197,7 @@ command_make(struct command *ret, const struct vm_config *v,
 	add_machine(&c, v, h);
 	add_payload(&c, v, h);
 	add_devices(&c, v);
-	add_console(&c, v);
+	add_console(&c, v, h);
 	if (c.failed) {
 		command_fini(&c);
 		return err_set(e, ENOMEM, "command line of QEMU");

@@ -21,7 +21,8 @@
 struct command_host {
 	bool		kvm;		/* else TCG */
 	uint64_t	tsc_khz;	/* of the TSC a TCG guest sees */
-	int		qmp_fd;		/* a connected socket in QEMU */
+	int		qmp_fd;		/* connected sockets in QEMU */
+	int		console_fd;
 };
 
 struct command {

@@ -41,7 +41,7 @@ probe(void)
 }
 
 static int
-run(struct vmm_setup *setup, enum qemu_accel accel, struct err *e)
+run(struct vmm_setup *setup, enum launch_accel accel, struct err *e)
 {
 	OWN(qemu_destroy) struct qemu *q = NULL;
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
@@ -61,7 +61,7 @@ int
 main(int argc, char *argv[])
 {
 	struct vmm_setup setup = { .backend = &qemu_backend };
-	enum qemu_accel accel = QEMU_ACCEL_AUTO;
+	enum launch_accel accel = LAUNCH_AUTO;
 	const char *name = "vmm-qemu";
 	int opt, verbose = 0;
 	struct err e;
@@ -74,7 +74,7 @@ main(int argc, char *argv[])
 		else if (opt == 'n')
 			name = optarg;
 		else if (opt == 'A' ?
-		    qemu_accel_parse(&accel, optarg, &e) == -1 :
+		    launch_accel_parse(&accel, optarg, &e) == -1 :
 		    vmm_option(&setup, opt, optarg) == -1)
 			usage();
 	}

@@ -13,20 +13,16 @@
 
 #include <event2/event.h>
 
-#include "accel/probe.h"
-#include "chapi/vm_config.h"
+#include "chapi/console.h"
 #include "lib/log.h"
 #include "lib/util.h"
-#include "os/os.h"
-#include "os/sandbox.h"
 #include "qemu/child.h"
-#include "qemu/command.h"
+#include "qemu/launch.h"
 #include "qemu/qemu.h"
 #include "qemu/qmp.h"
 #include "qemu/runstate.h"
 
 #define ANSWER_S	60	/* seconds for an action, start included */
-#define TSC_KHZ_UNKNOWN	1000000	/* TCG's own where the host has no TSC */
 
 /* An action's commands, and the run state they must lead to. */
 struct op {
@@ -37,12 +33,10 @@ struct op {
 struct qemu {
 	struct event_base	*base;
 	struct vmm		*vmm;
-	enum qemu_accel		 accel;
-	enum { KVM_UNKNOWN, KVM_GOOD, KVM_BAD } kvm;	/* of the probe */
-	char			 accel_why[ERR_TEXT_MAX];
-	bool			 sandboxed;
+	struct launch		 launch;
 	struct child		*child;		/* NULL: no QEMU */
 	struct qmp		*qmp;
+	struct console		*console;
 	const struct run_state	*run;		/* last one seen, or NULL */
 	uint64_t		 reboots;
 	uint64_t		 status_id;	/* of query-status, or 0 */
@@ -67,6 +61,10 @@ put_down(struct qemu *q)
 {
 	qmp_destroy(take(&q->qmp));
 	child_destroy(take(&q->child));
+	/* Its last words, a panic maybe. */
+	if (q->console != NULL)
+		console_drain(q->console);
+	console_destroy(take(&q->console));
 	q->status_id = 0;
 }
 
@@ -178,7 +176,7 @@ take_status(struct qemu *q, const json_t *data)
 	op_check(q);
 }
 
-/* --- events ------------------------------------------------------------------ */
+/* --- events -------------------------------------------------------------- */
 
 static void
 event_reset(struct qemu *q, const json_t *data)
@@ -235,7 +233,7 @@ static const struct {
 	{ "WATCHDOG", event_state },
 };
 
-/* --- what QEMU says ------------------------------------------------------------ */
+/* --- what QEMU says ------------------------------------------------------ */
 
 static void
 take_event(struct qemu *q, const struct qmp_msg *m)
@@ -306,98 +304,21 @@ timed_out(evutil_socket_t fd, short what, void *arg)
 	op_end(q, &e);
 }
 
-/* --- actions ------------------------------------------------------------------- */
-
-/* Decide about KVM, once. */
-static int
-choose_accel(struct qemu *q, struct err *e)
-{
-	unsigned slowdown;
-
-	if (q->accel == QEMU_ACCEL_TCG || q->kvm == KVM_GOOD)
-		return 0;
-	if (q->kvm == KVM_UNKNOWN) {
-		q->kvm = accel_probe(&slowdown, e) == 0 ? KVM_GOOD : KVM_BAD;
-		(void)snprintf(q->accel_why, sizeof(q->accel_why), "%s",
-		    q->kvm == KVM_GOOD ? "" : e->text);
-	}
-	if (q->kvm == KVM_GOOD)
-		return 0;
-	if (q->accel == QEMU_ACCEL_KVM)
-		return err_set(e, ENOTSUP, "KVM cannot be used: %s",
-		    q->accel_why);
-	log_info("emulating: %s", q->accel_why);
-	return 0;
-}
-
-/* KVM runs only guests of the host's own architecture. */
-static bool
-use_kvm(const struct qemu *q, const struct vm_config *v)
-{
-	return q->kvm == KVM_GOOD &&
-	    strcmp(os_arch(), vm_arch_name(v->arch)) == 0;
-}
-
-/*
- * Now it is known which files a guest needs; from here on neither we nor
- * QEMU open others.  A later boot has to do with the files of the first.
- */
-static int
-enter_sandbox(struct qemu *q, const struct vm_config *v, struct err *e)
-{
-	struct sandbox s = { .program = SANDBOX_VMM_QEMU };
-	char missing[SANDBOX_MISSING_MAX];
-
-	if (q->sandboxed)
-		return 0;
-	sandbox_add_system(&s);
-	sandbox_add(&s, ".", SANDBOX_READ | SANDBOX_WRITE);
-	sandbox_add(&s, v->kernel, SANDBOX_READ);
-	if (v->initramfs != NULL)
-		sandbox_add(&s, v->initramfs, SANDBOX_READ);
-	if (q->kvm == KVM_GOOD)
-		sandbox_add(&s, "/dev/kvm",
-		    SANDBOX_READ | SANDBOX_WRITE | SANDBOX_DEVICE);
-	if (sandbox_enter(&s, missing, e) == -1)
-		return -1;
-	if (missing[0] != '\0')
-		log_debug("sandbox without %s", missing);
-	q->sandboxed = true;
-	return 0;
-}
+/* --- actions ------------------------------------------------------------- */
 
 static int
 start(struct qemu *q, struct err *e)
 {
-	const struct vm_config *v = vmm_config(q->vmm);
 	const struct qmp_handler handler = { take_message, qmp_ended, q };
-	struct command_host host = { .qmp_fd = CHILD_QMP_FD };
-	struct command c;
-	own_fd int fd = -1;
-	int r;
+	struct launched l;
 
-	if (choose_accel(q, e) == -1)
+	if (launch_start(&l, &q->launch, q->base, vmm_config(q->vmm),
+	    e) == -1)
 		return -1;
-	host.kvm = use_kvm(q, v);
-	host.tsc_khz = os_tsc_khz();
-	if (host.tsc_khz == 0)
-		host.tsc_khz = TSC_KHZ_UNKNOWN;
-	if (q->accel == QEMU_ACCEL_KVM && !host.kvm)
-		return err_set(e, ENOTSUP, "KVM cannot run %s guests here",
-		    vm_arch_name(v->arch));
-	if (command_make(&c, v, &host, e) == -1)
-		return -1;
-	r = enter_sandbox(q, v, e);
-	if (r == 0)
-		r = child_new(&q->child, q->base, c.argv, &fd, e);
-	command_fini(&c);
-	if (r == -1)
-		return -1;
+	q->child = l.child;
+	q->console = l.console;
 	child_on_end(q->child, child_ended, q);
-	if (qmp_new(&q->qmp, q->base, fd, &handler, e) == -1)
-		return -1;
-	fd = -1;
-	return 0;
+	return qmp_new(&q->qmp, q->base, l.qmp, &handler, e);
 }
 
 static void
@@ -460,11 +381,11 @@ static json_t *
 qemu_info(void *arg)
 {
 	const struct qemu *q = arg;
-	bool kvm = use_kvm(q, vmm_config(q->vmm));
+	bool kvm = launch_kvm(&q->launch, vmm_config(q->vmm));
 
 	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:I}",
 	    "hypervisor", "qemu", "accel", kvm ? "kvm" : "tcg",
-	    "accel_reason", q->accel_why,
+	    "accel_reason", q->launch.why,
 	    "pid", q->child != NULL ? (int)child_pid(q->child) : 0,
 	    "run_state", q->run != NULL ? q->run->word : "",
 	    "reboots", (json_int_t)q->reboots);
@@ -495,24 +416,10 @@ const struct vmm_backend qemu_backend = {
 	.counters	= qemu_counters,
 };
 
-/* --- life ---------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------- */
 
 int
-qemu_accel_parse(enum qemu_accel *ret, const char *word, struct err *e)
-{
-	static const char *const words[] = { "auto", "kvm", "tcg" };
-
-	for (size_t i = 0; i < COUNT(words); i++) {
-		if (strcmp(words[i], word) == 0) {
-			*ret = (enum qemu_accel)i;
-			return 0;
-		}
-	}
-	return err_set(e, EINVAL, "-A %s: not auto, kvm or tcg", word);
-}
-
-int
-qemu_new(struct qemu **ret, struct event_base *base, enum qemu_accel accel,
+qemu_new(struct qemu **ret, struct event_base *base, enum launch_accel accel,
     struct err *e)
 {
 	OWN(qemu_destroy) struct qemu *q = calloc(1, sizeof(*q));
@@ -520,7 +427,7 @@ qemu_new(struct qemu **ret, struct event_base *base, enum qemu_accel accel,
 	if (q == NULL)
 		return err_sys(e, "QEMU");
 	q->base = base;
-	q->accel = accel;
+	q->launch.accel = accel;
 	q->timer = evtimer_new(base, timed_out, q);
 	if (q->timer == NULL)
 		return err_set(e, ENOMEM, "QEMU: no event");

@@ -7,23 +7,14 @@
 #include "chapi/vmm.h"
 #include "lib/err.h"
 #include "lib/own.h"
+#include "qemu/launch.h"
 
 struct event_base;
 struct qemu;
 
-/* What runs the guest's processors. */
-enum qemu_accel {
-	QEMU_ACCEL_AUTO,	/* KVM where it is worth it, else TCG */
-	QEMU_ACCEL_KVM,		/* or fail */
-	QEMU_ACCEL_TCG,
-};
-
 extern const struct vmm_backend qemu_backend;	/* its arg: struct qemu */
 
-/* "auto", "kvm" or "tcg" */
-int	qemu_accel_parse(enum qemu_accel *ret, const char *, struct err *);
-
-int	qemu_new(struct qemu **ret, struct event_base *, enum qemu_accel,
+int	qemu_new(struct qemu **ret, struct event_base *, enum launch_accel,
 	    struct err *);
 /* Whom to answer; before the first action. */
 void	qemu_attach(struct qemu *, struct vmm *);

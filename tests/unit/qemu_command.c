@@ -21,7 +21,8 @@
 static void
 compare(const char *json)
 {
-	struct command_host host = { .tsc_khz = 2445430, .qmp_fd = 3 };
+	struct command_host host = { .tsc_khz = 2445430, .qmp_fd = 3,
+	    .console_fd = 4 };
 	own_json json_t *doc = NULL;
 	struct buf in, want, got;
 	struct vm_config v;
