@@ -64,13 +64,15 @@ vmd_LAYERS	= priv os lib
 vmd_LIBS	= libevent_core libseccomp
 
 vmd-control_DIR	= control
-vmd-control_FILES = admission adopt auth capabilities database exit_info guest \
-		  http image_json image_names images jobs lifecycle main misc \
-		  op op_start op_stop reply request route routes/create \
-		  routes/image_events routes/image_import routes/images \
-		  routes/instances routes/routes routes/stat routes/system \
+vmd-control_FILES = admission adopt auth capabilities cp_request database \
+		  exec_request exit_info guest http image_json image_names \
+		  images jobs lifecycle log_tail main misc op op_start op_stop \
+		  reply request route routes/console routes/cp routes/cp_from \
+		  routes/cp_to routes/create routes/exec routes/image_events \
+		  routes/image_import routes/images routes/instances \
+		  routes/logs routes/routes routes/stat routes/system \
 		  routes/volumes routes/wait spec spec_json spec_lists \
-		  template vm vm_json vm_table volumes
+		  template vm vm_json vm_table volumes websocket
 vmd-control_LAYERS = chapi agent priv oci os lib
 vmd-control_LIBS = libevent_core libmicrohttpd libwslay libcurl jansson \
 		  sqlite3 jose libcrypto libseccomp

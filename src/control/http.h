@@ -28,7 +28,7 @@
 
 #define HTTP_CONNECTIONS_MAX	1024	/* each listener */
 #define HTTP_PEER_MAX		512	/* connections of one user or address */
-#define HTTP_MEMORY_MAX		32768	/* bytes of line and headers */
+#define HTTP_MEMORY_MAX		65536	/* bytes of line and headers */
 #define HTTP_IDLE_SECONDS	60	/* without a byte either way */
 #define HTTP_HEADERS_MAX	64
 #define HTTP_QUERY_MAX		64	/* arguments of a query */

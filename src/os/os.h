@@ -90,6 +90,14 @@ uint64_t os_tsc_khz(void);
 void	 os_dev_split(dev_t, uint32_t *major, uint32_t *minor);
 dev_t	 os_dev_join(uint32_t major, uint32_t minor);
 
+/*
+ * A descriptor, not blocking, that becomes readable when the file 'name'
+ * below dirfd grows, is cut, made or replaced.  os_watch_clear() takes in
+ * what was told, so that it can become readable again.
+ */
+int	 os_watch(int dirfd, const char *name, struct err *);
+void	 os_watch_clear(int fd, int dirfd, const char *name);
+
 /* Name of this host's architecture as OCI spells it: "amd64", "arm64". */
 const char *os_arch(void);
 

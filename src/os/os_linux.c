@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* os_linux.c - what host systems disagree about, on Linux; see os.h */
 
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -12,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -316,6 +318,49 @@ dev_t
 os_dev_join(uint32_t hi, uint32_t lo)
 {
 	return makedev(hi, lo);
+}
+
+/*
+ * Two watches: the file for what is written to it, its directory for a file
+ * that takes its place.  Other files' writes wake nobody.
+ */
+static int
+watch_add(int fd, int dirfd, const char *name)
+{
+	char path[64 + NAME_MAX];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dirfd, name);
+	/* It need not be there yet. */
+	(void)inotify_add_watch(fd, path, IN_MODIFY);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/.", dirfd);
+	return inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO |
+	    IN_ONLYDIR);
+}
+
+int
+os_watch(int dirfd, const char *name, struct err *e)
+{
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	if (fd == -1)
+		return err_sys(e, "watch %s", name);
+	if (watch_add(fd, dirfd, name) == -1) {
+		(void)err_sys(e, "watch %s", name);
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void
+os_watch_clear(int fd, int dirfd, const char *name)
+{
+	char events[4096];
+
+	while (read(fd, events, sizeof(events)) > 0)
+		continue;
+	/* A new file of that name wants a watch of its own. */
+	(void)watch_add(fd, dirfd, name);
 }
 
 const char *
