@@ -36,7 +36,7 @@ guest_FILES	= agent config conn dhcp links net passwd power proc \
 
 # --- programs: files in src/DIR, layers from the right to the left, libraries --
 
-PROGRAMS	= viod vmctl vmd vmd-image
+PROGRAMS	= viod vmctl vmd vmd-control vmd-image
 
 viod_DIR	= viod
 viod_FILES	= aio aio_threads aio_uring blk blk_main disk_raw limit main \
