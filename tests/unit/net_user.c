@@ -397,6 +397,78 @@ published_udp(void **state)
 	(void)close(fd);
 }
 
+/* Who has the guest's IPv6 address?  It says so. */
+static void
+send_neighbour(struct world *w, const uint8_t addr[16], const uint8_t to[16])
+{
+	static const uint8_t gateway[6] = { 0x52, 0x56, 0, 0, 0, 2 };
+	uint8_t *ip = w->out.b + 14, *icmp = ip + 40;
+
+	frame_ether(&w->out, gateway, 0x86dd);
+	memset(ip, 0, 72);
+	ip[0] = 0x60;
+	ip[5] = 32;
+	ip[6] = 58;
+	ip[7] = 255;
+	memcpy(ip + 8, addr, 16);
+	memcpy(ip + 24, to, 16);
+	icmp[0] = 136;
+	icmp[4] = 0x60;
+	memcpy(icmp + 8, addr, 16);
+	icmp[24] = 2;
+	icmp[25] = 1;
+	memcpy(icmp + 26, guest_mac, 6);
+	put16(icmp + 2, frame_fold(frame_sum(ip + 8, 64, 58 + 32)));
+	w->out.len = 14 + 72;
+	send_frame(w);
+}
+
+static void
+published_v6(void **state)
+{
+	static const uint8_t guest[16] = { 0xfd, 0x76, 0x6d, 0x64, 0, 0, 0, 0,
+	    0x50, 0x54, 0, 0xff, 0xfe, 0x12, 0x34, 0x56 };
+	static const uint8_t gateway[16] = { 0xfd, 0x76, 0x6d, 0x64,
+	    [15] = 2 };
+	struct world *w = *state;
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+	    .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	socklen_t len = sizeof(in6);
+	char spec[32];
+	const char *const ports[] = { spec, NULL };
+	const uint8_t *ip;
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1 || bind(fd, (struct sockaddr *)&in6, len) == -1) {
+		print_message("# this host has no IPv6\n");
+		skip();
+	}
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in6, &len), 0);
+	(void)close(fd);
+	(void)snprintf(spec, sizeof(spec), "[::1]:%u:80",
+	    ntohs(in6.sin6_port));
+	make(w, ports);
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&in6, len), 0);
+	for (;;) {
+		while (!have_frame(w))
+			(void)event_base_loop(w->base, EVLOOP_ONCE);
+		ip = w->last->b + 14;
+		if (w->seen.ether != 0x86dd)
+			continue;
+		if (ip[6] == 58 && ip[40] == 135 &&
+		    memcmp(ip + 48, guest, 16) == 0)
+			send_neighbour(w, guest, ip + 8);
+		if (ip[6] == IPPROTO_TCP)
+			break;
+	}
+	assert_memory_equal(ip + 8, gateway, 16);
+	assert_memory_equal(ip + 24, guest, 16);
+	assert_int_equal(get16(ip + 42), 80);
+	assert_int_equal(ip[53] & 0x1f, TCP_SYN);
+	(void)close(fd);
+}
+
 static void
 in_use(void **state)
 {
@@ -528,7 +600,7 @@ loopback(void **state)
 	uint16_t uport = 0;
 	int tcp = host_socket(SOCK_STREAM, "127.0.0.1", &t.dport);
 	int udp = host_socket(SOCK_DGRAM, "127.0.0.1", &uport);
-	static const char *const addrs[] = { GATEWAY, "127.0.0.1" };
+	static const char *const addrs[] = { GATEWAY, "127.0.0.1", "0.0.0.0" };
 	char got[16];
 
 	assert_int_equal(listen(tcp, 4), 0);
@@ -602,6 +674,7 @@ main(void)
 		TEST(published_tcp),
 		TEST(published_burst),
 		TEST(published_udp),
+		TEST(published_v6),
 		TEST(in_use),
 		TEST(in_use_by_us),
 		TEST(outward),

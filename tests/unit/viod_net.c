@@ -509,6 +509,24 @@ rates(void **state)
 	down();
 }
 
+/* Sockets are made and /etc/resolv.conf is read inside the sandbox. */
+static void
+outward(void **state)
+{
+	static const char *const names[] = { "10.0.2.3", "192.0.2.1" };
+
+	(void)state;
+	up(ALL, NULL, NULL);
+	give(0, 64, 2048);
+	greet();
+	for (size_t i = 0; i < COUNT(names); i++) {
+		frame_udp(&g.out, "10.0.2.15", 4000, names[i], 53, "?", 1);
+		send_frame(1);
+	}
+	ping(1, 0, 1);
+	down();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -524,6 +542,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(two_pairs),
 		cmocka_unit_test(control_queue),
 		cmocka_unit_test(rates),
+		cmocka_unit_test(outward),
 	};
 
 	(void)argc;
