@@ -178,6 +178,12 @@ bench:
 	@$(MAKE) --no-print-directory -s all guest bench-programs
 	@BUILD=$(O) scripts/bench $(BENCH_NAMES)
 
+# Scripts for shells, made by the program itself; a test compares them.
+completion: $(O)/bin/vmctl
+	@mkdir -p etc/completion
+	for s in bash zsh fish; do \
+		$(O)/bin/vmctl completion $$s > etc/completion/vmctl.$$s; done
+
 # Every source file through clang's warnings, without making anything.
 SYNTAX		= $(patsubst src/%.c,$(O)/syntax/%.ok,\
 		  $(filter-out src/guest/%,$(FUZZ_SRCS)))
@@ -211,7 +217,7 @@ clean:
 	rm -rf build
 
 .PHONY: all programs unit bench-programs fuzz-programs fuzz clean run check \
-	check-lab bench syntax install uninstall
+	check-lab bench completion syntax install uninstall
 .SECONDARY:
 .DELETE_ON_ERROR:
 

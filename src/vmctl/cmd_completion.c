@@ -75,6 +75,8 @@ static const char bash_head[] =
 "	    sed -n 's/.*\"name\":\"\\([^\"]*\\)\".*/\\1/p' ;;\n"
 "	images) vmctl images -q 2>/dev/null ;;\n"
 "	volumes) vmctl volume ls -q --no-trunc 2>/dev/null ;;\n"
+"	commands) vmctl help --table 2>/dev/null |\n"
+"	    sed -n 's/^command\t\\([^\t]*\\).*/\\1/p' ;;\n"
 "	esac\n"
 "}\n"
 "\n"
@@ -96,7 +98,6 @@ static const char bash_tail[] =
 "	esac\n"
 "	case $args in\n"
 "	files) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
-"	commands) args='help' ;;\n"
 "	esac\n"
 "	case $cur in\n"
 "	-*) COMPREPLY=($(compgen -W \"$opts\" -- \"$cur\")) ;;\n"
@@ -267,9 +268,10 @@ static const char fish_head[] =
 "	vmctl volume ls -q --no-trunc 2>/dev/null\n"
 "end\n"
 "function __vmctl_is\n"
-"	set -l words (commandline -opc)[2..-1]\n"
-"	test (count $words) -ge (count $argv); or return 1\n"
-"	test \"$words[1..(count $argv)]\" = \"$argv\"\n"
+"	set -l words (commandline -opc)\n"
+"	set -l last (math (count $argv) + 1)\n"
+"	test (count $words) -ge $last; or return 1\n"
+"	test \"$words[2..$last]\" = \"$argv\"\n"
 "end\n"
 "function __vmctl_first\n"
 "	test (count (commandline -opc)) -eq 1\n"
@@ -326,7 +328,8 @@ fish_command(const struct command *c)
 		if (o->letter != 0)
 			(void)printf(" -s %c", o->letter);
 		if (o->arg != NULL)
-			(void)printf(" -x");
+			(void)printf(o->complete == COMPLETE_FILE ?
+			    " -r" : " -x");
 		fish_source(o->complete);
 		(void)printf(" -d ");
 		fish_text(o->help);

@@ -7,6 +7,7 @@
  * Needs: the API socket (or network), the terminal, files the user names.
  */
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,9 +60,10 @@ main(int argc, char **argv)
 	else
 		status = cmd_main(&ctx, n, in.argv);
 	api_close(ctx.api);
-	if (fflush(stdout) == EOF && status == 0) {
-		log_warn("standard output");
+	if ((fflush(stdout) == EOF || ferror(stdout)) && status == 0) {
 		status = EXIT_ERROR;
+		if (errno != EPIPE)
+			log_warn("standard output");
 	}
 	return status;
 }
