@@ -30,7 +30,7 @@ agent_FILES	= client entry frame reply
 priv_FILES	= chan client request wire
 oci_FILES	= digest reference
 # vminit but its main.c; the guest's own build is in scripts/guest.mk.
-guest_FILES	= agent config conn dhcp links net passwd power proc \
+guest_FILES	= agent conn dhcp guest_config links net passwd power proc \
 		  request_exec request_get request_info request_put run \
 		  setup signame spawn words
 

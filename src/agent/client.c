@@ -56,7 +56,7 @@ struct agent_session {
 	bool				 low;	/* writable() is owed */
 	unsigned			 busy;	/* callbacks that run */
 	bool				 closed;	/* by one of them */
-	uint64_t			 credit;	/* EXEC: bytes of STDIN */
+	uint64_t			 credit;	/* of STDIN, bytes */
 	struct reply			 reply;
 };
 

@@ -108,7 +108,7 @@ OWN_DEFINE(struct agent_session, agent_close);
  */
 struct agent_exec {
 	const char *const *argv;	/* NULL at the end; at least one */
-	const char *const *env;		/* "NAME=VALUE", NULL at the end; or NULL */
+	const char *const *env;		/* "NAME=VALUE", as argv; or NULL */
 	const char	*cwd;		/* or NULL: the image's */
 	const char	*user;		/* or NULL: the image's */
 	bool		 tty;

@@ -101,7 +101,7 @@ frame_peek(struct frame *ret, const struct buf *b, struct err *e)
 	if (b->len - FRAME_HEADER < len)
 		return 0;
 	if (payload == RECORDS && len != 0 && p[FRAME_HEADER + len - 1] != 0)
-		return err_set(e, EPROTO, "%s frame whose last record has no end",
+		return err_set(e, EPROTO, "%s frame without an end",
 		    types[p[0]].name);
 	ret->type = p[0];
 	ret->data = p + FRAME_HEADER;

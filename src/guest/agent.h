@@ -10,12 +10,12 @@
 #ifndef GUEST_AGENT_H
 #define GUEST_AGENT_H
 
-#include "guest/config.h"
+#include "guest/guest_config.h"
 #include "guest/conn.h"
 #include "lib/err.h"
 
 struct agent {
-	const struct config	*config;
+	const struct guest_config	*config;
 	/*
 	 * Where SHUTDOWN is told: process 1's end of a pipe, or -1: this
 	 * process does it by itself (mode init).

@@ -19,7 +19,7 @@
 #include "lib/log.h"
 
 static int
-setup(struct config *c, struct err *e)
+setup(struct guest_config *c, struct err *e)
 {
 	/* The console is virtio: it is there when its module is. */
 	if (setup_kernel(e) == -1 || setup_modules(e) == -1 ||
@@ -32,7 +32,7 @@ setup(struct config *c, struct err *e)
 int
 main(void)
 {
-	struct config c;
+	struct guest_config c;
 	struct err e;
 
 	if (getpid() != 1) {
@@ -40,7 +40,7 @@ main(void)
 		return 1;
 	}
 	log_init("vminit", LOG_STYLE_PLAIN, 0);
-	config_init(&c);
+	guest_config_init(&c);
 	if (setup(&c, &e) == -1)
 		run_failed(&c, &e);
 	if (c.init)

@@ -127,7 +127,7 @@ wait_card(int fd, char name[IF_NAMESIZE], uint8_t mac[6], struct err *e)
 }
 
 static int
-card_setup(struct net *n, const struct config *c, int fd, struct err *e)
+card_setup(struct net *n, const struct guest_config *c, int fd, struct err *e)
 {
 	struct dhcp_lease *l = &n->lease;
 	char name[IF_NAMESIZE];
@@ -171,7 +171,7 @@ write_etc(const char *name, const struct buf *b, bool keep_link,
 }
 
 static int
-write_hosts(const struct net *n, const struct config *c, struct err *e)
+write_hosts(const struct net *n, const struct guest_config *c, struct err *e)
 {
 	struct buf b;
 	char addr[INET_ADDRSTRLEN] = "127.0.1.1";
@@ -195,7 +195,7 @@ write_hosts(const struct net *n, const struct config *c, struct err *e)
 
 /* The host's word first, then the lease's; an init may have its own way. */
 static int
-write_resolv(const struct net *n, const struct config *c, struct err *e)
+write_resolv(const struct net *n, const struct guest_config *c, struct err *e)
 {
 	const struct dhcp_lease *l = &n->lease;
 	char addr[INET_ADDRSTRLEN];
@@ -219,7 +219,7 @@ write_resolv(const struct net *n, const struct config *c, struct err *e)
 }
 
 int
-net_setup(const struct config *c, struct err *e)
+net_setup(const struct guest_config *c, struct err *e)
 {
 	own_fd int fd = -1;
 	struct net n = { 0 };

@@ -4,7 +4,7 @@
 #ifndef GUEST_NET_H
 #define GUEST_NET_H
 
-#include "guest/config.h"
+#include "guest/guest_config.h"
 #include "lib/err.h"
 
 /*
@@ -12,6 +12,6 @@
  * then write /etc/hostname, /etc/hosts and, where name servers are known,
  * /etc/resolv.conf.  IPv6 comes by router advertisement, from the kernel.
  */
-int	net_setup(const struct config *, struct err *);
+int	net_setup(const struct guest_config *, struct err *);
 
 #endif

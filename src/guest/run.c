@@ -41,7 +41,7 @@
 #define AGENT_WAIT_MS	1000	/* between deaths of the agent and restarts */
 
 struct run {
-	const struct config	*config;
+	const struct guest_config	*config;
 	pid_t			 pid;		/* the command */
 	pid_t			 agent;		/* or -1 */
 	int			 stop_fds[2];	/* SHUTDOWN: read, write end */
@@ -63,7 +63,7 @@ now_ms(void)
 /* --- the end -------------------------------------------------------------- */
 
 void
-run_finish(const struct config *c, const struct run_end *end)
+run_finish(const struct guest_config *c, const struct run_end *end)
 {
 	char line[sizeof(end->text) + 64];
 	int n;
@@ -82,7 +82,7 @@ run_finish(const struct config *c, const struct run_end *end)
 }
 
 void
-run_failed(const struct config *c, const struct err *why)
+run_failed(const struct guest_config *c, const struct err *why)
 {
 	struct run_end end = { .code = EXIT_SETUP };
 
@@ -114,7 +114,7 @@ was_oom(void)
 }
 
 static void
-finish_status(const struct config *c, int status)
+finish_status(const struct guest_config *c, int status)
 {
 	struct run_end end = { .code = WEXITSTATUS(status) };
 
@@ -139,7 +139,7 @@ finish_status(const struct config *c, int status)
 /* In a child of process 1: serve for ever. */
 __attribute__((noreturn))
 static void
-agent_main(const struct config *c, int stop_fd)
+agent_main(const struct guest_config *c, int stop_fd)
 {
 	struct agent a = { .config = c, .shutdown_fd = stop_fd };
 	struct err e;
@@ -181,7 +181,7 @@ start_agent(struct run *r)
  * with a terminal owns it.
  */
 static void
-prepare_console(const struct config *c, const struct passwd_user *u)
+prepare_console(const struct guest_config *c, const struct passwd_user *u)
 {
 	struct termios t;
 
@@ -199,7 +199,7 @@ prepare_console(const struct config *c, const struct passwd_user *u)
 }
 
 static int
-prepare(struct spawn *s, struct passwd_user *u, const struct config *c,
+prepare(struct spawn *s, struct passwd_user *u, const struct guest_config *c,
     struct err *e)
 {
 	if (c->argv.n == 0)
@@ -331,7 +331,7 @@ run_init_fds(struct run *r, struct err *e)
 }
 
 void
-run_command(const struct config *c)
+run_command(const struct guest_config *c)
 {
 	struct run r = { .config = c };
 	struct err e;
@@ -357,7 +357,7 @@ agent_cgroup(void)
 }
 
 void
-run_init(const struct config *c)
+run_init(const struct guest_config *c)
 {
 	struct passwd_user user;
 	struct spawn s;

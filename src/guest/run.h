@@ -4,20 +4,20 @@
 #ifndef GUEST_RUN_H
 #define GUEST_RUN_H
 
-#include "guest/config.h"
+#include "guest/guest_config.h"
 #include "lib/err.h"
 
 /*
  * Mode exec: start the command and the agent, reap what is orphaned, stop
  * the command when asked, and end the guest with it.  Does not return.
  */
-void	run_command(const struct config *) __attribute__((noreturn));
+void	run_command(const struct guest_config *) __attribute__((noreturn));
 
 /*
  * Mode init: start the agent and become the command.  Does not return: what
  * fails ends the guest.
  */
-void	run_init(const struct config *) __attribute__((noreturn));
+void	run_init(const struct guest_config *) __attribute__((noreturn));
 
 /* How it ended. */
 struct run_end {
@@ -27,11 +27,11 @@ struct run_end {
 };
 
 /* Say how it ended as the console's last line, and switch off. */
-void	run_finish(const struct config *, const struct run_end *)
+void	run_finish(const struct guest_config *, const struct run_end *)
 	    __attribute__((noreturn));
 
 /* As run_finish() for a guest that could not be set up. */
-void	run_failed(const struct config *, const struct err *)
+void	run_failed(const struct guest_config *, const struct err *)
 	    __attribute__((noreturn));
 
 #endif

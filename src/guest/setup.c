@@ -159,7 +159,7 @@ setup_modules(struct err *e)
 }
 
 int
-setup_config(struct config *c, struct err *e)
+setup_config(struct guest_config *c, struct err *e)
 {
 	struct buf b;
 	int ret;
@@ -167,7 +167,7 @@ setup_config(struct config *c, struct err *e)
 	buf_init(&b, CONFIG_BYTES_MAX);
 	ret = file_read(&b, AT_FDCWD, "/vmd/config", e);
 	if (ret == 0)
-		ret = config_parse(c, b.data, b.len, e);
+		ret = guest_config_parse(c, b.data, b.len, e);
 	if (ret == -1)
 		(void)err_prefix(e, "configuration");
 	buf_fini(&b);
@@ -191,7 +191,7 @@ wait_device(const char *path, struct err *e)
 
 /* The image below, what the guest writes above. */
 static int
-mount_root(const struct config *c, struct err *e)
+mount_root(const struct guest_config *c, struct err *e)
 {
 	const struct mount_row lower = { c->root, "/lower", c->rootfs,
 	    MS_RDONLY, NULL };
@@ -237,7 +237,7 @@ free_initrd(void)
 }
 
 int
-setup_root(const struct config *c, struct err *e)
+setup_root(const struct guest_config *c, struct err *e)
 {
 	static const char *const moved[] = { "/proc", "/sys", "/dev" };
 	char to[64];
@@ -280,7 +280,7 @@ dev_links(void)
 }
 
 static int
-mount_volume(const struct config_mount *v, struct err *e)
+mount_volume(const struct guest_mount *v, struct err *e)
 {
 	/* A read-only volume's journal is not replayed: others may have it. */
 	const struct mount_row m = { v->device, v->path, "ext4",
@@ -292,7 +292,7 @@ mount_volume(const struct config_mount *v, struct err *e)
 }
 
 int
-setup_mounts(const struct config *c, struct err *e)
+setup_mounts(const struct guest_config *c, struct err *e)
 {
 	static const struct mount_row rows[] = {
 		{ "devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
@@ -324,7 +324,7 @@ setup_mounts(const struct config *c, struct err *e)
 }
 
 void
-setup_undo(const struct config *c)
+setup_undo(const struct guest_config *c)
 {
 	char path[64];
 

@@ -8,7 +8,7 @@
 #ifndef GUEST_SETUP_H
 #define GUEST_SETUP_H
 
-#include "guest/config.h"
+#include "guest/guest_config.h"
 #include "lib/err.h"
 
 /* /proc, /sys, /dev. */
@@ -21,18 +21,18 @@ int	setup_console(struct err *);
 int	setup_modules(struct err *);
 
 /* Read /vmd/config. */
-int	setup_config(struct config *, struct err *);
+int	setup_config(struct guest_config *, struct err *);
 
 /*
  * Mount the root image and its writable layer, make them the root and free
  * the initrd.
  */
-int	setup_root(const struct config *, struct err *);
+int	setup_root(const struct guest_config *, struct err *);
 
 /* What a program expects below the root: devpts, shm, cgroup2, volumes. */
-int	setup_mounts(const struct config *, struct err *);
+int	setup_mounts(const struct guest_config *, struct err *);
 
 /* Unmount and make read-only what can be; then write everything back. */
-void	setup_undo(const struct config *);
+void	setup_undo(const struct guest_config *);
 
 #endif

@@ -25,7 +25,7 @@ struct talk {
 	struct agent_session	*s;
 	pid_t			 server;
 	int			 stop_fd;	/* where SHUTDOWN is told */
-	struct config		 config;
+	struct guest_config		 config;
 	char			 user[16];
 	struct buf		 out, err, tree;
 	bool			 done, started;
@@ -134,7 +134,7 @@ talk_begin(struct talk *t)
 	buf_init(&t->out, OUT_MAX);
 	buf_init(&t->err, OUT_MAX);
 	buf_init(&t->tree, OUT_MAX);
-	config_init(&t->config);
+	guest_config_init(&t->config);
 	(void)snprintf(t->user, sizeof(t->user), "%u", (unsigned)getuid());
 	t->config.user = t->user;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,

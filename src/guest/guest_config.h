@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config.h - what the host wants of this guest
+ * guest_config.h - what the host wants of this guest
  *
  * The file /vmd/config of the initrd: records, docs/ARCHITECTURE.md
  * "Guest".  Unlike requests of the agent an unknown record is refused: a
  * guest that does half of what it was told is worse than one that says so.
  */
 
-#ifndef GUEST_CONFIG_H
-#define GUEST_CONFIG_H
+#ifndef GUEST_GUEST_CONFIG_H
+#define GUEST_GUEST_CONFIG_H
 
 #include <netinet/in.h>
 
@@ -24,24 +24,24 @@
 #define CONFIG_DNS_MAX		8
 #define CONFIG_GRACE_MAX	86400	/* seconds */
 
-enum config_net {
+enum guest_net {
 	CONFIG_NET_NONE,	/* only the loopback interface */
 	CONFIG_NET_DHCP,
 	CONFIG_NET_STATIC,
 };
 
-struct config_mount {
+struct guest_mount {
 	const char	*device;
 	const char	*path;		/* absolute */
 	bool		 readonly;
 };
 
-struct config {
+struct guest_config {
 	const char	*hostname;
 	const char	*root;		/* device; NULL: not told */
 	const char	*rootfs;	/* its file system */
 	const char	*overlay;	/* device; NULL: a tmpfs */
-	enum config_net	 net;
+	enum guest_net	 net;
 	struct in_addr	 addr;		/* CONFIG_NET_STATIC */
 	unsigned	 addr_len;
 	struct in_addr	 gateway;	/* 0: none */
@@ -55,16 +55,16 @@ struct config {
 	uint64_t	 grace_ms;	/* 10 s */
 	bool		 tty;
 	bool		 init;		/* the command becomes process 1 */
-	struct config_mount mounts[CONFIG_MOUNTS_MAX];
+	struct guest_mount mounts[CONFIG_MOUNTS_MAX];
 	size_t		 nmounts;
 	uint8_t		*data;		/* what the strings point into; private */
 };
 
 /* A configuration of nothing: no root, no network, no command. */
-void	config_init(struct config *);
-void	config_fini(struct config *);
+void	guest_config_init(struct guest_config *);
+void	guest_config_fini(struct guest_config *);
 
-/* Read records into a config that config_init() made.  Copies the data. */
-int	config_parse(struct config *, const void *, size_t len, struct err *);
+/* Read records into a config that guest_config_init() made.  Copies the data. */
+int	guest_config_parse(struct guest_config *, const void *, size_t len, struct err *);
 
 #endif

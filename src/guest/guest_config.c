@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* config.c - what the host wants of this guest; see config.h */
+/* guest_config.c - what the host wants of this guest; see guest_config.h */
 
 #include <arpa/inet.h>
 
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "agent/frame.h"
-#include "guest/config.h"
+#include "guest/guest_config.h"
 #include "guest/signame.h"
 #include "lib/num.h"
 #include "lib/util.h"
@@ -17,7 +17,7 @@
 #define HOSTNAME_MAX	64	/* bytes; the kernel's limit */
 
 void
-config_init(struct config *c)
+guest_config_init(struct guest_config *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->hostname = "vm";
@@ -29,12 +29,12 @@ config_init(struct config *c)
 }
 
 void
-config_fini(struct config *c)
+guest_config_fini(struct guest_config *c)
 {
 	words_fini(&c->argv);
 	words_fini(&c->env);
 	free(c->data);
-	config_init(c);
+	guest_config_init(c);
 }
 
 static int
@@ -69,7 +69,7 @@ take_version(void *arg, const char *value, struct err *e)
 static int
 take_hostname(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 
 	if (value[0] == '\0' || strlen(value) > HOSTNAME_MAX ||
 	    strpbrk(value, " \t\n/") != NULL)
@@ -81,7 +81,7 @@ take_hostname(void *arg, const char *value, struct err *e)
 static int
 take_root(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 
 	return take_path(&c->root, value, e);
 }
@@ -89,7 +89,7 @@ take_root(void *arg, const char *value, struct err *e)
 static int
 take_rootfs(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 
 	if (value[0] == '\0')
 		return err_set(e, EINVAL, "empty");
@@ -100,7 +100,7 @@ take_rootfs(void *arg, const char *value, struct err *e)
 static int
 take_overlay(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 
 	return take_path(&c->overlay, value, e);
 }
@@ -109,7 +109,7 @@ take_overlay(void *arg, const char *value, struct err *e)
 static int
 take_net(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 	char text[64], *len, *gateway;
 	uint64_t bits;
 
@@ -142,7 +142,7 @@ take_net(void *arg, const char *value, struct err *e)
 static int
 take_dns(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 	uint8_t addr[16];
 
 	if (inet_pton(AF_INET, value, addr) != 1 &&
@@ -157,7 +157,7 @@ take_dns(void *arg, const char *value, struct err *e)
 static int
 take_arg(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 
 	return words_add(&c->argv, value, e);
 }
@@ -165,7 +165,7 @@ take_arg(void *arg, const char *value, struct err *e)
 static int
 take_env(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 	const char *eq = strchr(value, '=');
 
 	if (eq == NULL || eq == value)
@@ -176,7 +176,7 @@ take_env(void *arg, const char *value, struct err *e)
 static int
 take_cwd(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 
 	return take_path(&c->cwd, value, e);
 }
@@ -184,7 +184,7 @@ take_cwd(void *arg, const char *value, struct err *e)
 static int
 take_user(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 
 	(void)e;
 	c->user = value;
@@ -194,7 +194,7 @@ take_user(void *arg, const char *value, struct err *e)
 static int
 take_stopsignal(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 
 	return signame_parse(&c->stopsignal, value, e);
 }
@@ -202,7 +202,7 @@ take_stopsignal(void *arg, const char *value, struct err *e)
 static int
 take_grace(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 	uint64_t s;
 
 	if (num_parse(&s, value, 0, CONFIG_GRACE_MAX, e) == -1)
@@ -214,7 +214,7 @@ take_grace(void *arg, const char *value, struct err *e)
 static int
 take_tty(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 
 	return take_bool(&c->tty, value, e);
 }
@@ -222,7 +222,7 @@ take_tty(void *arg, const char *value, struct err *e)
 static int
 take_mode(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
+	struct guest_config *c = arg;
 
 	if (strcmp(value, "exec") != 0 && strcmp(value, "init") != 0)
 		return err_set(e, EINVAL, "'%s' is not exec or init", value);
@@ -237,8 +237,8 @@ take_mode(void *arg, const char *value, struct err *e)
 static int
 take_mount(void *arg, const char *value, struct err *e)
 {
-	struct config *c = arg;
-	struct config_mount *m = &c->mounts[c->nmounts];
+	struct guest_config *c = arg;
+	struct guest_mount *m = &c->mounts[c->nmounts];
 	char *path = strchr(value, ','), *how = strrchr(value, ',');
 
 	if (c->nmounts == COUNT(c->mounts))
@@ -302,7 +302,7 @@ check_names(const uint8_t *data, size_t len, struct err *e)
 }
 
 int
-config_parse(struct config *c, const void *data, size_t len, struct err *e)
+guest_config_parse(struct guest_config *c, const void *data, size_t len, struct err *e)
 {
 	if (len > CONFIG_BYTES_MAX)
 		return err_set(e, EFBIG, "more than %d bytes",
