@@ -93,6 +93,8 @@ on_info(void *arg, const struct chapi_answer *answer)
 		    "its VMM did not answer when the daemon started");
 		vm_kill_quietly(vm);
 	} else {
+		if (s == VM_INITIALIZING && vm_is_null(vm))
+			s = VM_RUNNING;
 		vm_set_state(vm, s);
 		vm->live = true;
 		vm_probe(vm);

@@ -91,7 +91,9 @@ on_done(void *arg, const json_t *last, const struct err *e)
 	if (last != NULL)
 		on_line(p, "done", last);
 	p->done = true;
-	p->works = e == NULL;
+	/* One that could not be asked is tried when it is wanted. */
+	p->works = e == NULL || (e->code != NULL &&
+	    strcmp(e->code, "job_failed") == 0);
 	if (e != NULL)
 		(void)snprintf(p->reason, sizeof(p->reason), "%s", e->text);
 }

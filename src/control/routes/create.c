@@ -193,6 +193,18 @@ check_name(const struct control *ctl, const char *name, struct err *e)
 	return 0;
 }
 
+/* What vmd was told to use where a request does not say. */
+static int
+default_hypervisor(struct creation *c, struct err *e)
+{
+	const char *word = c->control->setup.hypervisor;
+
+	if (c->spec.hypervisor != NULL || strcmp(word, "auto") == 0)
+		return 0;
+	c->spec.hypervisor = strdup(word);
+	return c->spec.hypervisor == NULL ? err_sys(e, "hypervisor") : 0;
+}
+
 void
 route_instance_create(struct request *r)
 {
@@ -213,6 +225,7 @@ route_instance_create(struct request *r)
 		return;
 	}
 	if (spec_parse(&c->spec, request_json(r), &e) == -1 ||
+	    default_hypervisor(c, &e) == -1 ||
 	    check_name(c->control, c->spec.name, &e) == -1) {
 		refuse(c, &e);
 		return;
