@@ -38,7 +38,9 @@ static int
 data_path(char *ret, size_t size, const struct vm *vm, const char *name,
     struct err *e)
 {
-	const char *arch = guest_arch(vm);
+	/* Directories are called as uname(1) calls the machine. */
+	const char *arch = strcmp(guest_arch(vm), "arm64") == 0 ?
+	    "aarch64" : "x86_64";
 
 	/* Both files of own/, or neither: a kernel wants its initrd. */
 	(void)snprintf(ret, size, "%s/guest/%s/own/initrd", vm->control->data,

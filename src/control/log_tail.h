@@ -14,12 +14,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/err.h"
 #include "lib/own.h"
 
 #define LOG_LINE_MAX	2048	/* bytes of a line; longer ones are cut up */
-#define LOG_TAIL_MAX	1000000	/* lines that can be asked for */
+#define LOG_TAIL_MAX	UINT32_MAX	/* lines that can be asked for */
 
 struct log_tail;
 

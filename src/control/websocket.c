@@ -28,6 +28,7 @@ struct ws {
 	const struct ws_ops		*ops;		/* NULL: finishing */
 	void				*arg;
 	bool				 paused;
+	bool				 finishing;	/* close when all is sent */
 	bool				 dead;		/* socket is of no use */
 };
 
@@ -165,7 +166,15 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (wslay_event_send(ws->wslay) != 0)
 		ws->dead = true;
-	else if (wslay_event_want_write(ws->wslay) == 0 && ws->ops != NULL &&
+	/* A close frame overtakes data, so it must not be queued before. */
+	if (ws->finishing && !ws->dead &&
+	    wslay_event_want_write(ws->wslay) == 0) {
+		ws->finishing = false;
+		(void)wslay_event_queue_close(ws->wslay,
+		    WSLAY_CODE_NORMAL_CLOSURE, NULL, 0);
+		if (wslay_event_send(ws->wslay) != 0)
+			ws->dead = true;
+	} else if (wslay_event_want_write(ws->wslay) == 0 && ws->ops != NULL &&
 	    !ws->dead && ws->ops->drained != NULL)
 		ws->ops->drained(ws->arg);
 	ws_next(ws);
@@ -305,8 +314,7 @@ ws_finish(struct ws *ws)
 
 	ws->ops = NULL;
 	ws->paused = false;
-	(void)wslay_event_queue_close(ws->wslay, WSLAY_CODE_NORMAL_CLOSURE,
-	    NULL, 0);
+	ws->finishing = true;
 	(void)event_add(ws->readable, NULL);
 	(void)event_add(ws->writable, NULL);
 	(void)evtimer_add(ws->timer, &tv);
