@@ -59,7 +59,8 @@ vmm-qemu_LIBS	= libevent_core jansson libseccomp
 
 vmd_DIR		= vmd
 vmd_FILES	= children control file jobs listen main options report \
-		  requests spawn state user vm_start vm_words vms vms_adopt
+		  requests spawn state user vm_retry vm_start vm_words vms \
+		  vms_adopt
 vmd_LAYERS	= priv os lib
 vmd_LIBS	= libevent_core libseccomp
 

@@ -21,6 +21,8 @@
 #include "vmd/listen.h"
 
 #define BACKLOG		128
+#define LISTEN_TRIES	100
+#define LISTEN_PAUSE_US	20000
 #define SECRET_MIN	32	/* bytes: as long as HS256's digest */
 #define PASSED_FD	3	/* first of sd_listen_fds(3) */
 
@@ -131,8 +133,14 @@ unix_listen(struct listen *l, const struct monitor *m, struct err *e)
 	l->api = passed();
 	if (l->api != -1)
 		return 0;
-	l->api = os_unix_listen(AT_FDCWD, m->o->socket,
-	    m->separate ? 0666 : 0600, BACKLOG, e);
+	/* The vmd-control of a vmd that was killed holds it a moment longer. */
+	for (int i = 0; i < LISTEN_TRIES; i++) {
+		l->api = os_unix_listen(AT_FDCWD, m->o->socket,
+		    m->separate ? 0666 : 0600, BACKLOG, e);
+		if (l->api != -1 || e->num != EADDRINUSE)
+			break;
+		(void)usleep(LISTEN_PAUSE_US);
+	}
 	l->made = l->api != -1;
 	return l->api == -1 ? -1 : 0;
 }

@@ -32,6 +32,7 @@
 #include "vmd/listen.h"
 #include "vmd/options.h"
 #include "vmd/state.h"
+#include "vmd/vm_retry.h"
 #include "vmd/vms.h"
 
 /* The signals vmd answers to, and the pipe to who waits for the daemon. */
@@ -265,6 +266,7 @@ finish(struct main *g)
 {
 	struct monitor *m = &g->m;
 
+	vm_retry_fini();
 	vms_fini(m);
 	jobs_fini(m);
 	control_destroy(m);

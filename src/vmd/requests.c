@@ -10,7 +10,7 @@
 #include "vmd/jobs.h"
 #include "vmd/requests.h"
 #include "vmd/state.h"
-#include "vmd/vm_start.h"
+#include "vmd/vm_retry.h"
 #include "vmd/vms.h"
 
 union body {
@@ -87,7 +87,7 @@ do_file_open(struct monitor *m, union body *b, struct asker a, struct err *e)
 static int
 do_vm_start(struct monitor *m, union body *b, struct asker a, struct err *e)
 {
-	return vm_start(m, &b->start, a, e);
+	return vm_retry_start(m, &b->start, a, e);
 }
 
 static int

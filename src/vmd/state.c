@@ -15,6 +15,8 @@
 #include "lib/own.h"
 #include "vmd/state.h"
 
+#define LOCK_TRIES	10
+#define LOCK_PAUSE_US	20000
 #define DEPTH_MAX	16	/* directories in a directory, when removing */
 
 /* Names in STATE/vms that no VM can have: being made, being removed. */
@@ -72,6 +74,21 @@ open_dir(struct monitor *m, const char *name, uid_t uid, mode_t mode,
 	return take_fd(&fd);
 }
 
+/* A child that a killed vmd had just forked holds the lock until it executes. */
+static int
+lock_soon(int fd)
+{
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK)
+			return -1;
+		(void)usleep(LOCK_PAUSE_US);
+	}
+	errno = EWOULDBLOCK;
+	return -1;
+}
+
 static int
 take_lock(struct monitor *m, struct err *e)
 {
@@ -83,7 +100,7 @@ take_lock(struct monitor *m, struct err *e)
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd == -1)
 		return err_sys(e, "%s/vmd.lock", m->o->state);
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+	if (lock_soon(fd) == -1) {
 		if (errno != EWOULDBLOCK)
 			return err_sys(e, "lock %s/vmd.lock", m->o->state);
 		n = read(fd, pid, sizeof(pid) - 1);
