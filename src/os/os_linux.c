@@ -239,7 +239,7 @@ os_reopen(int fd, int access, struct err *e)
 
 	if (flags == -1)
 		return err_sys(e, "descriptor");
-	/* As root open(2) would not refuse what the descriptor does not have. */
+	/* As root open(2) would not refuse what fd does not have. */
 	if ((flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY ||
 	    (access == O_RDWR && (flags & O_ACCMODE) != O_RDWR))
 		return err_set(e, EACCES, "not opened for this access");

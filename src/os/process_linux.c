@@ -105,7 +105,7 @@ process_open(pid_t pid, uint64_t start, uid_t uid)
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd == -1)
 		return -1;
-	/* The handle first: what is looked at then is what it means, or gone. */
+	/* The handle first: what is looked at then is it, or gone. */
 	if (process_info(&info, pid, NULL) == -1 || info.start != start ||
 	    info.uid != uid || process_signal(fd, 0) == -1) {
 		errno = ESRCH;

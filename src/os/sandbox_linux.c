@@ -32,7 +32,7 @@
 #define SANITIZED	0
 #endif
 
-/* --- Landlock: linux/landlock.h as of ABI 6 ---------------------------------------- */
+/* --- Landlock: linux/landlock.h as of ABI 6 ------------------------------- */
 
 #define SYS_LANDLOCK_CREATE_RULESET	444
 #define SYS_LANDLOCK_ADD_RULE		445
@@ -188,7 +188,7 @@ landlock_enter(const struct sandbox *s, char *missing, struct err *e)
 	return 0;
 }
 
-/* --- the rest ------------------------------------------------------------------------ */
+/* --- the rest ------------------------------------------------------------- */
 
 /* All sets become empty, also what a program executed as root would get. */
 static int

@@ -27,7 +27,7 @@ enum sandbox_may {
 struct sandbox_row {
 	const char	*name;
 	unsigned	 may;		/* of enum sandbox_may */
-	unsigned	 nofile;	/* descriptors, at most the hard limit */
+	unsigned	 nofile;	/* descriptors */
 };
 
 extern const struct sandbox_row sandbox_rows[SANDBOX_PROGRAMS];

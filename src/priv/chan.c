@@ -73,7 +73,7 @@ chan_end(struct chan *c, const struct err *why)
 	c->ops->closed(c->arg, why);
 }
 
-/* --- out -------------------------------------------------------------------- */
+/* --- out ------------------------------------------------------------------ */
 
 /* Send some of a frame, with its descriptors the first time. */
 static ssize_t
@@ -199,7 +199,7 @@ chan_send(struct chan *c, unsigned type, uint32_t id, void *m, struct err *e)
 	return -1;
 }
 
-/* --- in --------------------------------------------------------------------- */
+/* --- in ------------------------------------------------------------------- */
 
 /* Keep the descriptors of a read; -1 when there are more than allowed. */
 static int
@@ -316,7 +316,7 @@ chan_read(evutil_socket_t fd, short what, void *arg)
 		chan_destroy(c);
 }
 
-/* --- life ------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------- */
 
 int
 chan_new(struct chan **ret, struct event_base *base, int fd,

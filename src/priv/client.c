@@ -18,7 +18,7 @@ struct call {
 	TAILQ_ENTRY(call)	 next;
 	uint32_t		 id;
 	uint8_t			 request;
-	struct err		 failed;	/* num != 0: it never went out */
+	struct err		 failed;	/* num != 0: not sent */
 	void			*arg;
 	union {
 		priv_done_fn	*done;
@@ -42,10 +42,10 @@ struct priv_client {
 	uint32_t			 last_id;
 	bool				 closed;
 	bool				 busy;		/* in calls_fail() */
-	bool				 doomed;	/* destroyed meanwhile */
+	bool				 doomed;	/* destroyed then */
 };
 
-/* --- answers ----------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------- */
 
 union answer {
 	struct priv_error	 error;
@@ -168,7 +168,7 @@ client_answer(struct priv_client *p, struct chan_msg *m)
 		free(c);
 }
 
-/* --- events ------------------------------------------------------------------ */
+/* --- events --------------------------------------------------------------- */
 
 static void
 client_event(struct priv_client *p, struct chan_msg *m)
@@ -309,7 +309,7 @@ priv_client_destroy(struct priv_client *p)
 	free(p);
 }
 
-/* --- calls ------------------------------------------------------------------- */
+/* --- calls ---------------------------------------------------------------- */
 
 /*
  * Send a request.  Returns the call, whose fn the caller sets.  Without

@@ -140,7 +140,7 @@ struct priv_port {
 struct priv_net {
 	uint8_t	 mac[6];
 	uint16_t pairs;			/* queue pairs; 0: one */
-	uint64_t down;			/* bytes a second to the guest; 0: any */
+	uint64_t down;			/* bytes/s to the guest; 0: any */
 	uint64_t up;
 	uint16_t nports;
 	struct priv_port ports[PRIV_PORT_MAX];
@@ -249,7 +249,7 @@ struct priv_job_id {
 };
 
 struct priv_job_started {
-	uint32_t job;			/* number, never used again by this vmd */
+	uint32_t job;			/* number; this vmd uses it once */
 	uint32_t pid;
 	int	 out;			/* read end of its report pipe */
 };

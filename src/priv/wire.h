@@ -45,7 +45,7 @@ struct wire {
 	struct buf	*out;		/* WIRE_WRITE: the caller's */
 	const uint8_t	*in;		/* WIRE_READ: what is left */
 	size_t		 in_len;
-	int		 fds[WIRE_FDS_MAX];	/* borrowed, never closed here */
+	int		 fds[WIRE_FDS_MAX];	/* borrowed */
 	unsigned	 nfds;
 	unsigned	 next_fd;	/* WIRE_READ: first not handed out */
 };

@@ -44,7 +44,7 @@ struct control {
 	void			*ended_arg;
 };
 
-/* --- answers and events -------------------------------------------------------------- */
+/* --- answers and events --------------------------------------------------- */
 
 unsigned
 control_generation(const struct monitor *m)
@@ -93,7 +93,7 @@ control_refuse(struct monitor *m, struct asker a, const struct err *why)
 	control_answer(m, a, PRIV_A_ERROR, &body);
 }
 
-/* --- its life ----------------------------------------------------------------------- */
+/* --- its life ------------------------------------------------------------- */
 
 static void	control_next(struct control *);
 
@@ -192,7 +192,7 @@ control_next(struct control *c)
 	(void)evtimer_add(c->timer, &tv);
 }
 
-/* --- what it asks ------------------------------------------------------------------- */
+/* --- what it asks --------------------------------------------------------- */
 
 static int
 fd_copy(int fd)
@@ -263,7 +263,7 @@ control_closed(void *arg, const struct err *why)
 		(void)kill(c->pid, SIGKILL);
 }
 
-/* --- start and end ------------------------------------------------------------------ */
+/* --- start and end -------------------------------------------------------- */
 
 static const struct chan_ops control_ops = {
 	.message	= control_message,

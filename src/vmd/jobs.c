@@ -35,7 +35,7 @@ struct jobs {
 	uint32_t	 last;		/* number given away */
 };
 
-/* --- command lines ------------------------------------------------------------------ */
+/* --- command lines -------------------------------------------------------- */
 
 /* The descriptors a job may be given beside its report; -1 is none. */
 struct job_files {
@@ -163,7 +163,7 @@ job_check(const struct priv_job *j, struct err *e)
 	return 0;
 }
 
-/* --- life --------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------- */
 
 int
 jobs_init(struct monitor *m, struct err *e)

@@ -26,7 +26,7 @@
 #define SECRET_MIN	32	/* bytes: as long as HS256's digest */
 #define PASSED_FD	3	/* first of sd_listen_fds(3) */
 
-/* --- TCP ------------------------------------------------------------------------- */
+/* --- TCP ------------------------------------------------------------------ */
 
 /* "ADDR:PORT", "[ADDR]:PORT"; ADDR is numeric. */
 static int
@@ -107,7 +107,7 @@ secret_read(struct listen *l, const char *path, struct err *e)
 	return r;
 }
 
-/* --- the unix socket ---------------------------------------------------------------- */
+/* --- the unix socket ------------------------------------------------------ */
 
 /* From systemd: LISTEN_PID is us, LISTEN_FDS is 1. */
 static int

@@ -51,7 +51,7 @@ usage(void)
 	exit(1);
 }
 
-/* --- into the background -------------------------------------------------------------- */
+/* --- into the background -------------------------------------------------- */
 
 /* The one who was started waits for "ok" or why not. */
 static void __attribute__((noreturn))
@@ -123,7 +123,7 @@ give_up(struct main *g, const struct err *e)
 	fatalx("%s", e->text);
 }
 
-/* --- events -------------------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------- */
 
 static void
 ready(void *arg, const struct err *why)
@@ -196,7 +196,7 @@ watch_signals(struct main *g, struct err *e)
 	return 0;
 }
 
-/* --- start and end ------------------------------------------------------------------- */
+/* --- start and end -------------------------------------------------------- */
 
 static int
 choose_user(struct monitor *m, struct err *e)

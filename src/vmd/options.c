@@ -45,7 +45,7 @@ copy_path(char *to, const char *from, const char *what, struct err *e)
 	return 0;
 }
 
-/* --- -o name=value -------------------------------------------------------------- */
+/* --- -o name=value -------------------------------------------------------- */
 
 /* One of a list of words, NULL at the end. */
 static int
@@ -198,7 +198,7 @@ setting_set(struct options *o, const char *text, struct err *e)
 	return setting_unknown(text, len, e);
 }
 
-/* --- defaults --------------------------------------------------------------------- */
+/* --- defaults ------------------------------------------------------------- */
 
 /* A build tree has the programs and share/ beside vmd; else as installed. */
 static int
@@ -271,7 +271,7 @@ options_defaults(struct options *o, struct err *e)
 	return default_programs(o, e);
 }
 
-/* --- the line ----------------------------------------------------------------------- */
+/* --- the line ------------------------------------------------------------- */
 
 static int
 option(struct options *o, int c, struct err *e)

@@ -75,7 +75,7 @@ spawn_fd(struct spawn *s, int fd)
 	return SPAWN_REPORT + (int)s->nfds++;
 }
 
-/* --- in the child ------------------------------------------------------------------ */
+/* --- in the child --------------------------------------------------------- */
 
 /* Tell who waits at the report pipe, and be gone. */
 static void __attribute__((noreturn))

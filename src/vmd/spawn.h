@@ -28,13 +28,13 @@ struct spawn {
 	char		*args[SPAWN_ARGS_MAX + 1];	/* owned */
 	unsigned	 nfds;
 	int		 fds[SPAWN_FDS_MAX];	/* the child's 3 on; borrowed */
-	int		 in;		/* its standard input, or -1: /dev/null */
+	int		 in;		/* standard input; -1: /dev/null */
 	int		 log;		/* its standard error, or -1: ours */
 	int		 dir;		/* its working directory */
 	const struct user *user;	/* NULL: ours; borrowed */
 	mode_t		 mask;		/* umask */
 	bool		 dies_with_us;	/* killed when this process ends */
-	bool		 json;		/* fd 3 speaks the lines of image jobs */
+	bool		 json;		/* fd 3 is an image job's */
 	/* Where to note the process before it executes, or -1, as 'name'. */
 	int		 pids;
 	const char	*name;

@@ -25,7 +25,7 @@
 
 static uint8_t	uid_used[OPTIONS_UID_COUNT / 8];
 
-/* --- start ------------------------------------------------------------------------ */
+/* --- start ---------------------------------------------------------------- */
 
 /* STATE and what leads to it. */
 static int
@@ -74,7 +74,7 @@ open_dir(struct monitor *m, const char *name, uid_t uid, mode_t mode,
 	return take_fd(&fd);
 }
 
-/* A child that a killed vmd had just forked holds the lock until it executes. */
+/* A child that a killed vmd just forked has the lock until it executes. */
 static int
 lock_soon(int fd)
 {
@@ -117,7 +117,7 @@ take_lock(struct monitor *m, struct err *e)
 	return 0;
 }
 
-/* --- removing ------------------------------------------------------------------- */
+/* --- removing ------------------------------------------------------------- */
 
 static int	clear(int dirfd, int depth, struct err *);
 
@@ -181,7 +181,7 @@ clear(int dirfd, int depth, struct err *e)
 	return r;
 }
 
-/* --- users of VMs ------------------------------------------------------------------- */
+/* --- users of VMs --------------------------------------------------------- */
 
 static void
 uid_mark(struct monitor *m, uid_t uid, bool used)
@@ -226,7 +226,7 @@ state_vm_user(struct monitor *m, int dirfd, struct user *ret, struct err *e)
 	return 0;
 }
 
-/* --- directories of VMs --------------------------------------------------------------- */
+/* --- directories of VMs --------------------------------------------------- */
 
 int
 state_vm_each(struct monitor *m, void (*fn)(void *, const char *), void *arg,

@@ -75,7 +75,7 @@ struct making {
 	struct device	 devs[DEVICES_MAX];
 };
 
-/* --- descriptors ----------------------------------------------------------------- */
+/* --- descriptors ---------------------------------------------------------- */
 
 static void
 making_fini(struct making *k)
@@ -240,7 +240,7 @@ making_open(struct making *k, struct err *e)
 	return k->api == -1 ? -1 : 0;
 }
 
-/* --- reports ------------------------------------------------------------------------ */
+/* --- reports -------------------------------------------------------------- */
 
 /* Remember the first reason and end what was started. */
 static void
@@ -331,7 +331,7 @@ vm_start_destroy(struct start *s)
 	free(s);
 }
 
-/* --- processes ----------------------------------------------------------------------- */
+/* --- processes ------------------------------------------------------------ */
 
 static const char *
 program_path(struct monitor *m, const char *name)
@@ -451,7 +451,7 @@ run_all(struct making *k, struct start *s, struct err *e)
 	return 0;
 }
 
-/* --- start ------------------------------------------------------------------------------ */
+/* --- start ---------------------------------------------------------------- */
 
 static int
 start_new(struct start **ret, struct making *k, struct asker asker,

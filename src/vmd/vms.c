@@ -31,7 +31,7 @@ struct vms {
 	unsigned	 n;
 };
 
-/* --- the table ------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------ */
 
 static unsigned
 bucket(const char *id)
@@ -165,7 +165,7 @@ vm_describe(struct priv_vm *ret, const struct vm *v)
 	}
 }
 
-/* --- the lock ---------------------------------------------------------------------- */
+/* --- the lock ------------------------------------------------------------- */
 
 static int
 lock_open(int dirfd, const char *id, struct err *e)
@@ -217,7 +217,7 @@ lock_is_free(struct vm *v, bool kill_holders)
 	return false;
 }
 
-/* --- how processes end ------------------------------------------------------------ */
+/* --- how processes end ---------------------------------------------------- */
 
 static void
 timer_set(struct vm *v, unsigned ms)
@@ -345,7 +345,7 @@ vm_kill(struct vm *v, bool hard)
 
 	for (unsigned i = 0; i < v->nprocs; i++) {
 		p = &v->procs[i];
-		/* A child that has ended keeps its number until it is reaped. */
+		/* A child keeps its number until it is reaped. */
 		if (p->pid == 0)
 			continue;
 		if (p->handle != -1)
@@ -358,7 +358,7 @@ vm_kill(struct vm *v, bool hard)
 	}
 }
 
-/* --- found at the start ---------------------------------------------------------------- */
+/* --- found at the start --------------------------------------------------- */
 
 int
 vm_adopt_process(struct vm *v, unsigned i, const char *name, pid_t pid,

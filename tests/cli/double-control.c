@@ -53,6 +53,7 @@ struct session {
 	uint32_t job;
 };
 
+__attribute__((format(printf, 2, 3)))
 static void
 say(struct session *s, const char *fmt, ...)
 {
@@ -175,7 +176,7 @@ on_closed(void *arg, const struct err *why)
 	exit(0);
 }
 
-/* --- lines -------------------------------------------------------------------------- */
+/* --- lines ---------------------------------------------------------------- */
 
 static void
 start_word(struct priv_start *m, char *word, int dir)

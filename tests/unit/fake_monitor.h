@@ -35,14 +35,14 @@
 
 struct fake_monitor {
 	struct chan	*chan;
-	int		 client_fd;	/* for priv_client_new(), which takes it */
+	int		 client_fd;	/* priv_client_new() takes it */
 	int		 dirfd;		/* borrowed: STATE/vms */
-	int		 refuse;	/* request answered with an error once, or -1 */
+	int		 refuse;	/* this request fails once; or -1 */
 	unsigned	 asked[PRIV_REQUESTS];
 	struct priv_start last_start;	/* its descriptors are closed */
 	struct priv_job	 last_job;
-	struct priv_setup setup;	/* what PRIV_SETUP answers; the test fills it */
-	int		 job_out;	/* write end of the last job's pipe, or -1 */
+	struct priv_setup setup;	/* PRIV_SETUP's answer; fill it */
+	int		 job_out;	/* the last job's pipe, or -1 */
 	uint32_t	 jobs;
 	unsigned	 nvms;
 	struct priv_vm	 vms[FAKE_VMS_MAX];
@@ -182,19 +182,23 @@ fake_list(struct fake_monitor *f, uint32_t id)
 	(void)chan_send(f->chan, PRIV_A_DONE, id, NULL, NULL);
 }
 
+union fake_body {
+	struct priv_vm_id	vm;
+	struct priv_open	open;
+	struct priv_start	start;
+	struct priv_kill	kill;
+	struct priv_job		job;
+	struct priv_job_id	job_id;
+};
+
+static inline void	fake_do(struct fake_monitor *, struct chan_msg *,
+			    union fake_body *);
+
 static inline void
 fake_message(void *arg, struct chan_msg *c)
 {
 	struct fake_monitor *f = arg;
-	static union {
-		struct priv_vm_id	vm;
-		struct priv_open	open;
-		struct priv_start	start;
-		struct priv_kill	kill;
-		struct priv_job		job;
-		struct priv_job_id	job_id;
-	} m;
-	struct priv_setup setup;
+	static union fake_body m;
 	struct err e;
 
 	if (c->type >= PRIV_REQUESTS || priv_decode(&m, c->type, c->body,
@@ -209,6 +213,14 @@ fake_message(void *arg, struct chan_msg *c)
 		fake_error(f, c->id, EIO, "start_failed");
 		return;
 	}
+	fake_do(f, c, &m);
+}
+
+static inline void
+fake_do(struct fake_monitor *f, struct chan_msg *c, union fake_body *m)
+{
+	struct priv_setup setup;
+
 	switch (c->type) {
 	case PRIV_SETUP:
 		setup = f->setup;
@@ -216,29 +228,29 @@ fake_message(void *arg, struct chan_msg *c)
 		priv_init(PRIV_A_SETUP, &f->setup);
 		break;
 	case PRIV_DIR_MAKE:
-		fake_fd(f, c->id, mkdirat(f->dirfd, m.vm.vm, 0700) == -1 ? -1 :
-		    openat(f->dirfd, m.vm.vm, O_DIRECTORY | O_CLOEXEC));
+		fake_fd(f, c->id, mkdirat(f->dirfd, m->vm.vm, 0700) == -1 ? -1 :
+		    openat(f->dirfd, m->vm.vm, O_DIRECTORY | O_CLOEXEC));
 		break;
 	case PRIV_DIR_OPEN:
-		fake_fd(f, c->id, openat(f->dirfd, m.vm.vm,
+		fake_fd(f, c->id, openat(f->dirfd, m->vm.vm,
 		    O_DIRECTORY | O_CLOEXEC));
 		break;
 	case PRIV_FILE_OPEN:
-		fake_fd(f, c->id, open(m.open.path, O_CLOEXEC |
-		    (m.open.access == PRIV_READ ? O_RDONLY : O_RDWR)));
+		fake_fd(f, c->id, open(m->open.path, O_CLOEXEC |
+		    (m->open.access == PRIV_READ ? O_RDONLY : O_RDWR)));
 		break;
 	case PRIV_VM_START:
-		fake_start(f, c->id, &m.start);
+		fake_start(f, c->id, &m->start);
 		break;
 	case PRIV_VM_LIST:
 		fake_list(f, c->id);
 		break;
 	case PRIV_JOB_START:
-		fake_job(f, c->id, &m.job);
+		fake_job(f, c->id, &m->job);
 		break;
 	case PRIV_VM_KILL:
 		(void)chan_send(f->chan, PRIV_A_DONE, c->id, NULL, NULL);
-		fake_monitor_end(f, m.kill.vm, m.kill.hard ? 9 : 0);
+		fake_monitor_end(f, m->kill.vm, m->kill.hard ? 9 : 0);
 		break;
 	default:	/* PRIV_SERVING, PRIV_DIR_REMOVE, PRIV_JOB_KILL */
 		(void)chan_send(f->chan, PRIV_A_DONE, c->id, NULL, NULL);

@@ -136,7 +136,7 @@ errors(void **state)
 	assert_int_equal(out.num, EIO);
 }
 
-/* --- the client against the fake ------------------------------------------------ */
+/* --- the client against the fake ------------------------------------------ */
 
 struct world {
 	struct event_base	*base;
