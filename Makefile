@@ -80,8 +80,8 @@ vmd-control_LIBS = libevent_core libmicrohttpd libwslay libcurl jansson \
 
 vmd-image_DIR	= oci
 vmd-image_FILES	= archive_files child emit image import job layer links \
-		  main manifest merge pull skopeo store store_index \
-		  sweep tree unpack
+		  main manifest merge pull skopeo squashfs store store_index \
+		  sweep tar_out tree unpack
 vmd-image_LAYERS = oci os lib
 vmd-image_LIBS	= libarchive libzstd zlib jansson libcrypto libseccomp
 

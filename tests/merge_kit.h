@@ -24,6 +24,7 @@
 
 #include "lib/buf.h"
 #include "oci/merge.h"
+#include "oci/tar_out.h"
 
 #define KIT_LAYERS	8
 #define KIT_OUT_MAX	(64U << 20)
@@ -54,13 +55,14 @@ kit_open(struct layer **ret, size_t n, void *arg, struct err *e)
 	return layer_open(ret, fd, &b, NULL, e);
 }
 
-static inline la_ssize_t
-kit_write(struct archive *a, void *arg, const void *data, size_t len)
+static inline int
+kit_write(void *arg, const void *data, size_t len, struct err *e)
 {
 	struct kit *k = arg;
 
-	(void)a;
-	return buf_put(&k->out, data, len) == -1 ? -1 : (la_ssize_t)len;
+	if (buf_put(&k->out, data, len) == -1)
+		return err_sys(e, "out");
+	return 0;
 }
 
 /* Merge; the tar is in k->out, which the caller frees with buf_fini(). */
@@ -69,26 +71,23 @@ kit_merge(struct kit *k, struct err *e)
 {
 	struct merge_source src = { .nlayers = k->n, .open = kit_open,
 	    .arg = k };
+	struct tar_out *out = malloc(sizeof(*out));
 	struct merge *m = merge_new(&src);
-	struct archive *out;
 	enum merge_end r;
-	bool broken;
 
-	assert(m != NULL);
+	assert(m != NULL && out != NULL);
 	buf_init(&k->out, KIT_OUT_MAX);
 	k->runs = 0;
 	do {
 		buf_reset(&k->out);
-		out = archive_write_new();
-		archive_write_set_format_pax_restricted(out);
-		archive_write_open(out, k, NULL, kit_write, NULL);
-		r = merge_run(m, out, &broken, e);
-		if (r != MERGE_DONE)
-			archive_write_fail(out);
-		archive_write_free(out);
+		tar_out_init(out, kit_write, k);
+		r = merge_run(m, out, e);
+		if (r == MERGE_DONE && tar_out_end(out, e) == -1)
+			r = MERGE_FAILED;
 		k->runs++;
 	} while (r == MERGE_AGAIN);
 	merge_destroy(m);
+	free(out);
 	return r;
 }
 

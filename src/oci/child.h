@@ -2,9 +2,9 @@
 /*
  * child.h - running skopeo and sqfstar
  *
- * A child works in the job's work directory, is killed when the job ends,
- * and has its standard output and error in files there that nobody else can
- * name: it can say as much as it likes without anyone having to listen.
+ * A child works in the job's work directory and is killed when the job ends.
+ * What it writes is read while it is waited for or fed, so that neither side
+ * ever waits for the other to read.
  */
 
 #ifndef OCI_CHILD_H
@@ -17,42 +17,46 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 
-#define CHILD_SAID_MAX	4096	/* bytes of the last words that are kept */
+#define CHILD_SAID_MAX	4096	/* bytes of its last words that are kept */
 
 struct child {
-	const char	*name;	/* argv[0] */
-	pid_t		 pid;	/* -1: not running */
-	int		 in;	/* to its standard input, or -1 */
-	int		 gone;	/* end of file when it ended */
-	int		 out;	/* what it wrote */
-	int		 err;
+	const char	*name;		/* argv[0] */
+	pid_t		 pid;		/* -1: not running */
+	int		 in;		/* to its standard input, or -1 */
+	int		 out;		/* from its standard output; -1: EOF */
+	int		 err;		/* from its standard error; -1: EOF */
+	struct buf	 output;	/* what it wrote */
+	bool		 too_much;	/* more than output.max: thrown away */
+	char		 said[CHILD_SAID_MAX];	/* the end of its errors */
+	size_t		 said_len;
 };
 
 struct child_spec {
-	char *const	*argv;	/* argv[0] is looked up in PATH */
-	int		 dir;	/* its working directory */
-	bool		 feed;	/* standard input is a pipe from us */
-	int		 keep;	/* a descriptor it keeps, or -1 */
+	char *const	*argv;		/* argv[0] is looked up in PATH */
+	int		 dir;		/* its working directory */
+	bool		 feed;		/* standard input is a pipe from us */
+	int		 keep;		/* a descriptor it keeps, or -1 */
+	size_t		 output_max;	/* bytes of output that are wanted */
 };
 
-/* Start it.  *ret is child_fini()'s in any case; fini kills what runs. */
-int	child_start(struct child *ret, const struct child_spec *,
-	    struct err *);
+/* child_fini() kills what runs; a child that was only init'ed too. */
 void	child_init(struct child *);
 void	child_fini(struct child *);
 
-/*
- * Wait until it ended, calling tick(arg) a few times a second and before the
- * end (tick may be NULL).  Closes child->in first.  Returns 0 when it exited
- * with 0; else -1, the err says how it ended.  An interrupted job: -1 at
- * once, with the child killed.
- */
-int	child_wait(struct child *, void (*tick)(void *), void *,
+/* Start it.  *ret was init'ed and is to be fini'ed in any case. */
+int	child_start(struct child *ret, const struct child_spec *,
 	    struct err *);
 
-/* The end of its standard error, as one line of text. */
-char	*child_said(char buf[CHILD_SAID_MAX], const struct child *);
-/* All of its standard output, at most buf->max bytes. */
-int	child_output(struct buf *, const struct child *, struct err *);
+/* Give it input, all of it or -1: it reads no more, or the job is to end. */
+int	child_write(struct child *, const void *, size_t len, struct err *);
+
+/*
+ * Wait until it ended, calling tick(arg) a few times a second and before the
+ * end (tick may be NULL).  Its input ends first.  Returns 0 when it exited
+ * with 0; else -1, and the err has its last words or how it ended.  An
+ * interrupted job: -1 at once.
+ */
+int	child_wait(struct child *, void (*tick)(void *), void *arg,
+	    struct err *);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* emit.c - writing the merged tar; see emit.h */
 
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,18 +10,32 @@
 
 #include "lib/util.h"
 #include "oci/emit.h"
+#include "oci/tar_out.h"
 
-#define ID_MAX		(UINT32_MAX - 1)	/* squashfs: 32 bits, -1 not */
-#define XATTR_VALUE_MAX	65536			/* bytes; XATTR_SIZE_MAX */
+/* What squashfs can hold. */
+#define ID_MAX		(UINT32_MAX - 1)
+#define MAJOR_MAX	0xfff
+#define MINOR_MAX	0xfffff
+#define LINK_MAX_LEN	65535		/* bytes of a symbolic link */
+#define XATTR_VALUE_MAX	65536		/* bytes; XATTR_SIZE_MAX */
 
 static int
-lost(struct emit *em, struct err *e)
+refuse(struct err *e, const char *what)
 {
-	em->broken = true;
-	return err_set(e, EIO, "write: %s",
-	    archive_error_string(em->out) == NULL ? "failed" :
-	    archive_error_string(em->out));
+	return err_api(e, EINVAL, "invalid_image", "%s", what);
 }
+
+static const struct {
+	mode_t		from;
+	enum tar_type	to;
+} types[] = {
+	{ AE_IFREG, TAR_FILE },
+	{ AE_IFDIR, TAR_DIR },
+	{ AE_IFLNK, TAR_SYMLINK },
+	{ AE_IFCHR, TAR_CHAR },
+	{ AE_IFBLK, TAR_BLOCK },
+	{ AE_IFIFO, TAR_FIFO },
+};
 
 static bool
 xattr_stays(const char *name, size_t size)
@@ -32,195 +44,165 @@ xattr_stays(const char *name, size_t size)
 	static const char *const bad[] = { "user.overlay.",
 	    "trusted.overlay." };
 
-	if (size > XATTR_VALUE_MAX)
+	if (size > XATTR_VALUE_MAX || strlen(name) > 255 ||
+	    strchr(name, '=') != NULL)
 		return false;
 	for (size_t i = 0; i < COUNT(bad); i++)
 		if (strncmp(name, bad[i], strlen(bad[i])) == 0)
 			return false;
 	for (size_t i = 0; i < COUNT(good); i++)
 		if (strncmp(name, good[i], strlen(good[i])) == 0)
-			return true;
+			return name[strlen(good[i])] != '\0';
 	return false;
 }
 
-/* Keep those extended attributes that may stay. */
 static int
-filter_xattrs(struct archive_entry *ae, struct err *e)
+xattrs(struct buf *ret, struct archive_entry *ae, struct err *e)
 {
-	struct archive_entry *kept;
 	const char *name;
 	const void *value;
 	size_t size;
-	int n = archive_entry_xattr_reset(ae), bad = 0;
 
-	if (n == 0)
+	if (archive_entry_xattr_reset(ae) == 0)
 		return 0;
 	while (archive_entry_xattr_next(ae, &name, &value, &size) ==
 	    ARCHIVE_OK)
-		bad += !xattr_stays(name, size);
-	if (bad == 0)
-		return 0;
-	kept = archive_entry_clone(ae);
-	if (kept == NULL)
-		return err_set(e, ENOMEM, "no memory");
-	archive_entry_xattr_clear(ae);
-	(void)archive_entry_xattr_reset(kept);
-	while (archive_entry_xattr_next(kept, &name, &value, &size) ==
-	    ARCHIVE_OK)
-		if (xattr_stays(name, size))
-			archive_entry_xattr_add_entry(ae, name, value, size);
-	archive_entry_free(kept);
+		if (xattr_stays(name, size) &&
+		    tar_out_xattr(ret, name, value, size, e) == -1)
+			return -1;
 	return 0;
 }
 
-/* Leave what a root image can hold, refuse what it cannot. */
-static int
-clean(struct archive_entry *ae, struct err *e)
+/* Owners and groups share one table in squashfs. */
+static void
+note_owner(struct emit *em, uint32_t uid, uint32_t gid)
 {
+	em->have_uid |= uid == em->uid || gid == em->uid;
+	em->have_gid |= uid == em->gid || gid == em->gid;
+}
+
+/* What a root image cannot hold is refused. */
+static int
+describe(struct tar_header *h, struct archive_entry *ae, struct err *e)
+{
+	int64_t uid = archive_entry_uid(ae), gid = archive_entry_gid(ae);
 	time_t mtime = archive_entry_mtime(ae);
+	size_t i = 0;
 
-	if (archive_entry_uid(ae) < 0 || archive_entry_uid(ae) > ID_MAX ||
-	    archive_entry_gid(ae) < 0 || archive_entry_gid(ae) > ID_MAX)
-		return err_api(e, ERANGE, "invalid_image",
-		    "owner %lld:%lld is out of range",
-		    (long long)archive_entry_uid(ae),
-		    (long long)archive_entry_gid(ae));
-	if (mtime < 0)
-		mtime = 0;
-	if (mtime > UINT32_MAX)
-		mtime = UINT32_MAX;
-	archive_entry_set_mtime(ae, mtime, 0);
-	archive_entry_unset_atime(ae);
-	archive_entry_unset_ctime(ae);
-	archive_entry_unset_birthtime(ae);
-	archive_entry_set_uname(ae, NULL);
-	archive_entry_set_gname(ae, NULL);
-	archive_entry_acl_clear(ae);
-	archive_entry_set_fflags(ae, 0, 0);
-	return filter_xattrs(ae, e);
-}
-
-static int
-header(struct emit *em, struct archive_entry *ae, struct err *e)
-{
-	if (em->muted)
-		return 0;
-	if (archive_write_header(em->out, ae) < ARCHIVE_WARN)
-		return lost(em, e);
-	return 0;
-}
-
-/* Bytes of the file up to 'to', which the layer left out: zeros. */
-static int
-hole(struct emit *em, int64_t *at, int64_t to, struct err *e)
-{
-	static const uint8_t zeros[65536];
-	ssize_t n;
-
-	while (*at < to) {
-		n = archive_write_data(em->out, zeros,
-		    (size_t)MIN(to - *at, (int64_t)sizeof(zeros)));
-		if (n <= 0)
-			return lost(em, e);
-		*at += n;
+	while (i < COUNT(types) && types[i].from != archive_entry_filetype(ae))
+		i++;
+	if (i == COUNT(types))
+		return refuse(e, "unknown type of file");
+	h->type = types[i].to;
+	if (uid < 0 || uid > ID_MAX || gid < 0 || gid > ID_MAX)
+		return refuse(e, "the owner is out of range");
+	h->uid = (uint32_t)uid;
+	h->gid = (uint32_t)gid;
+	h->mode = archive_entry_perm(ae);
+	h->mtime = (uint32_t)(mtime < 0 ? 0 : MIN(mtime, UINT32_MAX));
+	if (h->type == TAR_SYMLINK) {
+		h->link = archive_entry_symlink(ae);
+		if (h->link == NULL)
+			h->link = archive_entry_symlink_utf8(ae);
+		if (h->link == NULL || h->link[0] == '\0' ||
+		    strlen(h->link) > LINK_MAX_LEN)
+			return refuse(e, "a symbolic link to nothing");
+	}
+	if (h->type == TAR_CHAR || h->type == TAR_BLOCK) {
+		if (archive_entry_rdevmajor(ae) > MAJOR_MAX ||
+		    archive_entry_rdevminor(ae) > MINOR_MAX)
+			return refuse(e, "the device's number is too large");
+		h->major = (uint32_t)archive_entry_rdevmajor(ae);
+		h->minor = (uint32_t)archive_entry_rdevminor(ae);
 	}
 	return 0;
 }
 
 static int
-data(struct emit *em, struct archive *in, int64_t size, struct err *e)
+data(struct emit *em, struct archive *in, uint64_t size, struct err *e)
 {
 	const void *block;
 	size_t len;
-	int64_t off, at = 0;
-	ssize_t n;
+	int64_t off;
+	uint64_t at = 0;
 	int r;
 
 	while ((r = archive_read_data_block(in, &block, &len, &off)) ==
 	    ARCHIVE_OK) {
-		if (off < at || off > size || (int64_t)len > size - off)
-			return err_api(e, EINVAL, "invalid_image",
-			    "data outside of the file");
-		if (hole(em, &at, off, e) == -1)
+		if (off < 0 || (uint64_t)off < at || (uint64_t)off > size ||
+		    len > size - (uint64_t)off)
+			return refuse(e, "data outside of the file");
+		/* What the layer left out are zeros. */
+		if (tar_out_zeros(em->out, (uint64_t)off - at, e) == -1 ||
+		    tar_out_data(em->out, block, len, e) == -1)
 			return -1;
-		while (len > 0) {
-			n = archive_write_data(em->out, block, len);
-			if (n <= 0)
-				return lost(em, e);
-			block = (const uint8_t *)block + n;
-			len -= (size_t)n;
-			at += n;
-		}
+		at = (uint64_t)off + len;
 	}
 	if (r != ARCHIVE_EOF)
-		return err_api(e, EINVAL, "invalid_image", "%s",
-		    archive_error_string(in) == NULL ? "unreadable data" :
-		    archive_error_string(in));
-	return hole(em, &at, size, e);
+		return refuse(e, archive_error_string(in) == NULL ?
+		    "unreadable data" : archive_error_string(in));
+	return tar_out_zeros(em->out, size - at, e);
 }
 
 int
 emit_entry(struct emit *em, struct archive *in, struct archive_entry *ae,
     const char *path, struct err *e)
 {
-	mode_t type = archive_entry_filetype(ae);
-	int64_t size = type == AE_IFREG ? archive_entry_size(ae) : 0;
+	struct tar_header h = { .path = path };
+	struct buf records;
+	int64_t size = 0;
+	int r;
 
-	if (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK &&
-	    type != AE_IFCHR && type != AE_IFBLK && type != AE_IFIFO)
-		return err_api(e, EINVAL, "invalid_image",
-		    "unknown type of file");
+	if (describe(&h, ae, e) == -1)
+		return -1;
+	if (h.type == TAR_FILE)
+		size = archive_entry_size(ae);
 	if (size < 0 || (uint64_t)size > EMIT_BYTES_MAX - em->bytes)
 		return err_api(e, EFBIG, "invalid_image",
 		    "the files are larger than %llu GB together",
 		    EMIT_BYTES_MAX >> 30);
-	if (type == AE_IFLNK && (archive_entry_symlink(ae) == NULL ||
-	    archive_entry_symlink(ae)[0] == '\0'))
-		return err_api(e, EINVAL, "invalid_image",
-		    "a symbolic link to nothing");
-	em->bytes += (uint64_t)size;
-	if (clean(ae, e) == -1)
-		return -1;
-	archive_entry_set_pathname(ae, path);
-	archive_entry_set_hardlink(ae, NULL);
-	archive_entry_set_size(ae, size);
-	if (header(em, ae, e) == -1)
-		return -1;
-	return em->muted || size == 0 ? 0 : data(em, in, size, e);
+	h.size = (uint64_t)size;
+	em->bytes += h.size;
+	note_owner(em, h.uid, h.gid);
+	if (em->muted)
+		return 0;
+	buf_init(&records, EMIT_XATTRS_MAX);
+	r = xattrs(&records, ae, e);
+	h.xattrs = &records;
+	if (r == 0)
+		r = tar_out_header(em->out, &h, e);
+	buf_fini(&records);
+	if (r == 0 && h.size > 0)
+		r = data(em, in, h.size, e);
+	return r;
 }
 
-/* An entry made by us, of root's and of 1970. */
-static int
-simple(struct emit *em, const char *path, const char *target, mode_t type,
-    struct err *e)
+void
+emit_wanted(struct emit *em, uint32_t uid, uint32_t gid)
 {
-	struct archive_entry *ae = archive_entry_new();
-	int r;
-
-	if (ae == NULL)
-		return err_set(e, ENOMEM, "no memory");
-	archive_entry_set_pathname(ae, path);
-	archive_entry_set_mode(ae, type | (type == AE_IFDIR ? 0755 : 0644));
-	archive_entry_set_uid(ae, 0);
-	archive_entry_set_gid(ae, 0);
-	archive_entry_set_mtime(ae, 0, 0);
-	archive_entry_set_size(ae, 0);
-	if (target != NULL)
-		archive_entry_set_hardlink(ae, target);
-	r = header(em, ae, e);
-	archive_entry_free(ae);
-	return r;
+	em->have_uid &= uid == em->uid;
+	em->have_gid &= gid == em->gid;
+	em->uid = uid;
+	em->gid = gid;
 }
 
 int
 emit_link(struct emit *em, const char *path, const char *target,
     struct err *e)
 {
-	return simple(em, path, target, AE_IFREG, e);
+	struct tar_header h = { .path = path, .link = target,
+	    .type = TAR_LINK, .mode = 0644 };
+
+	return em->muted ? 0 : tar_out_header(em->out, &h, e);
 }
 
 int
-emit_dir(struct emit *em, const char *path, struct err *e)
+emit_dir(struct emit *em, const char *path, uint32_t uid, uint32_t gid,
+    struct err *e)
 {
-	return simple(em, path, NULL, AE_IFDIR, e);
+	struct tar_header h = { .path = path, .type = TAR_DIR, .mode = 0755,
+	    .uid = uid, .gid = gid };
+
+	note_owner(em, uid, gid);
+	return em->muted ? 0 : tar_out_header(em->out, &h, e);
 }

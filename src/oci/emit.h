@@ -2,16 +2,14 @@
 /*
  * emit.h - writing the merged tar
  *
- * What the writer of root images can take: every path once, a hard link
- * after its file, numeric owners, times in whole seconds, and of the
- * extended attributes those that squashfs has (user, trusted, security)
- * without overlayfs's own, which would change what the guest's overlay shows.
+ * What a writer of root images can take: every path once, a hard link after
+ * its file, numeric owners, times in whole seconds, and of the extended
+ * attributes those that squashfs has (user, trusted, security) without
+ * overlayfs's own, which would change what the guest's overlay shows.
  */
 
 #ifndef OCI_EMIT_H
 #define OCI_EMIT_H
-
-#include <sys/types.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,27 +17,34 @@
 #include "lib/err.h"
 
 #define EMIT_BYTES_MAX	(256ULL << 30)	/* of all files, holes included */
+#define EMIT_XATTRS_MAX	(1U << 20)	/* bytes of one file's, as text */
 
 struct archive;
 struct archive_entry;
+struct tar_out;
 
 struct emit {
-	struct archive	*out;		/* the caller's, open for writing */
+	struct tar_out	*out;		/* the caller's */
 	bool		 muted;		/* write nothing any more */
-	bool		 broken;	/* a write to 'out' failed */
 	uint64_t	 bytes;		/* of files so far */
+	/* The root's owner, and whether any file since has it too. */
+	uint32_t	 uid, gid;
+	bool		 have_uid, have_gid;
 };
 
 /*
  * An entry of 'in' under the path 'path', with its data.  'in' was read up
- * to the entry's header; 'entry' is changed.
+ * to the entry's header.
  */
 int	emit_entry(struct emit *, struct archive *in,
-	    struct archive_entry *entry, const char *path, struct err *);
+	    struct archive_entry *, const char *path, struct err *);
 /* 'path' is another name of 'target', which was written. */
 int	emit_link(struct emit *, const char *path, const char *target,
 	    struct err *);
-/* A directory of root's, mode 0755, of 1970. */
-int	emit_dir(struct emit *, const char *path, struct err *);
+/* The root's owner is known now. */
+void	emit_wanted(struct emit *, uint32_t uid, uint32_t gid);
+/* A directory of this owner, mode 0755, of 1970. */
+int	emit_dir(struct emit *, const char *path, uint32_t uid, uint32_t gid,
+	    struct err *);
 
 #endif

@@ -19,6 +19,8 @@
 #include "oci/emit.h"
 #include "oci/links.h"
 #include "oci/merge.h"
+#include "oci/squashfs.h"
+#include "oci/tar_out.h"
 #include "oci/tree.h"
 
 #define WHITEOUT	".wh."
@@ -36,12 +38,12 @@ struct skip {
 
 struct merge {
 	const struct merge_source *src;
-	struct merge_root	 root;
 	struct skip		*skips;		/* sorted when a run starts */
 	size_t			 nskips;
 	unsigned		 runs;
 
 	/* Of one run: */
+	struct squashfs_root	 root;
 	struct emit		 emit;
 	struct tree		*tree;
 	struct links		*links;
@@ -50,7 +52,7 @@ struct merge {
 	bool			 again;
 	bool			 rescan;	/* only for hard links */
 	bool			 took;		/* the rescan found some */
-	bool			 root_seen;
+	uint16_t		 root_layer;	/* whose attributes these are */
 	struct layer		*in;
 	uint64_t		 bytes;		/* of blobs, in layers done */
 	bool			 read_failed;
@@ -373,7 +375,7 @@ static int
 root_entry(struct merge *m, struct archive_entry *ae, struct err *e)
 {
 	time_t mtime = archive_entry_mtime(ae);
-	struct merge_root is = {
+	struct squashfs_root is = {
 		.mode = archive_entry_perm(ae),
 		.uid = (uint32_t)archive_entry_uid(ae),
 		.gid = (uint32_t)archive_entry_gid(ae),
@@ -382,13 +384,11 @@ root_entry(struct merge *m, struct archive_entry *ae, struct err *e)
 
 	if (archive_entry_filetype(ae) != AE_IFDIR)
 		return refuse(e, "the root is not a directory");
-	if (m->root_seen)
+	if (m->rescan || m->root_layer > m->layer)
 		return 0;
-	m->root_seen = true;
-	if (is.mode != m->root.mode || is.uid != m->root.uid ||
-	    is.gid != m->root.gid || is.mtime != m->root.mtime)
-		m->again = m->emit.muted = true;
+	m->root_layer = m->layer;
 	m->root = is;
+	emit_wanted(&m->emit, is.uid, is.gid);
 	return 0;
 }
 
@@ -537,7 +537,7 @@ static int
 read_entries(struct merge *m, struct archive *in, struct err *e)
 {
 	struct archive_entry *ae;
-	const char *name;
+	const char *name = NULL;
 	int r;
 
 	m->entry = 0;
@@ -582,7 +582,7 @@ read_layer(struct merge *m, struct err *e)
 	}
 	if (r == 0)
 		r = drain(m, e);
-	else if (!m->emit.broken && !m->read_failed && e->code != NULL) {
+	else if (!m->emit.out->broken && !m->read_failed && e->code != NULL) {
 		/* Damage explains more than what it led to. */
 		struct err why = { 0 };
 
@@ -627,8 +627,30 @@ emit_implied(struct merge *m, struct err *e)
 
 	for (size_t i = 1; (nd = tree_nth(m->tree, i)) != NULL; i++)
 		if (nd->kind == NODE_IMPLIED && emit_dir(&m->emit,
-		    tree_path(path, m->tree, nd), e) == -1)
+		    tree_path(path, m->tree, nd), 0, 0, e) == -1)
 			return -1;
+	return 0;
+}
+
+/*
+ * The root's owner must be that of a file as well, for squashfs.h.  Where it
+ * is not, a mount point that every VM needs and this image lacks has it.
+ */
+static int
+emit_owner(struct merge *m, struct err *e)
+{
+	static const char *const names[] = { "proc", "sys", "dev", "run" };
+	struct node *nd;
+
+	if (m->emit.have_uid && m->emit.have_gid)
+		return 0;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		nd = tree_find(m->tree, tree_root(m->tree), names[i],
+		    strlen(names[i]));
+		if (nd == NULL || nd->kind == NODE_NONE)
+			return emit_dir(&m->emit, names[i], m->root.uid,
+			    m->root.gid, e);
+	}
 	return 0;
 }
 
@@ -654,11 +676,13 @@ run(struct merge *m, struct err *e)
 	}
 	if (!m->again && all_linked(m, e) == -1)
 		return -1;
-	return emit_implied(m, e);
+	if (emit_implied(m, e) == -1)
+		return -1;
+	return emit_owner(m, e);
 }
 
 enum merge_end
-merge_run(struct merge *m, struct archive *out, bool *broken, struct err *e)
+merge_run(struct merge *m, struct tar_out *out, struct err *e)
 {
 	int r;
 
@@ -671,10 +695,11 @@ merge_run(struct merge *m, struct archive *out, bool *broken, struct err *e)
 	if (m->nskips > 0)
 		qsort(m->skips, m->nskips, sizeof(*m->skips), skip_cmp);
 	m->emit = (struct emit){ .out = out };
-	m->again = m->root_seen = false;
+	m->root = (struct squashfs_root){ .mode = 0755 };
+	m->root_layer = 0;
+	m->again = false;
 	m->bytes = 0;
 	r = run(m, e);
-	*broken = m->emit.broken;
 	if (r == -1)
 		return MERGE_FAILED;
 	if (!m->again)
@@ -682,35 +707,6 @@ merge_run(struct merge *m, struct archive *out, bool *broken, struct err *e)
 	if (++m->runs >= RUNS_MAX)
 		return refuse(e, "the layers contradict themselves");
 	return MERGE_AGAIN;
-}
-
-/*
- * Attributes of the root are wanted before anything is written.  As good as
- * always the root is the first entry of a layer that has it at all; where
- * not, the first run finds out.
- */
-static void
-peek_root(struct merge *m)
-{
-	struct archive_entry *ae;
-	struct archive *in;
-	const char *name;
-	struct err e;
-
-	for (size_t n = m->src->nlayers; n > 0 && !m->root_seen; n--) {
-		char path[TREE_PATH_MAX];
-
-		m->layer = (uint16_t)n;
-		if (m->src->open(&m->in, n - 1, m->src->arg, &e) == -1)
-			continue;
-		in = reader_new(m, &e);
-		if (in != NULL && next(&name, &ae, in, &e) == 1 &&
-		    path_clean(path, name, false, &e) == 0 && path[0] == '\0')
-			(void)root_entry(m, ae, &e);
-		if (in != NULL)
-			(void)archive_read_free(in);
-		layer_close(take(&m->in));
-	}
 }
 
 struct merge *
@@ -721,8 +717,6 @@ merge_new(const struct merge_source *src)
 	if (m == NULL)
 		return NULL;
 	m->src = src;
-	m->root = (struct merge_root){ .mode = 0755 };
-	peek_root(m);
 	return m;
 }
 
@@ -737,7 +731,7 @@ merge_destroy(struct merge *m)
 	free(m);
 }
 
-const struct merge_root *
+const struct squashfs_root *
 merge_root(const struct merge *m)
 {
 	return &m->root;

@@ -9,9 +9,8 @@
  *
  * What cannot be known while reading downwards is found out on the way and
  * needs the merge to be done again, with what was learned: a path that a
- * layer has twice (the last one counts), and attributes of the root
- * directory, which the writer of root images wants before all else.  Hard
- * links to a file that an upper layer hides have their layer read again.
+ * layer has twice, where the last one counts.  Hard links to a file that an
+ * upper layer hides have their layer read again.
  */
 
 #ifndef OCI_MERGE_H
@@ -26,7 +25,8 @@
 #include "lib/own.h"
 #include "oci/layer.h"
 
-struct archive;
+struct squashfs_root;
+struct tar_out;
 
 /* Where the layers come from; number 0 is the lowest. */
 struct merge_source {
@@ -39,13 +39,6 @@ struct merge_source {
 	void	*arg;
 };
 
-/* Attributes of the root directory. */
-struct merge_root {
-	mode_t		mode;	/* permission bits */
-	uint32_t	uid, gid;
-	uint32_t	mtime;
-};
-
 struct merge;
 
 /* NULL when there is no memory.  The source must live as long. */
@@ -53,8 +46,8 @@ struct merge *merge_new(const struct merge_source *);
 void	merge_destroy(struct merge *);
 OWN_DEFINE(struct merge, merge_destroy);
 
-/* The attributes that a run takes for granted: ask before each. */
-const struct merge_root *merge_root(const struct merge *);
+/* Attributes of the root directory, after a run: they are not in the tar. */
+const struct squashfs_root *merge_root(const struct merge *);
 
 enum merge_end {
 	MERGE_FAILED = -1,	/* the err names the layer and the path */
@@ -62,11 +55,7 @@ enum merge_end {
 	MERGE_AGAIN = 1,	/* something was learned; 'out' is no good */
 };
 
-/*
- * Write the merged tar to 'out', an archive open for writing that stays the
- * caller's.  *broken is set when it was 'out' that failed.
- */
-enum merge_end merge_run(struct merge *, struct archive *out, bool *broken,
-	    struct err *);
+/* Write the merged tar to 'out', all but its end; 'out' stays the caller's. */
+enum merge_end merge_run(struct merge *, struct tar_out *out, struct err *);
 
 #endif

@@ -149,20 +149,17 @@ finish(struct child *c, struct store *st, struct command *cmd,
     const struct skopeo_copy *what, struct err *e)
 {
 	struct child_spec spec = { .dir = st->work, .keep = cmd->keep,
-	    .argv = (char *const *)(uintptr_t)cmd->argv };
-	char said[CHILD_SAID_MAX];
+	    .argv = (char *const *)(uintptr_t)cmd->argv,
+	    .output_max = CONFIG_MAX };
 
 	if (child_start(c, &spec, e) == -1)
 		return -1;
 	if (child_wait(c, what->tick, what->arg, e) == 0)
 		return 0;
-	if (e->num == EINTR)
+	/* Without a level it could not be started, or was ended. */
+	if (e->code != NULL || strstr(c->said, "level=") == NULL)
 		return -1;
-	(void)child_said(said, c);
-	if (strstr(said, "level=") == NULL)	/* it could not be started */
-		return err_api(e, EIO, "io", "%s", said[0] == '\0' ?
-		    "skopeo failed" : said);
-	return skopeo_refused(e, what->image, said);
+	return skopeo_refused(e, what->image, c->said);
 }
 
 int
@@ -185,8 +182,9 @@ skopeo_inspect(struct buf *b, struct store *st,
 	add(&cmd, cmd.source);
 	child_init(&c);
 	r = finish(&c, st, &cmd, &what, e);
-	if (r == 0)
-		r = child_output(b, &c, e);
+	if (r == 0 && buf_put(b, c.output.data, c.output.len) == -1)
+		r = err_api(e, EFBIG, "invalid_image",
+		    "%s: larger than %zu bytes", image, b->max);
 	child_fini(&c);
 	return r;
 }

@@ -13,17 +13,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <archive.h>
-
 #include "lib/io.h"
 #include "oci/child.h"
 #include "oci/job.h"
 #include "oci/merge.h"
+#include "oci/squashfs.h"
 #include "oci/store.h"
+#include "oci/tar_out.h"
 #include "oci/unpack.h"
 
 #define PIPE_LEN	(1 << 20)	/* bytes on their way to the writer */
-#define BLOCK_LEN	(128 << 10)	/* bytes written at once */
 #define ROOT_FILE	"root.sqfs"	/* in the work directory */
 #define ROOT_NAME	(DIGEST_HEX + 6)
 
@@ -34,6 +33,8 @@ struct unpack {
 	size_t		 layer;		/* the one being read */
 	uint64_t	 bytes_total;
 	struct child	 writer;
+	struct tar_out	 out;		/* to the writer */
+	struct squashfs_root root;
 };
 
 static char *
@@ -115,60 +116,29 @@ read_config(struct unpack *u, struct err *e)
 
 /* --- the writer --------------------------------------------------------- */
 
-static la_ssize_t
-write_some(struct archive *out, void *arg, const void *data, size_t len)
+static int
+write_some(void *arg, const void *data, size_t len, struct err *e)
 {
 	struct unpack *u = arg;
-	ssize_t n;
 
-	while ((n = write(u->writer.in, data, len)) == -1 && errno == EINTR)
-		if (job_interrupted())
-			break;
-	if (n == -1)
-		archive_set_error(out, errno, "%s", strerror(errno));
-	return n;
+	return child_write(&u->writer, data, len, e);
 }
 
 static int
-start_writer(struct unpack *u, const struct merge_root *root, struct err *e)
+start_writer(struct unpack *u, struct err *e)
 {
-	char mode[16], uid[16], gid[16], when[16];
 	const char *argv[] = { "sqfstar", "-comp", "lz4", "-quiet",
-	    "-no-progress", "-exit-on-error", "-mkfs-time", "0",
-	    "-root-mode", mode, "-root-uid", uid, "-root-gid", gid,
-	    "-root-time", when, ROOT_FILE, NULL };
+	    "-no-progress", "-exit-on-error", "-mkfs-time", "0", "-noI",
+	    ROOT_FILE, NULL };
 	struct child_spec spec = { .dir = u->st->work, .feed = true,
 	    .keep = -1 };
 
-	(void)snprintf(mode, sizeof(mode), "%o", root->mode & 07777);
-	(void)snprintf(uid, sizeof(uid), "%u", root->uid);
-	(void)snprintf(gid, sizeof(gid), "%u", root->gid);
-	(void)snprintf(when, sizeof(when), "%u", root->mtime);
 	(void)tree_remove(u->st->work, ROOT_FILE);
 	spec.argv = (char *const *)(uintptr_t)argv;
 	if (child_start(&u->writer, &spec, e) == -1)
 		return -1;
 	(void)fcntl(u->writer.in, F_SETPIPE_SZ, PIPE_LEN);	/* or less */
 	return 0;
-}
-
-static struct archive *
-tar_new(struct unpack *u)
-{
-	struct archive *out = archive_write_new();
-
-	if (out == NULL)
-		return NULL;
-	if (archive_write_set_format_pax_restricted(out) != ARCHIVE_OK ||
-	    archive_write_set_option(out, "pax", "xattrheader", "SCHILY") <
-	    ARCHIVE_WARN ||
-	    archive_write_set_bytes_per_block(out, BLOCK_LEN) != ARCHIVE_OK ||
-	    archive_write_set_bytes_in_last_block(out, 1) != ARCHIVE_OK ||
-	    archive_write_open(out, u, NULL, write_some, NULL) != ARCHIVE_OK) {
-		(void)archive_write_free(out);
-		return NULL;
-	}
-	return out;
 }
 
 /* The writer has all it will get, or wanted no more ('early'). */
@@ -191,23 +161,18 @@ finish_writer(struct unpack *u, bool early, struct err *e)
 static enum merge_end
 run_once(struct unpack *u, struct merge *m, struct err *e)
 {
-	struct archive *out;
 	enum merge_end r;
-	bool broken;
 
-	if (start_writer(u, merge_root(m), e) == -1)
+	if (start_writer(u, e) == -1)
 		return MERGE_FAILED;
-	out = tar_new(u);
-	if (out == NULL)
-		return err_set(e, ENOMEM, "no memory");
-	r = merge_run(m, out, &broken, e);
-	if (r != MERGE_DONE)
-		(void)archive_write_fail(out);
-	else if (archive_write_close(out) != ARCHIVE_OK)
-		broken = true;
-	(void)archive_write_free(out);
-	if (broken || r == MERGE_DONE)
-		return finish_writer(u, broken, e);
+	tar_out_init(&u->out, write_some, u);
+	r = merge_run(m, &u->out, e);
+	if (r == MERGE_DONE)
+		(void)tar_out_end(&u->out, e);
+	if (job_interrupted())
+		return job_check(e);
+	if (u->out.broken || r == MERGE_DONE)
+		return finish_writer(u, u->out.broken, e);
 	return r;
 }
 
@@ -217,7 +182,9 @@ commit(struct unpack *u, const struct digest *d, struct err *e)
 	own_fd int fd = -1;
 	char name[ROOT_NAME];
 
-	fd = openat(u->st->work, ROOT_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(u->st->work, ROOT_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd != -1 && squashfs_set_root(fd, &u->root, e) == -1)
+		return -1;
 	if (fd == -1 || fchmod(fd, 0444) == -1 || fsync(fd) == -1 ||
 	    renameat(u->st->work, ROOT_FILE, u->st->root,
 	    root_name(name, d)) == -1 || fsync(u->st->root) == -1)
@@ -239,6 +206,7 @@ make(struct unpack *u, struct err *e)
 		r = run_once(u, m, e);
 		child_fini(&u->writer);
 	} while (r == MERGE_AGAIN);
+	u->root = *merge_root(m);
 	if (r == MERGE_DONE)
 		return 0;
 	if (e->code != NULL && (strcmp(e->code, "damaged") == 0 ||

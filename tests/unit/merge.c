@@ -24,7 +24,7 @@ add(struct archive *a, const char *word, unsigned layer)
 
 	(void)snprintf(path, sizeof(path), "%s", word);
 	archive_entry_set_uid(ae, layer);
-	archive_entry_set_gid(ae, 100000);
+	archive_entry_set_gid(ae, 0);
 	archive_entry_set_mtime(ae, 1000 + layer, 0);
 	archive_entry_set_mode(ae, AE_IFREG | 0644);
 	data[0] = '\0';
@@ -107,7 +107,7 @@ listing(struct kit *k)
 			assert_true(asprintf(&lines[n++], "%s>%s", path,
 			    archive_entry_symlink(ae)) > 0);
 		else if (archive_entry_filetype(ae) == AE_IFDIR)
-			assert_true(asprintf(&lines[n++], "%s%o.%lld", path,
+			assert_true(asprintf(&lines[n++], "%s/%o.%lld", path,
 			    archive_entry_perm(ae),
 			    (long long)archive_entry_uid(ae)) > 0);
 		else
@@ -156,7 +156,7 @@ static const struct {
 	/* whiteouts */
 	{ "a b|.wh.a", "b:1", 1 },
 	{ "d/ d/a d/b|d/ d/.wh.a", "d/700.2 d/b:1", 1 },
-	{ "d/ d/a|.wh.d", "", 1 },
+	{ "d/ d/a|.wh.d", "proc/755.0", 1 },
 	{ "d/ d/a|.wh.d d/ d/b", "d/700.2 d/b:2", 1 },
 	{ "d/ d/a|d/ d/b .wh.d", "d/700.2 d/b:2", 1 },
 	{ "a|.wh.a|a", "a:3", 1 },
@@ -214,9 +214,10 @@ static const struct {
 	{ "a a|a", "a:2", 1 },
 	{ "x b=x x|", "b:1 x:1", 2 },
 	{ "x x b=x|", "b=x x:1", 2 },
-	/* the root's attributes */
-	{ "a ./|", "a:1", 2 },
-	{ ".!711|a", "a:2", 1 },
+	/* the root is not in the tar, its owner is */
+	{ "./ a|", "a:1", 1 },
+	{ "a|./", "a:1 proc/755.2", 1 },
+	{ "proc ./|", "proc:1 sys/755.1", 1 },
 };
 
 static void
