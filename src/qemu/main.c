@@ -14,15 +14,18 @@
 #include <event2/event.h>
 
 #include "accel/probe.h"
+#include "lib/json.h"
 #include "lib/log.h"
 #include "qemu/qemu.h"
+
+#define REPORT_FD	3	/* by contract */
 
 static void __attribute__((noreturn))
 usage(void)
 {
 	(void)dprintf(STDERR_FILENO, "usage: vmm-qemu [-v] [-A auto | kvm | "
 	    "tcg] [-n NAME] -a FD [-L NAME=FD]...\n"
-	    "       vmm-qemu -p\n");
+	    "       vmm-qemu -p | -P\n");
 	exit(2);
 }
 
@@ -38,6 +41,23 @@ probe(void)
 	else
 		printf("tcg: %s\n", e.text);
 	return 0;
+}
+
+/* -P: the same for a program, as the lines of a job on descriptor 3. */
+static int
+probe_job(void)
+{
+	own_json json_t *line = NULL;
+	own_mem char *text = NULL;
+	unsigned slowdown;
+	struct err e = { 0 };
+	int r = accel_probe(&slowdown, &e);
+
+	line = json_pack("{s:s, s:s, s:s}", "event", "probe", "accel",
+	    r == 0 ? "kvm" : "tcg", "reason", e.text);
+	text = line == NULL ? NULL : json_print(line);
+	return text == NULL || dprintf(REPORT_FD,
+	    "%s\n{\"event\":\"done\"}\n", text) < 0;
 }
 
 static int
@@ -66,9 +86,11 @@ main(int argc, char *argv[])
 	int opt, verbose = 0;
 	struct err e;
 
-	while ((opt = getopt(argc, argv, "A:a:L:n:pv")) != -1) {
+	while ((opt = getopt(argc, argv, "A:a:L:n:pPv")) != -1) {
 		if (opt == 'p')
 			return probe();
+		if (opt == 'P')
+			return probe_job();
 		if (opt == 'v')
 			verbose++;
 		else if (opt == 'n')
