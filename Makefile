@@ -75,8 +75,8 @@ vmd-control_FILES = admission adopt auth capabilities cp_request database \
 		  routes/volumes routes/wait spec spec_json spec_lists \
 		  template vm vm_json vm_table volumes websocket
 vmd-control_LAYERS = chapi agent priv oci os lib
-vmd-control_LIBS = libevent_core libmicrohttpd libwslay libcurl jansson \
-		  sqlite3 jose libcrypto libseccomp
+vmd-control_LIBS = libevent_core libmicrohttpd libwslay jansson sqlite3 \
+		  jose libcrypto libseccomp
 
 vmd-image_DIR	= oci
 vmd-image_FILES	= archive_files child emit image import job layer links \

@@ -30,6 +30,7 @@
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/log.h"
+#include "os/sandbox.h"
 #include "priv/client.h"
 
 #define FD_REPORT	3
@@ -201,6 +202,24 @@ start_http(struct control *ctl, struct err *e)
 	return http_new(&ctl->http, &c, e);
 }
 
+/* STATE and its sockets; DATA; who a user is; what a process uses. */
+static void
+enter_sandbox(const struct control *ctl)
+{
+	struct sandbox s = { .program = SANDBOX_CONTROL };
+	char missing[SANDBOX_MISSING_MAX];
+	struct err e;
+
+	sandbox_add(&s, ctl->setup.state, SANDBOX_READ | SANDBOX_WRITE);
+	sandbox_add(&s, ctl->setup.data, SANDBOX_READ);
+	sandbox_add(&s, "/proc", SANDBOX_READ);
+	sandbox_add(&s, "/etc", SANDBOX_READ);
+	if (sandbox_enter(&s, missing, &e) == -1)
+		refuse(&e);
+	if (missing[0] != '\0')
+		log_info("sandbox: this host has no %s", missing);
+}
+
 /* Every VM has a state that was asked of it. */
 static void
 on_adopted(struct control *ctl)
@@ -232,6 +251,7 @@ on_setup(void *arg, struct priv_setup *s, const struct err *why)
 	if (open_state(ctl, &e) == -1 || start_http(ctl, &e) == -1 ||
 	    images_load(ctl, &e) == -1)
 		refuse(&e);
+	enter_sandbox(ctl);
 	lifecycle_adopt(ctl, on_adopted);
 }
 

@@ -42,11 +42,13 @@ static void
 on_agent(void *arg, const struct agent_result *r)
 {
 	struct op *op = arg;
+	bool refused = r->err != NULL;
 
+	/* The result is the session's. */
 	agent_close(op->agent);
 	op->agent = NULL;
 	/* Else the time that was set when it was asked still runs. */
-	if (r->err != NULL)
+	if (refused)
 		stop_vmm(op);
 }
 

@@ -31,6 +31,7 @@ cp_free(struct cp *c)
 		event_free(c->timer);
 	if (c->spool != -1)
 		(void)close(c->spool);
+	free(c->last);
 	free(c);
 }
 

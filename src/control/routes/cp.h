@@ -37,6 +37,7 @@ struct cp {
 
 	/* from the guest, the reference's form */
 	const char		*base;		/* name of the root; NULL: tree */
+	char			*last;		/* path of the last entry */
 	bool			 open;		/* an entry without its end */
 };
 

@@ -26,13 +26,33 @@ end_entry(struct cp *c)
 	c->open = false;
 }
 
+/*
+ * The agent repeats a directory behind its contents, so that times last.
+ * The reference has each once.
+ */
+static bool
+is_repeated(const struct cp *c, const struct agent_entry *en)
+{
+	size_t len = strlen(en->path);
+
+	if (en->kind != AGENT_KIND_DIR || c->last == NULL)
+		return false;
+	return strcmp(en->path, ".") == 0 || (strncmp(c->last, en->path,
+	    len) == 0 && (c->last[len] == '/' || c->last[len] == '\0'));
+}
+
 static void
 on_entry(void *arg, const struct agent_entry *en)
 {
 	struct cp *c = arg;
 
-	if (c->base != NULL)
+	if (c->base != NULL) {
+		if (is_repeated(c, en))
+			return;
 		end_entry(c);
+		free(c->last);
+		c->last = strdup(en->path);
+	}
 	cp_say(c, cp_header(en, c->base));
 	c->open = true;
 	throttle(c);
