@@ -32,36 +32,65 @@ struct vsock {
 	struct virtio_vsock_config	 config;
 	bool				 tx_stalled;	/* resets owed first */
 	struct event			*again;		/* rx_run() once more */
+	/* Buffers being filled; nothing between two calls. */
+	struct virtq_chain		 chains[VSOCK_BATCH_MAX];
+	struct vsock_buffer		 buffers[VSOCK_BATCH_MAX];
 };
+
+/*
+ * Take up to 'n' buffers of the guest.  Only a guest we wait for need tell
+ * us of new ones.
+ */
+static unsigned
+take_buffers(struct vsock *d, unsigned n)
+{
+	struct viod *v = &d->viod;
+	unsigned i = 0;
+
+	while (i < n && (viod_pop(v, RX, &d->chains[i]) ||
+	    (i == 0 && viod_notify_on(v, RX) &&
+	    viod_pop(v, RX, &d->chains[i])))) {
+		d->buffers[i].iov = d->chains[i].iov + d->chains[i].nout;
+		d->buffers[i].n = d->chains[i].nin;
+		i++;
+	}
+	return i;
+}
+
+/* Fill buffers of the guest; false: it has none, or there is nothing. */
+static bool
+rx_some(struct vsock *d)
+{
+	struct viod *v = &d->viod;
+	unsigned n, done;
+
+	n = take_buffers(d, vsock_mux_wants(d->mux));
+	if (n == 0)
+		return false;
+	done = vsock_mux_output(d->mux, d->buffers, n);
+	for (unsigned i = 0; i < done; i++)
+		viod_push(v, RX, d->chains[i].head,
+		    (uint32_t)d->buffers[i].used);
+	if (done < n && d->chains[done].in_len <
+	    sizeof(struct virtio_vsock_hdr)) {
+		viod_broken(v, RX, "buffer is smaller than a header");
+		return false;
+	}
+	while (n > done)
+		virtq_unpop(&v->queues[RX].vq, d->chains[--n].head);
+	return done > 0;
+}
 
 /* Put packets into the guest's buffers while there are both. */
 static void
 rx_run(struct vsock *d)
 {
 	struct viod *v = &d->viod;
-	struct virtq_chain c;
-	unsigned left;
-	size_t n;
+	unsigned left = PACKETS_MAX;
 
 	viod_notify_off(v, RX);
-	for (left = PACKETS_MAX; left > 0; left--) {
-		if (!vsock_mux_has_output(d->mux))
-			break;
-		/* Only a guest we wait for need tell us of new buffers. */
-		if (!viod_pop(v, RX, &c) && (!viod_notify_on(v, RX) ||
-		    !viod_pop(v, RX, &c)))
-			break;
-		n = vsock_mux_output(d->mux, c.iov + c.nout, c.nin);
-		if (n != 0) {
-			viod_push(v, RX, c.head, (uint32_t)n);
-			continue;
-		}
-		if (c.in_len < sizeof(struct virtio_vsock_hdr)) {
-			viod_broken(v, RX, "buffer is smaller than a header");
-			break;
-		}
-		virtq_unpop(&v->queues[RX].vq, c.head);
-	}
+	while (left > 0 && rx_some(d))
+		left--;
 	viod_flush(v, RX);
 	if (left == 0)
 		event_active(d->again, EV_TIMEOUT, 1);

@@ -35,6 +35,9 @@
 /* Tell the guest what was consumed when it may think the buffer half full. */
 #define CREDIT_STEP	(VSOCK_BUF_ALLOC / 2)
 
+/* A read of this much makes it worth taking many buffers for the next. */
+#define BULK_BYTES	2048
+
 static void conn_cb(evutil_socket_t, short, void *);
 
 static struct timeval
@@ -530,6 +533,7 @@ conn_read(struct conn *c, struct iovec *iov, unsigned n, size_t cap)
 		conn_host_eof(c);
 	else if ((size_t)len < cap)
 		c->readable = false;
+	c->bulk = len >= BULK_BYTES;
 	if (!c->readable && c->parked) {
 		c->parked = false;
 		conn_watch(c);

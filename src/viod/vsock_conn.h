@@ -75,6 +75,7 @@ struct conn {
 	struct event		 ev;
 	short			 watched;	/* EV_* of ev while added */
 	bool			 readable;	/* fd may have bytes */
+	bool			 bulk;		/* much came last time */
 	bool			 parked;	/* readable, guest cannot take */
 	bool			 asked;		/* for credit, since it was 0 */
 	bool			 eof;		/* nothing more to the guest */
@@ -106,7 +107,8 @@ void	vsock_conn_input(struct conn *, const struct virtio_vsock_hdr *,
 void	vsock_conn_bad(struct conn *);
 
 /*
- * The next packet into hdr and iov (for at most 'cap' bytes of payload).
+ * The next packet into hdr and iov (for at most 'cap' bytes of payload; the
+ * caller may cut it up).
  * 1: made; 0: there is none and the connection is not ready any more;
  * -1: made, and the connection is freed.
  */

@@ -194,39 +194,56 @@ vsock_mux_input(struct vsock_mux *m, const struct virtio_vsock_hdr *hdr,
 
 /* --- to the guest ---------------------------------------------------------------- */
 
-bool
-vsock_mux_has_output(const struct vsock_mux *m)
+unsigned
+vsock_mux_wants(const struct vsock_mux *m)
 {
-	return m->nrsts != 0 || !TAILQ_EMPTY(&m->ready);
+	const struct conn *c = TAILQ_FIRST(&m->ready);
+
+	if (m->nrsts != 0)
+		return 1;
+	if (c == NULL)
+		return 0;
+	return c->bulk ? VSOCK_BATCH_MAX : 1;
 }
 
 /*
- * Pieces of a buffer behind its first 'skip' bytes; returns how many and
- * their bytes in *bytes.
+ * Pieces of a buffer behind its header, added to 'to' which has k of them;
+ * returns how many there are then.
  */
 static unsigned
-pieces_behind(struct iovec *to, size_t *bytes, const struct iovec *iov,
-    unsigned n, size_t skip)
+add_payload(struct iovec *to, unsigned k, const struct vsock_buffer *b,
+    size_t *cap)
 {
-	unsigned k = 0;
+	size_t skip = sizeof(struct virtio_vsock_hdr);
 
-	*bytes = 0;
-	for (unsigned i = 0; i < n && k < VSOCK_PIECES_MAX; i++) {
-		if (iov[i].iov_len <= skip) {
-			skip -= iov[i].iov_len;
+	*cap = 0;
+	for (unsigned i = 0; i < b->n && k < VSOCK_PIECES_MAX; i++) {
+		if (b->iov[i].iov_len <= skip) {
+			skip -= b->iov[i].iov_len;
 			continue;
 		}
-		to[k].iov_base = (char *)iov[i].iov_base + skip;
-		to[k].iov_len = iov[i].iov_len - skip;
-		*bytes += to[k++].iov_len;
+		to[k].iov_base = (char *)b->iov[i].iov_base + skip;
+		to[k].iov_len = b->iov[i].iov_len - skip;
+		*cap += to[k++].iov_len;
 		skip = 0;
 	}
 	return k;
 }
 
-static void
-put_header(const struct iovec *iov, const struct virtio_vsock_hdr *hdr)
+static bool
+holds_header(const struct vsock_buffer *b)
 {
+	size_t total = 0;
+
+	for (unsigned i = 0; i < b->n; i++)
+		total += b->iov[i].iov_len;
+	return total >= sizeof(struct virtio_vsock_hdr);
+}
+
+static void
+put_header(struct vsock_buffer *b, const struct virtio_vsock_hdr *hdr)
+{
+	const struct iovec *iov = b->iov;
 	const char *p = (const char *)hdr;
 	size_t left = sizeof(*hdr), n;
 
@@ -236,6 +253,7 @@ put_header(const struct iovec *iov, const struct virtio_vsock_hdr *hdr)
 		p += n;
 		left -= n;
 	}
+	b->used = sizeof(*hdr) + hdr->len;
 }
 
 static void
@@ -252,7 +270,7 @@ rst_output(struct vsock_mux *m, struct virtio_vsock_hdr *hdr)
 	m->nrsts--;
 }
 
-/* A packet of the first connection that has one. */
+/* What the first connection that has something has to say. */
 static bool
 conn_output(struct vsock_mux *m, struct virtio_vsock_hdr *hdr,
     struct iovec *iov, unsigned n, size_t cap)
@@ -273,8 +291,8 @@ conn_output(struct vsock_mux *m, struct virtio_vsock_hdr *hdr,
 	return false;
 }
 
-size_t
-vsock_mux_output(struct vsock_mux *m, const struct iovec *iov, unsigned n)
+unsigned
+vsock_mux_output(struct vsock_mux *m, struct vsock_buffer *bufs, unsigned n)
 {
 	struct virtio_vsock_hdr hdr = {
 		.src_cid = VIRTIO_VSOCK_CID_HOST,
@@ -282,22 +300,32 @@ vsock_mux_output(struct vsock_mux *m, const struct iovec *iov, unsigned n)
 		.type = VIRTIO_VSOCK_TYPE_STREAM,
 	};
 	struct iovec payload[VSOCK_PIECES_MAX];
-	size_t total = 0, cap;
-	unsigned k;
+	size_t caps[VSOCK_BATCH_MAX], cap = 0, left;
+	unsigned k = 0, usable = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		total += iov[i].iov_len;
-	if (total < sizeof(hdr))
+	for (; usable < MIN(n, VSOCK_BATCH_MAX); usable++) {
+		if (k == VSOCK_PIECES_MAX || !holds_header(&bufs[usable]))
+			break;
+		k = add_payload(payload, k, &bufs[usable], &caps[usable]);
+		cap += caps[usable];
+	}
+	if (usable == 0)
 		return 0;
-	k = pieces_behind(payload, &cap, iov, n, sizeof(hdr));
 	if (m->nrsts != 0)
 		rst_output(m, &hdr);
 	else if (!conn_output(m, &hdr, payload, k, cap))
 		return 0;
 	if (hdr.op == VIRTIO_VSOCK_OP_RST)
 		m->stats.resets++;
-	put_header(iov, &hdr);
-	return sizeof(hdr) + hdr.len;
+	/* What was read in one go is a packet a buffer. */
+	left = hdr.len;
+	n = 0;
+	do {
+		hdr.len = (uint32_t)MIN(left, caps[n]);
+		left -= hdr.len;
+		put_header(&bufs[n++], &hdr);
+	} while (left > 0);
+	return n;
 }
 
 const struct vsock_stats *

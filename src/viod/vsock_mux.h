@@ -46,6 +46,7 @@ struct virtio_vsock_hdr;
 #define VSOCK_RSTS_MAX		128	/* resets owed for no connection; then
 					   no more packets are taken */
 #define VSOCK_PIECES_MAX	136	/* of a guest's buffer that are used */
+#define VSOCK_BATCH_MAX		16	/* buffers filled by one read */
 #define VSOCK_ANSWER_MS		30000	/* for a guest to accept or refuse */
 #define VSOCK_CLOSE_MS		8000	/* for a guest to confirm an end */
 
@@ -99,15 +100,26 @@ bool	vsock_mux_may_input(const struct vsock_mux *);
 void	vsock_mux_input(struct vsock_mux *, const struct virtio_vsock_hdr *,
 	    struct iovec *, unsigned n);
 
-/*
- * Put the next packet into 'n' pieces of guest memory.  Returns its bytes,
- * header included, or 0 when there is none (the pieces may have been
- * touched) or they do not hold a header.
- */
-size_t	vsock_mux_output(struct vsock_mux *, const struct iovec *, unsigned n);
+/* A buffer of the guest, in pieces of its memory. */
+struct vsock_buffer {
+	const struct iovec	*iov;
+	unsigned		 n;
+	size_t			 used;	/* result: bytes of the packet in it */
+};
 
-/* False: vsock_mux_output() would return 0. */
-bool	vsock_mux_has_output(const struct vsock_mux *);
+/*
+ * How many buffers the next vsock_mux_output() can make use of, at most
+ * VSOCK_BATCH_MAX; 0: there is nothing to put into them.
+ */
+unsigned vsock_mux_wants(const struct vsock_mux *);
+
+/*
+ * Put packets into buffers, one each.  Returns how many were filled, from
+ * the first on, and sets 'used' of these.  0: there was nothing after all,
+ * or the first does not hold a header; buffers may have been touched.
+ */
+unsigned vsock_mux_output(struct vsock_mux *, struct vsock_buffer *,
+	    unsigned n);
 
 const struct vsock_stats *vsock_mux_stats(const struct vsock_mux *);
 

@@ -144,13 +144,12 @@ fetch(struct world *w, size_t cap)
 {
 	struct iovec iov[3] = { { &w->hdr, 20 }, { (char *)&w->hdr + 20, 24 },
 	    { w->payload, cap } };
-	size_t n;
+	struct vsock_buffer buf = { .iov = iov, .n = 3 };
 
 	turn(w);
-	n = vsock_mux_output(w->mux, iov, 3);
-	if (n == 0)
+	if (vsock_mux_output(w->mux, &buf, 1) == 0)
 		return false;
-	assert_int_equal(n, sizeof(w->hdr) + w->hdr.len);
+	assert_int_equal(buf.used, sizeof(w->hdr) + w->hdr.len);
 	assert_true(w->hdr.len <= cap);
 	assert_int_equal(w->hdr.dst_cid, CID);
 	return true;
@@ -849,18 +848,72 @@ small_buffers(void **state)
 {
 	struct world *w = *state;
 	struct iovec iov = { w->payload, 43 };
+	struct vsock_buffer buf = { .iov = &iov, .n = 1 };
 	uint32_t hport;
 	int fd = open_host(w, &hport);
 
 	put(fd, "data");
 	(void)shutdown(fd, SHUT_WR);
 	turn(w);
-	assert_int_equal(vsock_mux_output(w->mux, &iov, 1), 0);
+	assert_int_equal(vsock_mux_output(w->mux, &buf, 1), 0);
 	assert_int_equal(vsock_mux_output(w->mux, NULL, 0), 0);
 	assert_true(fetch(w, 0));
 	assert_int_equal(w->hdr.op, CREDIT_UPDATE);
 	expect_rw(w, "data");
 	expect_shutdown(w, SEND);
+	(void)close(fd);
+}
+
+/* Much at once is read at once: a packet a buffer, credit kept to. */
+static void
+batch(void **state)
+{
+	struct world *w = *state;
+	static char block[40000];
+	struct virtio_vsock_hdr hdrs[VSOCK_BATCH_MAX];
+	struct iovec iov[VSOCK_BATCH_MAX][2];
+	struct vsock_buffer bufs[VSOCK_BATCH_MAX];
+	struct virtio_vsock_hdr hdr;
+	uint32_t hport;
+	int fd = open_host(w, &hport);
+
+	for (unsigned i = 0; i < VSOCK_BATCH_MAX; i++) {
+		iov[i][0] = (struct iovec){ &hdrs[i], sizeof(hdrs[i]) };
+		iov[i][1] = (struct iovec){ w->payload + i * 3000, 3000 };
+		bufs[i] = (struct vsock_buffer){ .iov = iov[i], .n = 2 };
+	}
+	for (size_t i = 0; i < sizeof(block); i++)
+		block[i] = (char)(i * 13 >> 4);
+	assert_int_equal(write(fd, block, sizeof(block)), sizeof(block));
+	turn(w);
+	/* The first read is a small one: most answers are short. */
+	assert_int_equal(vsock_mux_wants(w->mux), 1);
+	assert_int_equal(vsock_mux_output(w->mux, bufs, 1), 1);
+	assert_int_equal(vsock_mux_wants(w->mux), VSOCK_BATCH_MAX);
+	hdr = packet(CREDIT_UPDATE, 22, hport);
+	hdr.buf_alloc = 3000 + 9500;
+	input(w, &hdr, NULL, 0);
+	assert_int_equal(vsock_mux_output(w->mux, bufs, VSOCK_BATCH_MAX), 4);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(hdrs[i].op, RW);
+		assert_int_equal(hdrs[i].len, i < 3 ? 3000 : 500);
+		assert_int_equal(bufs[i].used, sizeof(hdr) + hdrs[i].len);
+	}
+	assert_memory_equal(w->payload, block + 3000, 9500);
+	hdr.buf_alloc = ALLOC;
+	input(w, &hdr, NULL, 0);
+	for (size_t at = 12500; at < sizeof(block);) {
+		unsigned n = vsock_mux_output(w->mux, bufs, VSOCK_BATCH_MAX);
+		size_t len = 0;
+
+		assert_true(n > 0);
+		for (unsigned i = 0; i < n; i++)
+			len += hdrs[i].len;
+		assert_memory_equal(w->payload, block + at, len);
+		at += len;
+	}
+	expect_nothing(w);
+	assert_int_equal(vsock_mux_wants(w->mux), 0);
 	(void)close(fd);
 }
 
@@ -974,6 +1027,7 @@ main(void)
 		TEST(strays),
 		TEST(stray_flood),
 		TEST(small_buffers),
+		TEST(batch),
 		TEST(thousand),
 		TEST(too_many),
 	};
