@@ -53,7 +53,7 @@ summary(struct store *st, const struct manifest *m, struct err *e)
 }
 
 int
-image_json(json_t **ret, struct store *st, const struct entry *en,
+image_describe(json_t **ret, struct store *st, const struct entry *en,
     struct err *e)
 {
 	own_mem struct manifest *m = calloc(1, sizeof(*m));

@@ -10,7 +10,7 @@ struct entry;
 struct store;
 
 /* The caller owns *ret.  Code damaged when blobs of it are not there. */
-int	image_json(json_t **ret, struct store *, const struct entry *,
+int	image_describe(json_t **ret, struct store *, const struct entry *,
 	    struct err *);
 
 #endif

@@ -54,7 +54,7 @@ tell(struct store *st, const struct entry *en, struct err *e)
 {
 	json_t *v;
 
-	if (image_json(&v, st, en, e) == -1)
+	if (image_describe(&v, st, en, e) == -1)
 		return -1;
 	job_event("image", json_pack("{so}", "image", v));
 	return 0;
@@ -68,7 +68,7 @@ do_pull(struct store *st, const struct options *o, struct err *e)
 	    .authfd = o->authfd } };
 	struct entry en;
 
-	if (pull_image(&en, st, &p, e) == -1) {
+	if (pull_from_registry(&en, st, &p, e) == -1) {
 		/* What came so far would keep the disk full. */
 		if (e->code != NULL && strcmp(e->code, "disk_full") == 0)
 			(void)sweep_mark(st, NULL);

@@ -269,7 +269,7 @@ describe(struct entry *en, struct store *st, struct err *e)
 }
 
 int
-pull_image(struct entry *ret, struct store *st, const struct pull *want,
+pull_from_registry(struct entry *ret, struct store *st, const struct pull *want,
     struct err *e)
 {
 	own_mem struct pulling *p = calloc(1, sizeof(*p));
