@@ -342,20 +342,43 @@ const struct command cmd_rm = {
 	.min = 0, .max = -1, .complete = COMPLETE_VM,
 };
 
-/* --- wait --------------------------------------------------------------------------- */
+/* --- wait ---------------------------------------------------------------- */
+
+struct wait_opts {
+	const char	*state;
+	uint64_t	 timeout_ms;
+};
+
+static const struct opt wait_opts[] = {
+	{ 0, "state", "STATE", "Wait for this state instead of the end",
+	    OPT_STR, offsetof(struct wait_opts, state), 0, 0,
+	    "Running|Paused|Stopped|Initializing|Created|Shutdown|Standby",
+	    0 },
+	{ 't', "timeout", "TIME", "Give up after this time", OPT_TIME,
+	    offsetof(struct wait_opts, timeout_ms), 0, 0, NULL, 0 },
+};
 
 static int
 wait_one(struct ctx *ctx, const json_t *vm, const void *values,
     struct err *e)
 {
+	const struct wait_opts *o = values;
+	const char *state = o->state != NULL ? o->state : "Stopped";
 	own_json json_t *now = NULL;
 
-	(void)values;
 	(void)fprintf(stderr, "vmctl: waiting for vm %s: ",
 	    js_str(vm, "name"));
-	if (vm_wait(&now, ctx, js_str(vm, "id"), "Stopped", e) == -1) {
+	if (vm_wait_for(&now, ctx, js_str(vm, "id"), state, o->timeout_ms,
+	    e) == -1) {
 		(void)fprintf(stderr, "failed\n");
 		return -1;
+	}
+	if (o->state != NULL || !vm_has_ended(now)) {
+		(void)fprintf(stderr, "%s\n", js_str(now, "state"));
+		if (strcmp(js_str(now, "state"), state) == 0)
+			return 0;
+		return err_set(e, ETIMEDOUT, "vm %s is %s, not %s",
+		    js_str(vm, "name"), js_str(now, "state"), state);
 	}
 	(void)fprintf(stderr, "terminated vm %lld\n", number(vm));
 	(void)printf("%lld\n", (long long)js_int(now, "exit_code"));
@@ -370,5 +393,6 @@ wait_run(struct ctx *ctx, const void *values, int argc, char **argv)
 
 const struct command cmd_wait = {
 	.name = "wait", .args = "vm ...", .help = "Wait until VMs have ended",
-	.run = wait_run, .min = 1, .max = -1, .complete = COMPLETE_VM,
+	.run = wait_run, .opts = wait_opts, .nopts = COUNT(wait_opts),
+	.min = 1, .max = -1, .complete = COMPLETE_VM,
 };

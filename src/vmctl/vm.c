@@ -9,7 +9,9 @@
 #include <time.h>
 
 #include "lib/json.h"
+#include "lib/own.h"
 #include "lib/util.h"
+#include "os/os.h"
 #include "vmctl/api.h"
 #include "vmctl/vm.h"
 
@@ -153,28 +155,45 @@ int
 vm_wait(json_t **ret, struct ctx *ctx, const char *id, const char *state,
     struct err *e)
 {
+	return vm_wait_for(ret, ctx, id, state, 0, e);
+}
+
+/* One question to the daemon lasts five minutes at most. */
+#define WAIT_MS_MAX	300000
+
+static uint64_t
+wait_ms(uint64_t until)
+{
+	uint64_t now = os_now_ms();
+
+	if (until == 0)
+		return WAIT_MS_MAX;
+	return now >= until ? 0 : MIN(until - now, WAIT_MS_MAX);
+}
+
+int
+vm_wait_for(json_t **ret, struct ctx *ctx, const char *id, const char *state,
+    uint64_t timeout_ms, struct err *e)
+{
+	uint64_t until = timeout_ms == 0 ? 0 : os_now_ms() + timeout_ms;
 	struct api *api = ctx_api(ctx, e);
 	own_mem char *base = api_path("/instances/%", id);
-	own_mem char *path = NULL;
-	json_t *vm;
-	bool there;
+	OWN(json_decref) json_t *vm = NULL;
+	char path[256];
 
 	if (api == NULL)
 		return -1;
-	if (asprintf(&path, "%s/wait?state=%s&timeout=5m", base, state) == -1) {
-		path = NULL;
-		return err_sys(e, "request");
-	}
-	for (;;) {
+	do {
+		(void)snprintf(path, sizeof(path), "%s/wait?state=%s&timeout="
+		    "%llums", base, state, (unsigned long long)wait_ms(until));
+		json_decref(vm);
+		vm = NULL;
 		if (api_get(api, path, NULL, e) == -1 ||
 		    api_get(api, base, &vm, e) == -1)
 			return -1;
-		there = state_is(vm, state) || vm_has_ended(vm);
-		if (there)
-			break;
-		json_decref(vm);
-	}
-	*ret = vm;
+	} while (!state_is(vm, state) && !vm_has_ended(vm) &&
+	    wait_ms(until) > 0);
+	*ret = take(&vm);
 	return 0;
 }
 

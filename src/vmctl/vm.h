@@ -46,6 +46,10 @@ bool	vm_has_ended(const json_t *vm);
 int	vm_wait(json_t **ret, struct ctx *, const char *id, const char *state,
 	    struct err *);
 
+/* As vm_wait(), and until the time is up; 0 is no limit. */
+int	vm_wait_for(json_t **ret, struct ctx *, const char *id,
+	    const char *state, uint64_t timeout_ms, struct err *);
+
 /* OpenBSD's word for a state. */
 const char *vm_state_word(const json_t *vm);
 
