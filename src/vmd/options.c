@@ -314,7 +314,6 @@ options_parse(struct options *o, int argc, char **argv, struct err *e)
 	if (options_defaults(o, e) == -1)
 		return -1;
 	opterr = 0;
-	optind = 1;
 	while ((c = getopt(argc, argv, "dk:l:no:s:S:v")) != -1) {
 		r = option(o, c, e);
 		if (r != 0)
