@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +25,7 @@
 #include "oci/store.h"
 #include "oci/sweep.h"
 #include "oci/unpack.h"
+#include "os/sandbox.h"
 
 #define KEEP_MAX	4096	/* -k of prune */
 #define FD_MAX		1023	/* descriptors on the command line */
@@ -266,6 +269,76 @@ parse(struct options *o, const struct command *c, int argc, char **argv,
 	return 0;
 }
 
+/* What a directory of the environment holds, when it says one. */
+static void
+add_below(struct sandbox *s, char *path, const char *variable,
+    const char *name)
+{
+	const char *dir = getenv(variable);
+
+	if (dir == NULL || dir[0] != '/' || snprintf(path, PATH_MAX, "%s/%s",
+	    dir, name) >= PATH_MAX)
+		return;
+	sandbox_add(s, path, SANDBOX_READ);
+}
+
+/* skopeo and docker's credential helpers are found by PATH. */
+static void
+add_programs(struct sandbox *s, char *path)
+{
+	const char *dirs = getenv("PATH");
+	char *save = NULL;
+
+	if (dirs == NULL || snprintf(path, PATH_MAX, "%s", dirs) >= PATH_MAX)
+		return;
+	for (char *p = strtok_r(path, ":", &save); p != NULL &&
+	    s->npaths < SANDBOX_PATHS_MAX; p = strtok_r(NULL, ":", &save))
+		if (p[0] == '/')
+			sandbox_add(s, p, SANDBOX_READ | SANDBOX_EXEC);
+}
+
+/* What skopeo reads beside the store: credentials, where they are, names. */
+static void
+add_registry(struct sandbox *s, const struct options *o)
+{
+	static char docker[PATH_MAX], config[PATH_MAX], run[PATH_MAX];
+	static char programs[PATH_MAX];
+
+	if (o->authfile != NULL)
+		sandbox_add(s, o->authfile, SANDBOX_READ);
+	if (o->authfd != -1)
+		sandbox_add_fd(s, o->authfd, SANDBOX_READ);
+	add_below(s, docker, "HOME", ".docker");
+	add_below(s, config, "DOCKER_CONFIG", ".");
+	add_below(s, run, "XDG_RUNTIME_DIR", "containers");
+	/* /etc/resolv.conf may lead there. */
+	sandbox_add(s, "/run/systemd/resolve", SANDBOX_READ);
+	add_programs(s, programs);
+}
+
+/* Either the network or other people's archives, never both. */
+static int
+enter_sandbox(const struct command *c, const char *store,
+    const struct options *o, struct err *e)
+{
+	bool pull = c->run == do_pull;
+	struct sandbox s = { .program = pull ? SANDBOX_IMAGE_PULL :
+	    SANDBOX_IMAGE_UNPACK };
+	char missing[SANDBOX_MISSING_MAX];
+
+	sandbox_add_system(&s);
+	sandbox_add(&s, store, SANDBOX_READ | SANDBOX_WRITE);
+	if (c->arg == ARG_FILE && o->arg != NULL && strcmp(o->arg, "-") != 0)
+		sandbox_add(&s, o->arg, SANDBOX_READ);
+	if (pull)
+		add_registry(&s, o);
+	if (sandbox_enter(&s, missing, e) == -1)
+		return -1;
+	if (missing[0] != '\0')
+		log_debug("sandbox without %s", missing);
+	return 0;
+}
+
 static int
 run(const struct command *c, const char *path, int argc, char **argv,
     struct err *e)
@@ -281,6 +354,8 @@ run(const struct command *c, const char *path, int argc, char **argv,
 	r = parse(&o, c, argc, argv, e);
 	if (r == 0)
 		r = store_open(&st, path, e);
+	if (r == 0)
+		r = enter_sandbox(c, path, &o, e);
 	if (r == 0)
 		r = c->run(st, &o, e);
 	free(o.keep);

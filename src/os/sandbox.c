@@ -38,7 +38,7 @@ const struct sandbox_row sandbox_rows[SANDBOX_PROGRAMS] = {
 			  MAY_INET | MAY_UNIX | MAY_MAP_EXEC,
 		.nofile	= 8192,
 	},
-	/* Decodes layers; talks to nobody. */
+	/* Decodes archives and layers; talks to nobody. */
 	[SANDBOX_IMAGE_UNPACK] = {
 		.name	= "vmd-image-unpack",
 		.may	= MAY_SERVE | MAY_THREADS | MAY_FILES | MAY_EXEC |

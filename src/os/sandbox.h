@@ -31,8 +31,8 @@ enum sandbox_program {
 	SANDBOX_VIOD_BLK,
 	SANDBOX_VIOD_NET,
 	SANDBOX_VIOD_VSOCK,
-	SANDBOX_IMAGE_PULL,	/* vmd-image pull, import */
-	SANDBOX_IMAGE_UNPACK,	/* vmd-image with no network */
+	SANDBOX_IMAGE_PULL,	/* vmd-image pull */
+	SANDBOX_IMAGE_UNPACK,	/* every other job of vmd-image */
 	SANDBOX_CONTROL,
 	SANDBOX_VMM_QEMU,	/* and its QEMU */
 	SANDBOX_PROGRAMS

@@ -136,8 +136,9 @@ landlock_add(int ruleset, const struct sandbox_path *p, uint64_t handled,
 	attr.parent_fd = fd;
 	if (attr.allowed == 0)
 		return 0;
+	/* A pipe or a memfd has no place among files: nothing to rule. */
 	if (syscall(SYS_LANDLOCK_ADD_RULE, ruleset, RULE_PATH_BENEATH, &attr,
-	    0) == -1)
+	    0) == -1 && errno != EBADFD)
 		return err_sys(e, "sandbox: rule for %s",
 		    p->path == NULL ? "a descriptor" : p->path);
 	return 0;

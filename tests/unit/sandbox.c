@@ -347,13 +347,16 @@ by_descriptor(void **state)
 	struct sandbox s = { .program = SANDBOX_CONTROL };
 	struct err e;
 	pid_t pid;
-	int fd, status;
+	int fd, p[2], status;
 
 	(void)state;
 	pid = fork();
 	if (pid == 0) {
 		fd = open(granted, O_RDONLY | O_DIRECTORY);
 		sandbox_add_fd(&s, fd, SANDBOX_READ);
+		if (pipe(p) == -1)
+			_exit(98);
+		sandbox_add_fd(&s, p[0], SANDBOX_READ);
 		if (sandbox_enter(&s, missing, &e) == -1)
 			_exit(99);
 		if (openat(fd, "file", O_RDONLY) == -1)
