@@ -7,11 +7,17 @@
 # of its environment-like words "6=PATH" (read-write) or "6<PATH" (read).
 # "6@PATH" is a listening unix socket.  Prints "NAME PID" a line, the VMM
 # last as "vmm PID", and stays until the VMM has ended.
+#
+# With VM_CONFIG=FILE in the environment it also creates and boots the VM of
+# that VmConfig, and in the end prints "used CPU-SECONDS WALL-SECONDS" of all
+# it started.  A VMM named "-" is no VMM but a command of its own, measured
+# the same way.
 use strict;
 use warnings;
 use POSIX ();
 use Socket;
 use Fcntl;
+use Time::HiRes qw(time);
 
 $^F = 255;
 my $dir = shift;
@@ -20,6 +26,7 @@ for (@ARGV) {
 	if ($_ eq '--') { push @groups, [] } else { push @{$groups[-1]}, $_ }
 }
 my @vmm = @{shift @groups};
+my $begin = time;
 chdir $dir or die "$dir: $!";
 
 sub listener {
@@ -57,7 +64,39 @@ sub start {
 	return $pid;
 }
 
+# One call of the API; dies unless it answers 204.
+sub call {
+	my ($name, $body) = @_;
+	socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
+	connect($s, sockaddr_un('api.sock')) or die "api.sock: $!";
+	my $len = length $body;
+	syswrite $s, "PUT /api/v1/$name HTTP/1.1\r\nHost: localhost\r\n" .
+	    "Connection: close\r\nContent-Length: $len\r\n\r\n$body";
+	my $answer = do { local $/; <$s> };
+	$answer =~ m{^HTTP/1.1 204 } or die "$name: $answer";
+}
+
+# Wait for everything, print what it took.
+sub used {
+	my $end = time;
+	1 while wait != -1;
+	my (undef, undef, $user, $system) = times;
+	printf "used %.3f %.3f\n", $user + $system, $end - $begin;
+}
+
 $| = 1;
+if ($vmm[0] eq '-') {
+	shift @vmm;
+	my $pid = fork() // die "fork: $!";
+	if ($pid == 0) {
+		open(STDOUT, '>>', 'vmm.log');
+		open(STDERR, '>>', 'vmm.log');
+		exec { $vmm[0] } @vmm or POSIX::_exit(127);
+	}
+	waitpid $pid, 0;
+	used();
+	exit($? >> 8);
+}
 my (%lines, @life, %keep);
 my $next = 20;
 for my $g (@groups) {
@@ -94,5 +133,12 @@ for (@life) {
 my $pid = start('vmm', \%fds, @vmm, '-a', 5, @lines);
 undef @life;
 %fds = ();
+if (my $config = $ENV{VM_CONFIG}) {
+	open(my $f, '<', $config) or die "$config: $!";
+	call('vm.create', do { local $/; <$f> });
+	call('vm.boot', '');
+}
 waitpid $pid, 0;
-exit($? >> 8 || $? & 127);
+my $status = $?;
+used() if $ENV{VM_CONFIG};
+exit($status >> 8 || $status & 127);
