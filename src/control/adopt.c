@@ -4,7 +4,8 @@
  *
  * vmd says which VMs have living processes; each of them is asked what it
  * does.  What the database calls alive and is not has ended meanwhile; what
- * lives without a record, or was not acknowledged, is removed.
+ * was being made or removed is removed; what lives without a record is
+ * killed.
  */
 
 #include <sys/stat.h>
@@ -182,7 +183,7 @@ settle(struct adoption *a, struct vm *vm)
 /* --- directories without a record ------------------------------------------------------------- */
 
 static void
-remove_strays(const struct control *ctl)
+name_strays(const struct control *ctl)
 {
 	struct dirent *d;
 	DIR *dir;
@@ -192,14 +193,12 @@ remove_strays(const struct control *ctl)
 	dir = fd == -1 ? NULL : fdopendir(fd);
 	if (dir == NULL)
 		return;
-	while ((d = readdir(dir)) != NULL) {
-		if (!priv_id_valid(d->d_name) ||
-		    vm_table_id(ctl, d->d_name) != NULL)
-			continue;
-		log_info("removing vms/%s, which no record names", d->d_name);
-		priv_vm_kill(ctl->priv, d->d_name, true, ignore_done, NULL);
-		priv_dir_remove(ctl->priv, d->d_name, ignore_done, NULL);
-	}
+	/* What was made or removed when we died has a record that says so. */
+	while ((d = readdir(dir)) != NULL)
+		if (priv_id_valid(d->d_name) &&
+		    vm_table_id(ctl, d->d_name) == NULL)
+			log_warnx("vms/%s has no record: remove it if it is "
+			    "not wanted", d->d_name);
 	(void)closedir(dir);
 }
 
@@ -225,7 +224,7 @@ on_list(void *arg, const struct priv_vm *p, bool more, const struct err *e)
 		}
 		return;
 	}
-	remove_strays(a->control);
+	name_strays(a->control);
 	for (vm = TAILQ_FIRST(&a->control->vms); vm != NULL; vm = next) {
 		next = TAILQ_NEXT(vm, entry);
 		settle(a, vm);

@@ -47,6 +47,13 @@ struct control {
 /* Put what changed into the transaction that the next answer commits. */
 void	control_save(struct control *, struct vm *);
 
+/*
+ * Record at once that the VM is being made or removed: whoever finds it so
+ * after a crash removes what there is of it.
+ */
+int	control_mark(struct control *, struct vm *, bool durable,
+	    struct err *);
+
 /* Milliseconds since 1970. */
 int64_t	time_ms(void);
 

@@ -67,19 +67,34 @@ pragma(const struct db *db, const char *sql, int64_t *ret)
 	return found ? 0 : -1;
 }
 
-static bool
-is_sound(const struct db *db)
+static int
+damaged(const struct db *db, struct err *e)
+{
+	return err_set(e, EIO, "database %s is damaged: restore it from a "
+	    "copy, or move it away to start without any VM (their "
+	    "directories are kept)", db->path);
+}
+
+static int
+check_sound(const struct db *db, struct err *e)
 {
 	sqlite3_stmt *st = NULL;
-	bool ret;
+	bool sound;
+	int code;
 
-	if (sqlite3_prepare_v2(db->sql, "PRAGMA quick_check(1)", -1, &st,
-	    NULL) != SQLITE_OK)
-		return false;
-	ret = sqlite3_step(st) == SQLITE_ROW &&
+	code = sqlite3_prepare_v2(db->sql, "PRAGMA quick_check(1)", -1, &st,
+	    NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(st);
+	sound = code == SQLITE_ROW &&
 	    strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
 	(void)sqlite3_finalize(st);
-	return ret;
+	if (sound)
+		return 0;
+	if (code == SQLITE_ROW || code == SQLITE_CORRUPT ||
+	    code == SQLITE_NOTADB)
+		return damaged(db, e);
+	return sql_err(db, e);
 }
 
 /* Ours, sound and of our version; or new and empty. */
@@ -88,10 +103,8 @@ check(const struct db *db, struct err *e)
 {
 	int64_t application = 0, version = 0, tables = 0;
 
-	if (!is_sound(db))
-		return err_set(e, EIO, "database %s is damaged: restore it "
-		    "from a copy, or move it away to start without any VM "
-		    "(their directories are kept)", db->path);
+	if (check_sound(db, e) == -1)
+		return -1;
 	if (pragma(db, "PRAGMA application_id", &application) == -1 ||
 	    pragma(db, "PRAGMA user_version", &version) == -1 ||
 	    pragma(db, "SELECT count(*) FROM sqlite_schema", &tables) == -1)
@@ -124,9 +137,9 @@ db_open(struct db **ret, const char *path, struct err *e)
 	(void)sqlite3_busy_timeout(db->sql, 2000);
 	(void)sqlite3_limit(db->sql, SQLITE_LIMIT_LENGTH, 2 * DB_RECORD_MAX);
 	/* One process, so no shared index; records need little cache. */
-	if (exec(db, "PRAGMA locking_mode = EXCLUSIVE", e) == -1 ||
+	if (check(db, e) == -1 ||
+	    exec(db, "PRAGMA locking_mode = EXCLUSIVE", e) == -1 ||
 	    exec(db, "PRAGMA cache_size = -1024", e) == -1 ||
-	    check(db, e) == -1 ||
 	    exec(db, "PRAGMA journal_mode = WAL", e) == -1 ||
 	    exec(db, "PRAGMA synchronous = FULL", e) == -1)
 		return -1;
@@ -249,6 +262,27 @@ db_commit(struct db *db, struct err *e)
 	if (sqlite3_get_autocommit(db->sql) == 0)
 		(void)exec(db, "ROLLBACK", NULL);
 	return -1;
+}
+
+int
+db_put_now(struct db *db, const char *kind, const char *id,
+    const json_t *record, bool durable, struct err *e)
+{
+	int ret;
+
+	/* The level can only be changed outside of a transaction. */
+	if (durable || db->dirty) {
+		ret = db_put(db, kind, id, record, e);
+		return ret == 0 ? db_commit(db, e) : -1;
+	}
+	if (exec(db, "PRAGMA synchronous = NORMAL", e) == -1)
+		return -1;
+	ret = db_put(db, kind, id, record, e);
+	if (ret == 0)
+		ret = db_commit(db, e);
+	if (exec(db, "PRAGMA synchronous = FULL", ret == 0 ? e : NULL) == -1)
+		return -1;
+	return ret;
 }
 
 bool

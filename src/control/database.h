@@ -44,6 +44,12 @@ int	db_each(struct db *, const char *kind, int (*fn)(void *,
 
 /* Nothing to commit is success.  After -1 the changes are gone. */
 int	db_commit(struct db *, struct err *);
+/*
+ * db_put() and a commit at once, with all that is open.  durable false: it
+ * survives our death, but perhaps not the host's.
+ */
+int	db_put_now(struct db *, const char *kind, const char *id,
+	    const json_t *, bool durable, struct err *);
 bool	db_dirty(const struct db *);
 
 #endif

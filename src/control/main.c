@@ -28,7 +28,6 @@
 #include "control/jobs.h"
 #include "control/lifecycle.h"
 #include "lib/io.h"
-#include "lib/json.h"
 #include "lib/log.h"
 #include "os/sandbox.h"
 #include "priv/client.h"
@@ -52,22 +51,6 @@ refuse(const struct err *e)
 	(void)snprintf(text, sizeof(text), "error %s\n", e->text);
 	report(text);
 	fatalx("%s", e->text);
-}
-
-void
-control_save(struct control *ctl, struct vm *vm)
-{
-	own_json json_t *record = NULL;
-	struct err e;
-
-	/* What was never acknowledged has no record. */
-	if (vm->creating)
-		return;
-	record = vm_record(vm);
-	if (record == NULL)
-		fatalx("out of memory");
-	if (db_put(ctl->db, "vm", vm->id, record, &e) == -1)
-		fatalx("%s", e.text);
 }
 
 /* For http: what handlers changed is durable before it is acknowledged. */
@@ -115,8 +98,6 @@ on_vm_gone(void *arg, const char *id)
 
 	if (vm != NULL)
 		vm_gone(vm);
-	else
-		priv_dir_remove(ctl->priv, id, ignore_done, NULL);
 }
 
 static void

@@ -291,7 +291,9 @@ start_begin(struct op *op)
 		vm->restarts.exceeded = false;
 	}
 	vm->restarts.manual_stop = false;
-	if (vm->creating)
+	if (vm->creating && control_mark(vm->control, vm, false, &e) == -1)
+		start_failed(op, &e);
+	else if (vm->creating)
 		priv_dir_make(vm->control->priv, vm->id, on_directory, op);
 	else if (vm->dir == -1)
 		priv_dir_open(vm->control->priv, vm->id, on_directory, op);

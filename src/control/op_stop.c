@@ -164,6 +164,8 @@ on_removed(void *arg, const struct err *e)
 	struct err why;
 
 	if (e != NULL) {
+		vm->removing = false;
+		control_save(vm->control, vm);
 		op_finish(op, e);
 		return;
 	}
@@ -177,7 +179,16 @@ on_removed(void *arg, const struct err *e)
 static void
 remove_directory(struct op *op)
 {
-	priv_dir_remove(op->vm->control->priv, op->vm->id, on_removed, op);
+	struct vm *vm = op->vm;
+	struct err e;
+
+	vm->removing = true;
+	if (!vm->creating && control_mark(vm->control, vm, true, &e) == -1) {
+		vm->removing = false;
+		op_finish(op, &e);
+		return;
+	}
+	priv_dir_remove(vm->control->priv, vm->id, on_removed, op);
 }
 
 static void

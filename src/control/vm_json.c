@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "control/control.h"
+#include "control/database.h"
 #include "control/vm.h"
 #include "lib/json.h"
+#include "lib/log.h"
 #include "lib/util.h"
 #include "os/os.h"
 
@@ -60,7 +62,7 @@ vm_record(const struct vm *vm)
 	    "spec", spec_json(&vm->spec, true),
 	    "digest", vm->digest,
 	    "image", vm->image,
-	    "creating", vm->creating,
+	    "creating", vm->creating || vm->removing,
 	    "live", vm->live,
 	    "boot_id", vm->boot_id,
 	    "created", (json_int_t)vm->created_ms,
@@ -73,6 +75,32 @@ vm_record(const struct vm *vm)
 	    "phases", phases_json(vm, false),
 	    "mac", mac_json(vm->mac),
 	    "restarts", restarts_record(&vm->restarts));
+}
+
+void
+control_save(struct control *ctl, struct vm *vm)
+{
+	own_json json_t *record = NULL;
+	struct err e;
+
+	/* Its record says already that it does not count. */
+	if (vm->creating || vm->removing)
+		return;
+	record = vm_record(vm);
+	if (record == NULL)
+		fatalx("out of memory");
+	if (db_put(ctl->db, "vm", vm->id, record, &e) == -1)
+		fatalx("%s", e.text);
+}
+
+int
+control_mark(struct control *ctl, struct vm *vm, bool durable, struct err *e)
+{
+	own_json json_t *record = vm_record(vm);
+
+	if (record == NULL)
+		return err_set(e, ENOMEM, "out of memory");
+	return db_put_now(ctl->db, "vm", vm->id, record, durable, e);
 }
 
 /* --- and back ---------------------------------------------------------------------- */

@@ -3,7 +3,6 @@
 
 #include <sys/stat.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -54,14 +53,31 @@ by_id(const struct control *ctl, const char *id)
 static int
 save(const struct volume *v, struct err *e)
 {
-	own_json json_t *r = json_pack("{s:s,s:I,s:I,s:O?,s:I}",
+	own_json json_t *r = json_pack("{s:s,s:I,s:I,s:O?,s:I,s:b}",
 	    "name", v->name, "owner", (json_int_t)v->owner,
 	    "size_gb", (json_int_t)v->size_gb, "tags", v->tags,
-	    "created", (json_int_t)v->created_ms);
+	    "created", (json_int_t)v->created_ms, "ready", v->ready);
 
 	if (r == NULL)
 		return err_set(e, ENOMEM, "out of memory");
+	/* What is not ready is found, and removed, by the next daemon. */
+	if (!v->ready)
+		return db_put_now(v->control->db, "volume", v->id, r,
+		    v->durable, e);
 	return db_put(v->control->db, "volume", v->id, r, e);
+}
+
+/* The file, then the record: nothing is left that nobody knows. */
+static void
+drop(struct volume *v)
+{
+	char path[96];
+
+	path_of(path, v->id);
+	(void)unlinkat(v->control->state, path, 0);
+	(void)db_delete(v->control->db, "volume", v->id, NULL);
+	TAILQ_REMOVE(&v->control->volumes, v, entry);
+	volume_free(v);
 }
 
 static int
@@ -78,12 +94,12 @@ load(void *arg, const char *id, const json_t *r, struct err *e)
 	    json_get_u64(&owner, r, "owner", 0, UINT32_MAX, e) != 1 ||
 	    json_get_u64(&v->size_gb, r, "size_gb", 1, VOLUME_GB_MAX, e) !=
 	    1 || json_get_u64(&created, r, "created", 0, INT64_MAX, e) != 1 ||
+	    json_get_bool(&v->ready, r, "ready", e) == -1 ||
 	    spec_tags(&v->tags, r, e) == -1)
 		return err_prefix(e, "record of volume %s", id);
 	v->control = ctl;
 	v->owner = (uid_t)owner;
 	v->created_ms = (int64_t)created;
-	v->ready = true;
 	v->name = strdup(name);
 	if (v->name == NULL || strlen(id) > VOLUME_ID_MAX)
 		return err_set(e, EINVAL, "record of volume %s", id);
@@ -95,31 +111,18 @@ load(void *arg, const char *id, const json_t *r, struct err *e)
 
 /* What was being made or removed when the last daemon ended. */
 static void
-remove_strays(const struct control *ctl)
+drop_unready(struct control *ctl)
 {
-	int fd = openat(ctl->state, "volumes",
-	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
-	char id[VOLUME_ID_MAX + 1];
-	struct dirent *d;
-	size_t len;
+	struct volume *v, *next;
 
-	if (dir == NULL)
-		return;
-	while ((d = readdir(dir)) != NULL) {
-		len = strlen(d->d_name);
-		if (len < 5 || len - 4 > VOLUME_ID_MAX ||
-		    strcmp(d->d_name + len - 4, ".img") != 0)
+	for (v = TAILQ_FIRST(&ctl->volumes); v != NULL; v = next) {
+		next = TAILQ_NEXT(v, entry);
+		if (v->ready)
 			continue;
-		memcpy(id, d->d_name, len - 4);
-		id[len - 4] = '\0';
-		if (by_id(ctl, id) != NULL)
-			continue;
-		log_info("removing volumes/%s, which no record names",
-		    d->d_name);
-		(void)unlinkat(fd, d->d_name, 0);
+		log_info("removing volume %s, which was not made whole",
+		    v->id);
+		drop(v);
 	}
-	(void)closedir(dir);
 }
 
 int
@@ -129,22 +132,11 @@ volumes_load(struct control *ctl, struct err *e)
 		return err_sys(e, "make volumes");
 	if (db_each(ctl->db, "volume", load, ctl, e) == -1)
 		return -1;
-	remove_strays(ctl);
+	drop_unready(ctl);
 	return 0;
 }
 
 /* --- create --------------------------------------------------------------------------- */
-
-static void
-drop(struct volume *v)
-{
-	char path[96];
-
-	path_of(path, v->id);
-	(void)unlinkat(v->control->state, path, 0);
-	TAILQ_REMOVE(&v->control->volumes, v, entry);
-	volume_free(v);
-}
 
 static void
 on_made(void *arg, const json_t *last, const struct err *why)
@@ -153,8 +145,8 @@ on_made(void *arg, const json_t *last, const struct err *why)
 	struct err e;
 
 	(void)last;
+	v->ready = why == NULL;
 	if (why == NULL && save(v, &e) == 0) {
-		v->ready = true;
 		v->done(v->arg, v, NULL);
 		return;
 	}
@@ -258,14 +250,14 @@ volume_create(struct control *ctl, const struct caller *c,
 	v->created_ms = time_ms();
 	v->done = done;
 	v->arg = arg;
-	if (take_request(v, request, &e) == -1 || check(v, &e) == -1 ||
-	    make_file(v, &job.in, &e) == -1) {
+	if (take_request(v, request, &e) == -1 || check(v, &e) == -1) {
 		volume_free(v);
 		done(arg, NULL, &e);
 		return;
 	}
 	TAILQ_INSERT_TAIL(&ctl->volumes, v, entry);
-	if (job_start(ctl, &job, &ops, v, &e) == NULL) {
+	if (save(v, &e) == -1 || make_file(v, &job.in, &e) == -1 ||
+	    job_start(ctl, &job, &ops, v, &e) == NULL) {
 		done(arg, NULL, &e);
 		drop(v);
 	}
@@ -312,10 +304,13 @@ volume_remove(struct volume *v, struct err *e)
 		return err_api(e, EBUSY, "conflict", "volume %s is attached "
 		    "to instance %s: remove that first", v->name,
 		    vm->spec.name);
-	/* The file after the record: a stray file is removed at start. */
-	if (db_delete(v->control->db, "volume", v->id, e) == -1 ||
-	    db_commit(v->control->db, e) == -1)
+	/* Not there any more from here on, whatever happens to us. */
+	v->ready = false;
+	v->durable = true;
+	if (save(v, e) == -1) {
+		v->ready = true;
 		return -1;
+	}
 	drop(v);
 	return 0;
 }

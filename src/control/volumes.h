@@ -30,14 +30,14 @@ struct volume {
 	json_t		*tags;		/* object or NULL */
 	int64_t		 created_ms;
 	bool		 ready;		/* acknowledged */
-	bool		 removing;
+	bool		 durable;	/* not ready, and that must last */
 	struct control	*control;
 	void		(*done)(void *arg, struct volume *, const struct err *);
 	void		*arg;
 };
 TAILQ_HEAD(volume_list, volume);
 
-/* Read them from the database; files without a record are removed. */
+/* Read them from the database; those that are not whole are removed. */
 int	volumes_load(struct control *, struct err *);
 
 /* Make one of a CreateVolumeRequest; 'done' is called later. */

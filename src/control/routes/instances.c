@@ -76,7 +76,7 @@ route_instances_list(struct request *r)
 		return;
 	}
 	TAILQ_FOREACH(f.vm, &ctl->vms, entry) {
-		if (f.vm->creating ||
+		if (f.vm->creating || f.vm->removing ||
 		    !auth_owns(request_caller(r), f.vm->owner) ||
 		    (want != VM_STATES && f.vm->state != want))
 			continue;
