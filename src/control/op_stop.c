@@ -151,7 +151,11 @@ stop_begin(struct op *op)
 static void
 stop_gone(struct op *op)
 {
+	struct vm *vm = op->vm;
+
 	op_finish(op, NULL);
+	if (vm->spec.auto_remove)
+		vm_plan_restart(vm);
 }
 
 /* --- remove --------------------------------------------------------------------------------- */

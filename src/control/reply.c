@@ -89,6 +89,9 @@ static const struct { const char *code; unsigned status; } by_code[] = {
 static unsigned
 err_status(const struct err *e)
 {
+	/* An argument out of its range is the caller's, whatever the code. */
+	if (e->num == ERANGE)
+		return 400;
 	for (size_t i = 0; e->code != NULL && i < COUNT(by_code); i++)
 		if (strcmp(by_code[i].code, e->code) == 0)
 			return by_code[i].status;

@@ -41,7 +41,7 @@ vm_state_parse(enum vm_state *ret, const char *s, struct err *e)
 			return 0;
 		}
 	}
-	return err_api(e, EINVAL, "invalid_state", "\"%.32s\" is no state: "
+	return err_api(e, ERANGE, "invalid_state", "\"%.32s\" is no state: "
 	    "Created, Initializing, Running, Paused, Shutdown, Stopped or "
 	    "Standby", s);
 }

@@ -51,12 +51,13 @@ ok() { # ok TEXT: the last command's status
 	[ $rc -eq 0 ] && echo "ok $n - $1" || {
 		echo "not ok $n - $1"
 		sed 's/^/# /' "$d/body"
+		echo
 		bad=1
 	}
 }
 # api METHOD PATH [BODY]: body to $d/body, status to $status
 api() {
-	status=$(curl -s -m 30 --unix-socket "$sock" -X "$1" -o "$d/body" \
+	status=$(curl -s -g -m 30 --unix-socket "$sock" -X "$1" -o "$d/body" \
 	    -w '%{http_code}' ${3+-d "$3"} "http://vmd$2")
 }
 # is STATUS FILTER: the last answer has that status and the filter is true
@@ -126,8 +127,8 @@ ok "too many CPUs"
 api POST /instances '{"name":"b","image":"x","hypervisor":"vmm"}'
 refused 501 not_supported vmm
 ok "a hypervisor that is not here"
-api POST /instances '{"name":"b","image":"UPPER/x"}'
-refused 400 invalid_name UPPER
+api POST /instances '{"name":"b","image":"a//b"}'
+refused 400 invalid_name a//b
 ok "bad image name"
 api POST /instances "{\"name\":\"b\",$null,\"volumes\":[{\"volume_id\":\"no\",
     \"mount_path\":\"/data\"}]}"

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "control/admission.h"
+#include "control/capabilities.h"
 #include "control/images.h"
 #include "control/op.h"
 #include "control/routes/instances.h"
@@ -226,6 +227,7 @@ route_instance_create(struct request *r)
 	}
 	if (spec_parse(&c->spec, request_json(r), &e) == -1 ||
 	    default_hypervisor(c, &e) == -1 ||
+	    hypervisor_check(c->control, c->spec.hypervisor, &e) == -1 ||
 	    check_name(c->control, c->spec.name, &e) == -1) {
 		refuse(c, &e);
 		return;

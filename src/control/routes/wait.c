@@ -86,7 +86,7 @@ parse(struct request *r, enum vm_state *want, uint64_t *ms, struct err *e)
 	if (found == -1)
 		return -1;
 	if (found == 0)
-		return err_api(e, EINVAL, "invalid_state",
+		return err_api(e, ERANGE, "invalid_state",
 		    "state: is missing: ?state=Running");
 	if (vm_state_parse(want, text, e) == -1)
 		return -1;
