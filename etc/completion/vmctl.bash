@@ -165,7 +165,7 @@ _vmctl() {
 		args=volumes
 		;;
 	'wait')
-		opts='--help'
+		opts='--state -t --timeout --help'
 		args=vms
 		;;
 	esac

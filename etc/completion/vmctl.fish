@@ -163,3 +163,5 @@ complete -c vmctl -n '__vmctl_is volume; and test (count (commandline -opc)) -eq
 complete -c vmctl -n '__vmctl_is volume rm' -a '(__vmctl_volumes)'
 complete -c vmctl -n __vmctl_first -a wait -d 'Wait until VMs have ended'
 complete -c vmctl -n '__vmctl_is wait' -a '(__vmctl_vms)'
+complete -c vmctl -n '__vmctl_is wait' -l state -x -d 'Wait for this state, not the end'
+complete -c vmctl -n '__vmctl_is wait' -l timeout -s t -x -d 'Fail when it takes longer'

@@ -243,6 +243,9 @@ _vmctl() {
 		    '*:argument:_vmctl_volumes' ;;
 	'wait')
 		_arguments -s \
+		    '--state[Wait for this state, not the end]:STATE:' \
+		    '-t[Fail when it takes longer]:TIME:' \
+		    '--timeout[Fail when it takes longer]:TIME:' \
 		    '*:argument:_vmctl_vms' ;;
 	esac
 }

@@ -132,6 +132,7 @@ start_one(struct ctx *ctx, const json_t *vm, const void *values,
     struct err *e)
 {
 	const struct start_opts *o = values;
+	const struct vm_goal ready = { "Running", 0 };
 	own_json json_t *body = json_object(), *now = NULL;
 	const char *id = js_str(vm, "id");
 
@@ -141,7 +142,7 @@ start_one(struct ctx *ctx, const json_t *vm, const void *values,
 	    number(vm));
 	if (!o->wait)
 		return 0;
-	if (vm_wait(&now, ctx, id, "Running", e) == -1)
+	if (vm_wait(&now, ctx, id, &ready, e) == -1)
 		return -1;
 	if (vm_has_ended(now))
 		return err_set(e, ECHILD, "vm %s ended before it was ready; "
@@ -211,6 +212,7 @@ stop_one(struct ctx *ctx, const json_t *vm, const void *values,
     struct err *e)
 {
 	const struct stop_opts *o = values;
+	const struct vm_goal stopped = { "Stopped", 0 };
 	own_json json_t *body = stop_body(o), *now = NULL;
 	const char *id = js_str(vm, "id"), *done;
 
@@ -226,7 +228,7 @@ stop_one(struct ctx *ctx, const json_t *vm, const void *values,
 	}
 	if (o->wait && !vm_has_ended(now)) {
 		json_decref(take(&now));
-		if (vm_wait(&now, ctx, id, "Stopped", e) == -1 &&
+		if (vm_wait(&now, ctx, id, &stopped, e) == -1 &&
 		    !api_is_missing(e)) {
 			(void)fprintf(stderr, "failed\n");
 			return -1;
@@ -342,7 +344,7 @@ const struct command cmd_rm = {
 	.min = 0, .max = -1, .complete = COMPLETE_VM,
 };
 
-/* --- wait ---------------------------------------------------------------- */
+/* --- wait --------------------------------------------------------------------------- */
 
 struct wait_opts {
 	const char	*state;
@@ -350,11 +352,10 @@ struct wait_opts {
 };
 
 static const struct opt wait_opts[] = {
-	{ 0, "state", "STATE", "Wait for this state instead of the end",
-	    OPT_STR, offsetof(struct wait_opts, state), 0, 0,
-	    "Running|Paused|Stopped|Initializing|Created|Shutdown|Standby",
-	    0 },
-	{ 't', "timeout", "TIME", "Give up after this time", OPT_TIME,
+	{ 0, "state", "STATE", "Wait for this state, not the end", OPT_STR,
+	    offsetof(struct wait_opts, state), 0, 0,
+	    "Running|Paused|Stopped|Initializing|Created|Shutdown|Standby", 0 },
+	{ 't', "timeout", "TIME", "Fail when it takes longer", OPT_TIME,
 	    offsetof(struct wait_opts, timeout_ms), 0, 0, NULL, 0 },
 };
 
@@ -363,25 +364,25 @@ wait_one(struct ctx *ctx, const json_t *vm, const void *values,
     struct err *e)
 {
 	const struct wait_opts *o = values;
-	const char *state = o->state != NULL ? o->state : "Stopped";
+	const struct vm_goal goal = { o->state != NULL ? o->state : "Stopped",
+	    o->timeout_ms };
 	own_json json_t *now = NULL;
+	bool ended;
 
 	(void)fprintf(stderr, "vmctl: waiting for vm %s: ",
 	    js_str(vm, "name"));
-	if (vm_wait_for(&now, ctx, js_str(vm, "id"), state, o->timeout_ms,
-	    e) == -1) {
+	if (vm_wait(&now, ctx, js_str(vm, "id"), &goal, e) == -1) {
 		(void)fprintf(stderr, "failed\n");
-		return -1;
+		return err_prefix(e, "vm %s", js_str(vm, "name"));
 	}
-	if (o->state != NULL || !vm_has_ended(now)) {
-		(void)fprintf(stderr, "%s\n", js_str(now, "state"));
-		if (strcmp(js_str(now, "state"), state) == 0)
-			return 0;
-		return err_set(e, ETIMEDOUT, "vm %s is %s, not %s",
-		    js_str(vm, "name"), js_str(now, "state"), state);
-	}
-	(void)fprintf(stderr, "terminated vm %lld\n", number(vm));
-	(void)printf("%lld\n", (long long)js_int(now, "exit_code"));
+	ended = vm_has_ended(now);
+	(void)fprintf(stderr, "%s vm %lld\n", ended ? "terminated" :
+	    vm_state_word(now), number(vm));
+	if (ended && strcmp(goal.state, "Running") == 0)
+		return err_set(e, ECHILD, "vm %s ended; 'vmctl logs %s' may "
+		    "say why", js_str(vm, "name"), js_str(vm, "name"));
+	if (ended)
+		(void)printf("%lld\n", (long long)js_int(now, "exit_code"));
 	return 0;
 }
 

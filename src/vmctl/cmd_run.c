@@ -253,6 +253,7 @@ get_image(struct ctx *ctx, const struct run_opts *o, const char *name,
 static int
 back_run(struct ctx *ctx, const struct run_opts *o, const json_t *vm)
 {
+	const struct vm_goal ready = { "Running", 0 };
 	own_json json_t *now = NULL;
 	struct err e = { 0 };
 
@@ -260,7 +261,7 @@ back_run(struct ctx *ctx, const struct run_opts *o, const json_t *vm)
 	if (!o->wait)
 		return 0;
 	(void)fflush(stdout);
-	if (vm_wait(&now, ctx, js_str(vm, "id"), "Running", &e) == -1)
+	if (vm_wait(&now, ctx, js_str(vm, "id"), &ready, &e) == -1)
 		return cmd_fail(ctx, &e);
 	if (!vm_has_ended(now))
 		return 0;

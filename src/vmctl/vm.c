@@ -9,13 +9,13 @@
 #include <time.h>
 
 #include "lib/json.h"
-#include "lib/own.h"
 #include "lib/util.h"
 #include "os/os.h"
 #include "vmctl/api.h"
 #include "vmctl/vm.h"
 
 #define NAMES_MAX	1000	/* names looked through for the nearest */
+#define WAIT_MS	300000U	/* of one request, the daemon's maximum */
 
 const char *
 js_str(const json_t *v, const char *name)
@@ -131,8 +131,8 @@ vm_post(json_t **ret, struct ctx *ctx, const char *id, const char *verb,
 	return api_call(api, "POST", path, body, ret, e);
 }
 
-static bool
-state_is(const json_t *vm, const char *state)
+bool
+vm_state_is(const json_t *vm, const char *state)
 {
 	return strcmp(js_str(vm, "state"), state) == 0;
 }
@@ -140,60 +140,50 @@ state_is(const json_t *vm, const char *state)
 bool
 vm_is_running(const json_t *vm)
 {
-	return state_is(vm, "Running") || state_is(vm, "Initializing") ||
-	    state_is(vm, "Paused") || state_is(vm, "Created") ||
-	    state_is(vm, "Shutdown");
+	return vm_state_is(vm, "Running") || vm_state_is(vm, "Initializing") ||
+	    vm_state_is(vm, "Paused") || vm_state_is(vm, "Created") ||
+	    vm_state_is(vm, "Shutdown");
 }
 
 bool
 vm_has_ended(const json_t *vm)
 {
-	return state_is(vm, "Stopped") || state_is(vm, "Standby");
+	return vm_state_is(vm, "Stopped") || vm_state_is(vm, "Standby");
 }
 
 int
-vm_wait(json_t **ret, struct ctx *ctx, const char *id, const char *state,
-    struct err *e)
+vm_wait(json_t **ret, struct ctx *ctx, const char *id,
+    const struct vm_goal *goal, struct err *e)
 {
-	return vm_wait_for(ret, ctx, id, state, 0, e);
-}
-
-/* One question to the daemon lasts five minutes at most. */
-#define WAIT_MS_MAX	300000
-
-static uint64_t
-wait_ms(uint64_t until)
-{
-	uint64_t now = os_now_ms();
-
-	if (until == 0)
-		return WAIT_MS_MAX;
-	return now >= until ? 0 : MIN(until - now, WAIT_MS_MAX);
-}
-
-int
-vm_wait_for(json_t **ret, struct ctx *ctx, const char *id, const char *state,
-    uint64_t timeout_ms, struct err *e)
-{
-	uint64_t until = timeout_ms == 0 ? 0 : os_now_ms() + timeout_ms;
 	struct api *api = ctx_api(ctx, e);
 	own_mem char *base = api_path("/instances/%", id);
-	OWN(json_decref) json_t *vm = NULL;
-	char path[256];
+	uint64_t begin = os_now_ms(), passed = 0, ms = WAIT_MS;
+	json_t *vm;
 
 	if (api == NULL)
 		return -1;
-	do {
-		(void)snprintf(path, sizeof(path), "%s/wait?state=%s&timeout="
-		    "%llums", base, state, (unsigned long long)wait_ms(until));
-		json_decref(vm);
-		vm = NULL;
+	for (;;) {
+		own_mem char *path = NULL;
+
+		if (goal->timeout_ms > 0)
+			ms = MIN(goal->timeout_ms - passed, WAIT_MS);
+		if (asprintf(&path, "%s/wait?state=%s&timeout=%llums", base,
+		    goal->state, (unsigned long long)ms) == -1) {
+			path = NULL;
+			return err_sys(e, "request");
+		}
 		if (api_get(api, path, NULL, e) == -1 ||
 		    api_get(api, base, &vm, e) == -1)
 			return -1;
-	} while (!state_is(vm, state) && !vm_has_ended(vm) &&
-	    wait_ms(until) > 0);
-	*ret = take(&vm);
+		if (vm_state_is(vm, goal->state) || vm_has_ended(vm))
+			break;
+		json_decref(vm);
+		passed = os_now_ms() - begin;
+		if (goal->timeout_ms > 0 && passed >= goal->timeout_ms)
+			return err_set(e, ETIMEDOUT, "not %s in time",
+			    goal->state);
+	}
+	*ret = vm;
 	return 0;
 }
 
@@ -210,7 +200,7 @@ vm_state_word(const json_t *vm)
 	};
 
 	for (size_t i = 0; i < COUNT(words); i++)
-		if (state_is(vm, words[i].api))
+		if (vm_state_is(vm, words[i].api))
 			return words[i].word;
 	return "unknown";
 }

@@ -38,13 +38,19 @@ int	vm_post(json_t **ret, struct ctx *, const char *id, const char *verb,
 
 bool	vm_is_running(const json_t *vm);	/* a process runs it */
 bool	vm_has_ended(const json_t *vm);
+bool	vm_state_is(const json_t *vm, const char *state);
 
 /*
- * Wait until the VM is in 'state' or has ended.  *ret is the Instance
- * then, owned by the caller.
+ * Wait until the VM is in the state or has ended; at most timeout_ms when
+ * that is not 0, and fail then (ETIMEDOUT).  *ret is the Instance, owned by
+ * the caller.
  */
-int	vm_wait(json_t **ret, struct ctx *, const char *id, const char *state,
-	    struct err *);
+struct vm_goal {
+	const char	*state;		/* "Running", as the API spells it */
+	uint64_t	 timeout_ms;
+};
+int	vm_wait(json_t **ret, struct ctx *, const char *id,
+	    const struct vm_goal *, struct err *);
 
 /* As vm_wait(), and until the time is up; 0 is no limit. */
 int	vm_wait_for(json_t **ret, struct ctx *, const char *id,

@@ -35,9 +35,9 @@ E
 sent "as often as it takes" <<'E'
 GET /instances/web
 POST /instances/webwebwebwebwebwebwebweb/stop {"timeout":"90000ms"}
-GET /instances/webwebwebwebwebwebwebweb/wait?state=Stopped&timeout=5m
+GET /instances/webwebwebwebwebwebwebweb/wait?state=Stopped&timeout=300000ms
 GET /instances/webwebwebwebwebwebwebweb
-GET /instances/webwebwebwebwebwebwebweb/wait?state=Stopped&timeout=5m
+GET /instances/webwebwebwebwebwebwebweb/wait?state=Stopped&timeout=300000ms
 GET /instances/webwebwebwebwebwebwebweb
 E
 t "stop -f" 0 "$vmctl" stop -f web
@@ -91,6 +91,21 @@ vmctl: waiting for vm web: terminated vm 1
 E
 out "prints the exit code" <<'E'
 0
+E
+
+begin
+route "GET /instances/web 200 $web_running"
+route "GET $web_id 200 $web_running"
+route "GET $web_id/wait 200 {\"state\":\"Running\"}"
+serve
+t "wait for a state" 0 "$vmctl" wait --state Running --timeout 2m web
+err "says which" <<'E'
+vmctl: waiting for vm web: running vm 1
+E
+t "wait for too long" 1 "$vmctl" wait --timeout 1ms web
+err "fails" <<'E'
+vmctl: waiting for vm web: failed
+vmctl: vm web: not Stopped in time
 E
 
 begin

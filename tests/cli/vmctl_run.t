@@ -229,6 +229,7 @@ vmctl: vm web ended without an exit code: qemu died
 E
 for s in INT TERM HUP; do
 	front ',"exit_code":143' '+'
+	: > "$dir/out"
 	"$vmctl" run x > "$dir/out" 2> "$dir/err" &
 	p=$!
 	while ! grep -q hello "$dir/out"; do sleep 0.02; done
