@@ -23,6 +23,7 @@
 #include "oci/unpack.h"
 
 #define PIPE_LEN	(1 << 20)	/* bytes on their way to the writer */
+#define WRITER_MEM	"16M"		/* its least; more is no faster */
 #define ROOT_FILE	"root.sqfs"	/* in the work directory */
 #define ROOT_NAME	(DIGEST_HEX + 6)
 
@@ -129,7 +130,7 @@ start_writer(struct unpack *u, struct err *e)
 {
 	const char *argv[] = { "sqfstar", "-comp", "lz4", "-quiet",
 	    "-no-progress", "-exit-on-error", "-mkfs-time", "0", "-noI",
-	    ROOT_FILE, NULL };
+	    "-mem", WRITER_MEM, ROOT_FILE, NULL };
 	struct child_spec spec = { .dir = u->st->work, .feed = true,
 	    .keep = -1 };
 
