@@ -30,6 +30,11 @@ static const struct board {
 	const char	*machine;
 	const char	*machine_kvm, *machine_tcg;
 	const char	*cpu_kvm, *cpu_tcg;
+	/*
+	 * Linux finds microvm's transports in the order of the command line,
+	 * virt's from the lowest address up, which QEMU fills last.
+	 */
+	bool		 place;
 } boards[] = {
 	[VM_ARCH_AMD64] = {
 		.program = "qemu-system-x86_64",
@@ -49,6 +54,7 @@ static const struct board {
 		.cpu_kvm = "host",
 		/* SVE stores miss translated code in QEMU 7.2. */
 		.cpu_tcg = "max,pauth-impdef=on,sve=off,sme=off",
+		.place = true,
 	},
 };
 
@@ -87,6 +93,17 @@ escaped(struct command *c, const char *s)
 	}
 	*p = '\0';
 	return ret;
+}
+
+/* The place of the next device whose order the guest sees: "" or ",bus=". */
+static const char *
+next_place(struct command *c, const struct vm_config *v)
+{
+	c->bus[0] = '\0';
+	if (boards[v->arch].place)
+		(void)snprintf(c->bus, sizeof(c->bus),
+		    ",bus=virtio-mmio-bus.%u", c->ndevices++);
+	return c->bus;
 }
 
 /* The socket of a device, as the character device "c-ID". */
@@ -154,8 +171,8 @@ add_devices(struct command *c, const struct vm_config *v)
 	for (d = v->disks; d < v->disks + v->ndisks; d++) {
 		add_socket(c, d->id, d->socket);
 		option(c, "-device", "vhost-user-blk,id=%s,chardev=c-%s,"
-		    "num-queues=%u,queue-size=%d", d->id, d->id, d->queues,
-		    MMIO_QUEUE_SIZE);
+		    "num-queues=%u,queue-size=%d%s", d->id, d->id, d->queues,
+		    MMIO_QUEUE_SIZE, next_place(c, v));
 	}
 	for (n = v->nets; n < v->nets + v->nnets; n++) {
 		add_socket(c, n->id, n->socket);
@@ -163,8 +180,9 @@ add_devices(struct command *c, const struct vm_config *v)
 		    "vhost-user,id=n-%s,chardev=c-%s,queues=%u", n->id, n->id,
 		    n->queues);
 		option(c, "-device",
-		    "virtio-net-device,id=%s,netdev=n-%s,mac=%s%s", n->id,
-		    n->id, n->mac, n->queues > 1 ? ",mq=on" : "");
+		    "virtio-net-device,id=%s,netdev=n-%s,mac=%s%s%s", n->id,
+		    n->id, n->mac, n->queues > 1 ? ",mq=on" : "",
+		    next_place(c, v));
 	}
 	if (v->vsock.vhost_socket != NULL) {
 		add_socket(c, "vsock", v->vsock.vhost_socket);

@@ -28,7 +28,10 @@ struct command_host {
 struct command {
 	char	*argv[COMMAND_ARGS_MAX + 1];	/* NULL at the end */
 	size_t	 argc;
-	bool	 failed;			/* private */
+	/* private */
+	bool	 failed;
+	unsigned ndevices;			/* whose order matters */
+	char	 bus[40];			/* of the last of them */
 };
 
 /* Fill *ret; command_fini() ends it. */
