@@ -436,23 +436,28 @@ take_frames(struct agent_session *s)
 	}
 }
 
-/* The answer to CONNECT: "OK n". */
+/* The answer to CONNECT: "OK n", or "ERR reason" where nobody listens. */
 static void
 take_line(struct agent_session *s)
 {
 	struct evbuffer *in = bufferevent_get_input(s->bev);
 	struct err e;
 	char *line;
-	bool ok;
+	bool ok, none;
 
 	line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF);
 	if (line == NULL && evbuffer_get_length(in) <= LINE_MAX_BYTES)
 		return;
 	ok = line != NULL && strncmp(line, "OK ", 3) == 0;
+	none = line != NULL && strncmp(line, "ERR ", 4) == 0;
 	free(line);
-	if (!ok) {
+	if (none)
+		(void)err_api(&e, ECONNREFUSED, "no_agent",
+		    "the guest's agent does not answer");
+	else if (!ok)
 		(void)err_api(&e, EPROTO, "protocol",
 		    "the VM's vsock does not answer with OK");
+	if (!ok) {
 		finish(s, &e);
 		return;
 	}
