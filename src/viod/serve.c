@@ -199,8 +199,14 @@ queue_start(struct viod *v, unsigned n, struct err *e)
 	q->vq.indirect = viod_has(v, VIRTIO_F_INDIRECT_DESC);
 	q->kick_ev = event_new(v->base, q->kick, EV_READ | EV_PERSIST | EV_ET,
 	    on_kick, q);
-	if (q->kick_ev == NULL || event_add(q->kick_ev, NULL) == -1)
+	if (q->kick_ev == NULL)
 		fatalx("%s: no memory for an event", v->class->name);
+	if (event_add(q->kick_ev, NULL) == -1) {
+		event_free(q->kick_ev);
+		q->kick_ev = NULL;
+		return err_set(e, EINVAL,
+		    "queue %u: kick descriptor cannot be waited for", n);
+	}
 	q->told = false;
 	q->running = true;
 	if (v->class->start != NULL)

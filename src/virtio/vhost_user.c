@@ -2,6 +2,7 @@
 /* vhost_user.c - messages of the vhost-user protocol; see vhost_user.h */
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <errno.h>
@@ -257,7 +258,22 @@ vhost_user_decode(struct vhost_user_rx *rx, struct vhost_user_msg *ret,
 	return 1;
 }
 
-/* Descriptors beyond the maximum are closed and make the message bad. */
+/*
+ * No message we know brings a socket.  The peer's own end of this one would
+ * keep us from ever seeing that it hung up.
+ */
+static int
+is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == -1 || S_ISSOCK(st.st_mode);
+}
+
+/*
+ * Descriptors beyond the maximum and sockets are closed and make the message
+ * bad.
+ */
 static int
 keep_fds(struct vhost_user_rx *rx, struct msghdr *mh, struct err *e)
 {
@@ -273,7 +289,7 @@ keep_fds(struct vhost_user_rx *rx, struct msghdr *mh, struct err *e)
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int),
 			    sizeof(fd));
 			(void)fd_cloexec(fd, 1);
-			if (rx->nfds < VHOST_USER_FDS_MAX) {
+			if (rx->nfds < VHOST_USER_FDS_MAX && !is_socket(fd)) {
 				rx->fds[rx->nfds++] = fd;
 				continue;
 			}
@@ -281,8 +297,8 @@ keep_fds(struct vhost_user_rx *rx, struct msghdr *mh, struct err *e)
 			bad = 1;
 		}
 	}
-	return bad ? err_set(e, EPROTO, "more than %d descriptors",
-	    VHOST_USER_FDS_MAX) : 0;
+	return bad ? err_set(e, EPROTO, "a socket, or more than %d "
+	    "descriptors", VHOST_USER_FDS_MAX) : 0;
 }
 
 int

@@ -26,8 +26,7 @@ round_trip(void **state)
 	m.u.memory.nregions = 2;
 	m.u.memory.regions[1].gpa = 0x1234;
 	m.nfds = 2;
-	m.fds[0] = s[0];
-	m.fds[1] = s[1];
+	assert_int_equal(pipe(m.fds), 0);
 	assert_int_equal(vhost_user_send(s[0], &m, &e), 0);
 	assert_int_equal(vhost_user_send(s[0], &m, &e), 0);
 	for (unsigned i = 0; i < 2; i++) {
@@ -38,10 +37,33 @@ round_trip(void **state)
 		assert_true(fcntl(got.fds[1], F_GETFD) & FD_CLOEXEC);
 		vhost_user_fini(&got);
 	}
+	vhost_user_fini(&m);
 	close(s[0]);
 	assert_int_equal(vhost_user_recv(&rx, s[1], &got, &e), -1);
 	assert_int_equal(e.num, EPIPE);
 	vhost_user_rx_fini(&rx);
+	close(s[1]);
+}
+
+/* Our own peer in a message: refused, or we never saw it hang up. */
+static void
+own_socket(void **state)
+{
+	struct vhost_user_msg m, got;
+	struct vhost_user_rx rx;
+	struct err e;
+	int s[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	vhost_user_rx_init(&rx);
+	vhost_user_init(&m, VHOST_USER_SET_VRING_CALL, 8);
+	m.nfds = 1;
+	m.fds[0] = s[0];
+	assert_int_equal(vhost_user_send(s[0], &m, &e), 0);
+	assert_int_equal(vhost_user_recv(&rx, s[1], &got, &e), -1);
+	vhost_user_rx_fini(&rx);
+	close(s[0]);
 	close(s[1]);
 }
 
@@ -161,7 +183,7 @@ many_fds(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
 	memset(&control, 0, sizeof(control));
 	for (unsigned i = 0; i < 20; i++)
-		fds[i] = s[0];
+		fds[i] = STDIN_FILENO;
 	c = CMSG_FIRSTHDR(&mh);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
@@ -180,6 +202,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
+		cmocka_unit_test(own_socket),
 		cmocka_unit_test(pieces),
 		cmocka_unit_test(checks),
 		cmocka_unit_test(bad_headers),

@@ -622,6 +622,9 @@ bad_front_end(void **state)
 		assert_int_equal(frontend_start(&d.fe, 0, &fq, &e), -1);
 	}
 	fq.len = 128;
+	fq.kick = d.memfd;	/* nothing one can wait for */
+	assert_int_equal(frontend_start(&d.fe, 0, &fq, &e), -1);
+	fq.kick = d.kick[0];
 	fq.addr.desc += 8;
 	assert_int_equal(frontend_start(&d.fe, 0, &fq, &e), -1);
 	fq.addr.desc = 16;
