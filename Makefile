@@ -67,7 +67,8 @@ vmd_LIBS	= libevent_core libseccomp
 vmd-control_DIR	= control
 vmd-control_FILES = admission adopt auth capabilities cp_request database \
 		  exec_request exit_info guest http image_json image_names \
-		  images jobs lifecycle log_tail main misc op op_start op_stop \
+		  images jobs lifecycle log_tail main misc note op op_start \
+		  op_stop \
 		  reply request route routes/console routes/cp routes/cp_from \
 		  routes/cp_to routes/create routes/exec routes/image_events \
 		  routes/image_import routes/images routes/instances \

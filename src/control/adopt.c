@@ -56,7 +56,7 @@ ignore_done(void *arg, const struct err *e)
 	(void)e;
 }
 
-/* --- one living VM --------------------------------------------------------------------- */
+/* --- one living VM -------------------------------------------------------- */
 
 /* hypeman's states of Cloud Hypervisor's. */
 static int
@@ -125,7 +125,7 @@ on_directory(void *arg, int fd, const struct err *e)
 	on_info(q, &none);
 }
 
-/* --- one that does not live ----------------------------------------------------------------- */
+/* --- one that does not live ----------------------------------------------- */
 
 static void
 on_dead_directory(void *arg, int fd, const struct err *e)
@@ -180,7 +180,7 @@ settle(struct adoption *a, struct vm *vm)
 		vm_plan_restart(vm);
 }
 
-/* --- directories without a record ------------------------------------------------------------- */
+/* --- directories without a record ----------------------------------------- */
 
 static void
 name_strays(const struct control *ctl)
@@ -202,7 +202,7 @@ name_strays(const struct control *ctl)
 	(void)closedir(dir);
 }
 
-/* --- all ------------------------------------------------------------------------------------------ */
+/* --- all ------------------------------------------------------------------ */
 
 static void
 on_list(void *arg, const struct priv_vm *p, bool more, const struct err *e)

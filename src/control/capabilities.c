@@ -71,7 +71,7 @@ hypervisor_check(const struct control *ctl, const char *name, struct err *e)
 	return 0;
 }
 
-/* --- asking qemu ------------------------------------------------------------------------ */
+/* --- asking qemu ---------------------------------------------------------- */
 
 static void
 on_line(void *arg, const char *event, const json_t *line)
@@ -115,7 +115,7 @@ capabilities_probe(struct control *ctl)
 		on_done(ctl->probes, NULL, &e);
 }
 
-/* --- the answer --------------------------------------------------------------------------- */
+/* --- the answer ----------------------------------------------------------- */
 
 static json_t *
 runtime_json(const struct control *ctl, const struct hypervisor *h)

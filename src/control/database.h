@@ -17,8 +17,8 @@
 #include "lib/err.h"
 #include "lib/own.h"
 
-#define DB_VERSION	1		/* of the schema; kept in user_version */
-#define DB_APPLICATION	0x766d6462	/* "vmdb", kept in application_id */
+#define DB_VERSION	1		/* schema; in user_version */
+#define DB_APPLICATION	0x766d6462	/* "vmdb", in application_id */
 #define DB_RECORD_MAX	(1 << 20)	/* bytes of a record */
 
 struct db;

@@ -61,7 +61,7 @@ data_path(char *ret, size_t size, const struct vm *vm, const char *name,
 	    ret);
 }
 
-/* --- the configuration ----------------------------------------------------------- */
+/* --- the configuration ---------------------------------------------------- */
 
 static int
 record(struct buf *b, const char *name, const char *value)
@@ -198,7 +198,7 @@ guest_records(struct buf *b, const struct vm *vm, struct err *e)
 	return 0;
 }
 
-/* --- cpio -------------------------------------------------------------------------- */
+/* --- cpio ----------------------------------------------------------------- */
 
 static int
 pad4(struct buf *b)
@@ -235,7 +235,7 @@ guest_cpio(struct buf *to, const struct buf *records, struct err *e)
 	return 0;
 }
 
-/* --- files -------------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------- */
 
 static int
 copy_bytes(int to, int from, struct err *e)
@@ -359,7 +359,7 @@ guest_root(int *ret, const struct vm *vm, struct err *e)
 	return err_sys(e, "open %s", path);
 }
 
-/* --- VmConfig ------------------------------------------------------------------------ */
+/* --- VmConfig ------------------------------------------------------------- */
 
 /* What goes with the kernel, without the newline; GUEST_CMDLINE if nothing. */
 static void

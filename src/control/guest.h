@@ -17,7 +17,7 @@
 
 #define GUEST_CONFIG_MAX	(512 * 1024)	/* bytes of /vmd/config */
 #define GUEST_CID		3	/* each VM has a vsock of its own */
-#define GUEST_CMDLINE		"quiet panic=-1"	/* without a file 'cmdline' */
+#define GUEST_CMDLINE		"quiet panic=-1"	/* no cmdline file */
 
 struct vm;
 

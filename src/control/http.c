@@ -23,7 +23,7 @@
 /* A body nobody wants is read to its end up to here, then cut. */
 #define SKIP_MAX	(16 * HTTP_BODY_MAX)
 
-/* --- listeners ---------------------------------------------------------------- */
+/* --- listeners ------------------------------------------------------------ */
 
 void
 listener_run(struct listener *l)
@@ -187,7 +187,7 @@ http_listen(struct http *h, int fd, bool tcp, struct err *e)
 	return 0;
 }
 
-/* --- the way of a request ------------------------------------------------------- */
+/* --- the way of a request ------------------------------------------------- */
 
 void
 request_suspend(struct request *r)
@@ -495,7 +495,7 @@ on_request(void *arg, struct MHD_Connection *c, const char *url,
 	return ret;
 }
 
-/* --- answers --------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------- */
 
 void
 request_answer(struct request *r, struct MHD_Response *response,

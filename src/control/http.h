@@ -65,7 +65,7 @@ int	http_listen(struct http *, int fd, bool tcp, struct err *);
 /* Commit soon although no answer waits for it. */
 void	http_flush(struct http *);
 
-/* --- a request, for handlers ------------------------------------------------ */
+/* --- a request, for handlers ---------------------------------------------- */
 
 void	*request_context(const struct request *);
 const struct caller *request_caller(const struct request *);

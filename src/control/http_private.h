@@ -68,10 +68,10 @@ struct request {
 
 	const struct sink_ops	*sink;
 	void			*sink_arg;
-	bool			 sink_full;	/* suspended until there is room */
+	bool			 sink_full;	/* suspended, no room */
 	bool			 ended;		/* the sink knows the end */
 
-	struct upgrade		*upgrade;	/* until the socket is handed on */
+	struct upgrade		*upgrade;	/* until handed on */
 
 	struct event		*hangup;
 	void			(*hangup_fn)(void *);

@@ -19,7 +19,7 @@
 
 static void queue_run(struct control *);
 
-/* --- the table ----------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------ */
 
 static void
 image_free(struct image *i)
@@ -161,7 +161,7 @@ image_changed(struct image *i)
 	}
 }
 
-/* --- pull, then convert ------------------------------------------------------------------ */
+/* --- pull, then convert --------------------------------------------------- */
 
 static void
 settle(struct image *i, enum image_status s)
@@ -402,7 +402,7 @@ image_imported(struct control *ctl, const json_t *info, uid_t owner,
 	return i;
 }
 
-/* --- remove -------------------------------------------------------------------------------- */
+/* --- remove --------------------------------------------------------------- */
 
 struct removal {
 	struct image	*image;
@@ -496,7 +496,7 @@ image_remove(struct image *i, void (*done)(void *, const struct err *),
 		on_removed(r, NULL, &e);
 }
 
-/* --- the database ---------------------------------------------------------------------------- */
+/* --- the database --------------------------------------------------------- */
 
 static int
 load(void *arg, const char *id, const json_t *r, struct err *e)

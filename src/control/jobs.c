@@ -28,7 +28,7 @@ struct job {
 	bool			 started;	/* number is known */
 	bool			 ended;		/* status is known */
 	int			 status;	/* as wait(2) gives it */
-	int			 out;		/* its report, or -1 at the end */
+	int			 out;		/* its report; -1: end */
 	struct event		*readable;
 	struct buf		 text;
 	json_t			*last;		/* the "done" line */

@@ -58,7 +58,7 @@ fd_drop(int *fd)
 	*fd = -1;
 }
 
-/* --- ready ------------------------------------------------------------------------------- */
+/* --- ready ---------------------------------------------------------------- */
 
 static void
 running(struct vm *vm)
@@ -66,6 +66,7 @@ running(struct vm *vm)
 	if (vm->state != VM_INITIALIZING && vm->state != VM_CREATED)
 		return;
 	vm_set_state(vm, VM_RUNNING);
+	vm_note(vm, "the agent answers");
 	if (vm->live)
 		control_save(vm->control, vm);
 	http_flush(vm->control->http);
@@ -136,7 +137,7 @@ vm_listen_ready(struct vm *vm, struct err *e)
 	return 0;
 }
 
-/* --- asking an agent that may have been ready before we listened ---------------------------- */
+/* --- asking an agent that may have been ready before we listened ---------- */
 
 static void
 on_probe_timer(evutil_socket_t fd, short what, void *arg)
@@ -177,7 +178,7 @@ vm_probe(struct vm *vm)
 	timer_set(vm, &vm->probe_timer, PROBE_MS, on_probe_timer);
 }
 
-/* --- processes ---------------------------------------------------------------------------------- */
+/* --- processes ------------------------------------------------------------ */
 
 void
 vm_processes(struct vm *vm, const struct priv_vm *p)
@@ -244,7 +245,7 @@ vm_process_ended(struct vm *vm, const struct priv_ended *p)
 		timer_set(vm, &vm->reap_timer, REAP_MS, on_reap);
 }
 
-/* --- the end --------------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------- */
 
 static void
 forget_live(struct vm *vm)
@@ -289,6 +290,11 @@ vm_stopped(struct vm *vm, const char *reason)
 	forget_live(vm);
 	vm_set_state(vm, VM_STOPPED);
 	log_info("%s: stopped: %s", vm->spec.name, vm->exit_reason);
+	if (vm->exited)
+		vm_note(vm, "stopped: %s, exit code %d", vm->exit_reason,
+		    vm->exit_code);
+	else
+		vm_note(vm, "stopped: %s", vm->exit_reason);
 	control_save(vm->control, vm);
 	http_flush(vm->control->http);
 }
@@ -308,7 +314,7 @@ vm_gone(struct vm *vm)
 	vm_plan_restart(vm);
 }
 
-/* --- restart policy ------------------------------------------------------------------------------------ */
+/* --- restart policy ------------------------------------------------------- */
 
 static void
 on_restarted(void *arg, struct vm *vm, const struct err *e)
@@ -372,6 +378,8 @@ vm_plan_restart(struct vm *vm)
 		delay = MIN(delay, MAX(vm->spec.backoff, RESTART_MAX_MS));
 		r->next_ms = time_ms() + (int64_t)delay;
 		timer_set(vm, &vm->restart_timer, delay, on_restart);
+		vm_note(vm, "starts again in %llu ms",
+		    (unsigned long long)delay);
 	}
 	control_save(vm->control, vm);
 	http_flush(vm->control->http);

@@ -19,6 +19,10 @@ int	vm_listen_ready(struct vm *, struct err *);
 /* Ask port 2222 of an Initializing VM until it answers. */
 void	vm_probe(struct vm *);
 
+/* A line with the time into control.log of its directory. */
+void	vm_note(const struct vm *, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
+
 /* Remember the processes of a start or of vm_list. */
 void	vm_processes(struct vm *, const struct priv_vm *);
 

@@ -27,7 +27,7 @@ struct log_tail {
 	size_t		 given;		/* bytes of held the caller has */
 };
 
-/* --- finding where the tail begins --------------------------------------------------- */
+/* --- finding where the tail begins ---------------------------------------- */
 
 static off_t
 tail_start(int fd, size_t lines)
@@ -108,7 +108,7 @@ log_tail_close(struct log_tail *t)
 	free(t);
 }
 
-/* --- reading on -------------------------------------------------------------------------- */
+/* --- reading on ----------------------------------------------------------- */
 
 /* Bytes read, 0 at the end of what there is now. */
 static ssize_t
@@ -196,7 +196,7 @@ log_tail_next(struct log_tail *t, const char **line, size_t *len)
 	}
 }
 
-/* --- events -------------------------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------- */
 
 /* Bytes of the UTF-8 sequence at s (RFC 3629), 0 when it is none. */
 static size_t

@@ -72,7 +72,7 @@ commit(void *arg, struct err *e)
 	return -1;
 }
 
-/* --- what vmd tells ------------------------------------------------------------------- */
+/* --- what vmd tells ------------------------------------------------------- */
 
 static void
 on_ended(void *arg, const struct priv_ended *p)
@@ -118,7 +118,7 @@ on_closed(void *arg, const struct err *why)
 	(void)event_base_loopexit(ctl->base, NULL);
 }
 
-/* --- beginning ----------------------------------------------------------------------------- */
+/* --- beginning ------------------------------------------------------------ */
 
 static int
 load_vm(void *arg, const char *id, const json_t *record, struct err *e)

@@ -199,7 +199,7 @@ op_ask(struct op *op, const char *call, json_t *body, unsigned ms,
 		done(op, &answer);
 }
 
-/* --- pause, resume, reset: one question each ------------------------------------------ */
+/* --- pause, resume, reset: one question each ------------------------------ */
 
 static void
 answered(struct op *op, const struct chapi_answer *a, enum vm_state then)

@@ -44,7 +44,7 @@ typedef void op_done_fn(void *arg, struct vm *, const struct err *);
 void	vm_op(struct vm *, enum op_kind, const struct op_options *,
 	    op_done_fn *, void *arg);
 
-/* --- for the operations themselves -------------------------------------------------- */
+/* --- for the operations themselves ---------------------------------------- */
 
 struct op;
 
@@ -65,7 +65,7 @@ struct op {
 	bool			 begun;
 	struct event		*timer;
 	struct agent_session	*agent;
-	bool			 failing;	/* err is set, VM is being killed */
+	bool			 failing;	/* err is set, VM dies */
 	bool			 asking;	/* a call to the VMM is out */
 	unsigned		 step;		/* of OP_STOP */
 	struct err		 err;

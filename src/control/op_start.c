@@ -66,6 +66,7 @@ on_booted(void *arg, const struct chapi_answer *a)
 	else if (vm->state != VM_RUNNING)
 		vm_set_state(vm, VM_INITIALIZING);
 	control_save(vm->control, vm);
+	vm_note(vm, "started");
 	op_finish(op, NULL);
 }
 
@@ -111,7 +112,7 @@ on_started(void *arg, const struct priv_vm *procs, bool more,
 		op_ask(op, "vm.create", config, BOOT_MS, on_created);
 }
 
-/* --- what vmd is asked to start ------------------------------------------------------ */
+/* --- what vmd is asked to start ------------------------------------------- */
 
 static int
 add_disks(struct priv_start *s, const struct vm *vm, struct err *e)
@@ -206,7 +207,7 @@ prepare(struct priv_start *s, struct vm *vm, struct err *e)
 	return -1;
 }
 
-/* --- before there are processes -------------------------------------------------------- */
+/* --- before there are processes ------------------------------------------- */
 
 static int
 make_overlay(const struct vm *vm, struct err *e)

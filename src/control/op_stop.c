@@ -28,7 +28,7 @@
 static void stop_vmm(struct op *);
 static void stop_kill(struct op *);
 
-/* --- the agent ------------------------------------------------------------------------- */
+/* --- the agent ------------------------------------------------------------ */
 
 static void
 on_grace_over(int fd, short what, void *arg)
@@ -68,7 +68,7 @@ stop_agent(struct op *op, uint64_t grace)
 	op_timer(op, grace + POWEROFF_MS, on_grace_over);
 }
 
-/* --- the VMM, then SIGKILL ---------------------------------------------------------------- */
+/* --- the VMM, then SIGKILL ------------------------------------------------ */
 
 static void
 on_vmm_over(int fd, short what, void *arg)
@@ -138,6 +138,8 @@ stop_begin(struct op *op)
 	vm->restarts.manual_stop = true;
 	vm_cancel_restart(vm);
 	control_save(vm->control, vm);
+	vm_note(vm, "stop was asked for%s",
+	    op->options.force ? ", by force" : "");
 	if (!vm_state_live(vm->state))
 		op_finish(op, NULL);
 	else if (op->options.force)
@@ -158,7 +160,7 @@ stop_gone(struct op *op)
 		vm_plan_restart(vm);
 }
 
-/* --- remove --------------------------------------------------------------------------------- */
+/* --- remove --------------------------------------------------------------- */
 
 static void
 on_removed(void *arg, const struct err *e)

@@ -166,7 +166,7 @@ reply_err(struct request *r, const struct err *e)
 	request_answer(r, response, status);
 }
 
-/* --- Server-Sent Events ------------------------------------------------------------ */
+/* --- Server-Sent Events --------------------------------------------------- */
 
 static ssize_t
 on_stream_read(void *arg, uint64_t pos, char *to, size_t room)
@@ -251,7 +251,7 @@ stream_wake(struct stream *s)
 	http_flush(s->request->listener->http);
 }
 
-/* --- WebSocket handshake ------------------------------------------------------------- */
+/* --- WebSocket handshake -------------------------------------------------- */
 
 struct upgrade {
 	upgrade_fn				*ready;

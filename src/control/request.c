@@ -57,7 +57,7 @@ request_header(const struct request *r, const char *name)
 	    name);
 }
 
-/* --- the query ------------------------------------------------------------------ */
+/* --- the query ------------------------------------------------------------ */
 
 struct query {
 	const char	*name;
@@ -159,7 +159,7 @@ request_tags(struct request *r, int (*fn)(void *, const char *, const char *,
 	return t.ret;
 }
 
-/* --- bodies as they come, and clients that leave ----------------------------------- */
+/* --- bodies as they come, and clients that leave -------------------------- */
 
 void
 request_sink(struct request *r, const struct sink_ops *ops, void *arg)

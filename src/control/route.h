@@ -30,7 +30,7 @@ enum body_kind {
 struct route {
 	const char	*method;
 	const char	*path;		/* "/instances/{id}/stop" */
-	const char	*scope;		/* "instance:write"; NULL: open to all */
+	const char	*scope;		/* "instance:write"; NULL: all */
 	enum body_kind	 body;
 	void		(*handle)(struct request *);
 };

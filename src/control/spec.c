@@ -125,7 +125,7 @@ spec_take_text(char **to, const json_t *doc, const char *name, size_t max,
 	return 1;
 }
 
-/* --- names, tags, platforms ------------------------------------------------------ */
+/* --- names, tags, platforms ----------------------------------------------- */
 
 bool
 spec_name_ok(const char *s)
@@ -186,7 +186,7 @@ spec_platform(const char *s, struct err *e)
 	    "platform: \"%.64s\" is neither linux/amd64 nor linux/arm64", s);
 }
 
-/* --- words and variables ------------------------------------------------------------ */
+/* --- words and variables -------------------------------------------------- */
 
 static int
 too_much(struct err *e)
@@ -272,7 +272,7 @@ spec_command(struct spec *s, const json_t *doc, struct err *e)
 	return 0;
 }
 
-/* --- network and restart policy ----------------------------------------------------- */
+/* --- network and restart policy ------------------------------------------- */
 
 static int
 take_network(struct spec *s, const json_t *doc, struct err *e)
@@ -347,7 +347,7 @@ take_restart(struct spec *s, const json_t *doc, struct err *e)
 	    COUNT(restart_quantities), e);
 }
 
-/* --- what this version does not have -------------------------------------------------- */
+/* --- what this version does not have -------------------------------------- */
 
 static bool
 is_off(const json_t *v)
@@ -400,7 +400,7 @@ static const char *const request_members[] = {
 	"stop_signal", "stop_timeout", NULL,
 };
 
-/* --- the whole ------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------ */
 
 static int
 take_names(struct spec *s, const json_t *doc, struct err *e)

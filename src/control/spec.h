@@ -63,12 +63,12 @@ enum spec_restart { RESTART_NEVER, RESTART_ALWAYS, RESTART_ON_FAILURE };
 struct spec {
 	char			*name;
 	char			*image;		/* as asked */
-	char			*platform;	/* "linux/amd64" or NULL: host's */
+	char			*platform;	/* or NULL: the host's */
 	char			*hypervisor;	/* "qemu" or NULL: auto */
 	uint64_t		 memory;	/* bytes, as the other sizes */
 	uint64_t		 hotplug;	/* not used; echoed */
 	uint64_t		 overlay;
-	uint64_t		 disk_io;	/* bytes a second; 0: no limit */
+	uint64_t		 disk_io;	/* bytes/s; 0: no limit */
 	uint64_t		 download;	/* to the guest */
 	uint64_t		 upload;
 	unsigned		 vcpus;

@@ -12,7 +12,7 @@
 #include "lib/json.h"
 #include "lib/util.h"
 
-/* --- ports --------------------------------------------------------------------- */
+/* --- ports ---------------------------------------------------------------- */
 
 static bool
 is_address(const char *s)
@@ -97,7 +97,7 @@ spec_take_ports(struct spec *s, const json_t *doc, struct err *e)
 	return 1;
 }
 
-/* --- volumes -------------------------------------------------------------------- */
+/* --- volumes -------------------------------------------------------------- */
 
 /* An absolute path without empty, "." or ".." components. */
 static bool

@@ -142,7 +142,7 @@ json_t	*vm_json(const struct vm *);
 /* What the command will be: entrypoint, cmd and the image's. */
 json_t	*vm_argv(const struct vm *);
 
-/* --- the table -------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------ */
 
 /* Insert and number it.  Refused: name_conflict, too many. */
 int	vm_table_add(struct control *, struct vm *, struct err *);

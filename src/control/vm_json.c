@@ -103,7 +103,7 @@ control_mark(struct control *ctl, struct vm *vm, bool durable, struct err *e)
 	return db_put_now(ctl->db, "vm", vm->id, record, durable, e);
 }
 
-/* --- and back ---------------------------------------------------------------------- */
+/* --- and back ------------------------------------------------------------- */
 
 static int
 load_time(int64_t *to, const json_t *doc, const char *name, struct err *e)
@@ -243,7 +243,7 @@ vm_load(struct vm **ret, struct control *ctl, const char *id,
 	return 0;
 }
 
-/* --- the Instance -------------------------------------------------------------------- */
+/* --- the Instance --------------------------------------------------------- */
 
 static json_t *
 words(const json_t *spec, const struct vm *vm, const char *name)

@@ -48,7 +48,7 @@ by_id(const struct control *ctl, const char *id)
 	return NULL;
 }
 
-/* --- the database ------------------------------------------------------------------ */
+/* --- the database --------------------------------------------------------- */
 
 static int
 save(const struct volume *v, struct err *e)
@@ -136,7 +136,7 @@ volumes_load(struct control *ctl, struct err *e)
 	return 0;
 }
 
-/* --- create --------------------------------------------------------------------------- */
+/* --- create --------------------------------------------------------------- */
 
 static void
 on_made(void *arg, const json_t *last, const struct err *why)
@@ -263,7 +263,7 @@ volume_create(struct control *ctl, const struct caller *c,
 	}
 }
 
-/* --- find, use, remove ------------------------------------------------------------------ */
+/* --- find, use, remove ---------------------------------------------------- */
 
 struct volume *
 volume_find(const struct control *ctl, const struct caller *c,

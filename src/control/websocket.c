@@ -28,8 +28,8 @@ struct ws {
 	const struct ws_ops		*ops;		/* NULL: finishing */
 	void				*arg;
 	bool				 paused;
-	bool				 finishing;	/* close when all is sent */
-	bool				 dead;		/* socket is of no use */
+	bool				 finishing;	/* close when sent */
+	bool				 dead;		/* no use any more */
 };
 
 static ssize_t
@@ -215,7 +215,8 @@ ws_new(struct ws **ret, struct event_base *base, int fd, const void *early,
 	ws->hangup = event_new(base, fd, EV_CLOSED, on_end, ws);
 	ws->timer = evtimer_new(base, on_end, ws);
 	if (ws->readable == NULL || ws->writable == NULL ||
-	    ws->hangup == NULL || ws->timer == NULL || buf_put(&ws->early, early, len) == -1 ||
+	    ws->hangup == NULL || ws->timer == NULL ||
+	    buf_put(&ws->early, early, len) == -1 ||
 	    wslay_event_context_server_init(&ws->wslay, &callbacks, ws) != 0) {
 		ws_free(ws);
 		return err_set(e, ENOMEM, "websocket: out of memory");

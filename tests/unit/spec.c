@@ -37,82 +37,83 @@ defaults(void **state)
 	spec_fini(&s);
 }
 
+static const struct { const char *text, *code, *names; } refused[] = {
+	{ "{\"image\":\"i\"}", "invalid_request", "name" },
+	{ "{\"name\":\"a\"}", "invalid_request", "image" },
+	{ "{\"name\":\"-a\",\"image\":\"i\"}", "invalid_request",
+	    "-a" },
+	{ "{\"name\":\"A\",\"image\":\"i\"}", "invalid_request",
+	    "\"A\"" },
+	{ HEAD ",\"size\":\"0\"}", "invalid_size", "size" },
+	{ HEAD ",\"size\":\"fast\"}", "invalid_size", "fast" },
+	{ HEAD ",\"size\":7}", "invalid_size", "size" },
+	{ HEAD ",\"size\":\"9999999T\"}", "invalid_size", "size" },
+	{ HEAD ",\"hotplug_size\":\"x\"}", "invalid_hotplug_size",
+	    "hotplug_size" },
+	{ HEAD ",\"overlay_size\":\"1\"}", "invalid_overlay_size",
+	    "overlay_size" },
+	{ HEAD ",\"disk_io_bps\":\"x\"}", "invalid_disk_io_bps",
+	    "disk_io_bps" },
+	{ HEAD ",\"network\":{\"bandwidth_download\":\"x\"}}",
+	    "invalid_bandwidth_download", "bandwidth_download" },
+	{ HEAD ",\"network\":{\"bandwidth_upload\":\"x\"}}",
+	    "invalid_bandwidth_upload", "bandwidth_upload" },
+	{ HEAD ",\"network\":{\"egress\":{\"enabled\":true}}}",
+	    "not_supported", "egress" },
+	{ HEAD ",\"vcpus\":129}", "invalid_request", "vcpus" },
+	{ HEAD ",\"platform\":\"windows/amd64\"}",
+	    "invalid_platform", "windows" },
+	{ HEAD ",\"hypervisor\":\"xen\"}", "invalid_request", "xen" },
+	{ HEAD ",\"restart_policy\":{\"policy\":\"maybe\"}}",
+	    "invalid_restart_policy", "maybe" },
+	{ HEAD ",\"restart_policy\":{\"policy\":\"always\"},"
+	    "\"auto_remove\":true}", "invalid_restart_policy",
+	    "auto_remove" },
+	{ HEAD ",\"env\":{\"A=B\":\"c\"}}", "invalid_request",
+	    "A=B" },
+	{ HEAD ",\"env\":{\"A\":1}}", "invalid_request", "A" },
+	{ HEAD ",\"tags\":{\"a\\n\":\"b\"}}", "invalid_request",
+	    "tags" },
+	{ HEAD ",\"cmd\":[1]}", "invalid_request", "cmd[0]" },
+	{ HEAD ",\"ports\":[{\"host_port\":1}]}", "invalid_request",
+	    "ports[0]" },
+	{ HEAD ",\"ports\":[{\"host_port\":1,\"guest_port\":1,"
+	    "\"host_ip\":\"here\"}]}", "invalid_request", "here" },
+	{ HEAD ",\"ports\":[{\"host_port\":1,\"guest_port\":1},"
+	    "{\"host_port\":1,\"guest_port\":2}]}",
+	    "invalid_request", "twice" },
+	{ HEAD ",\"volumes\":[{\"volume_id\":\"v\","
+	    "\"mount_path\":\"/a/../etc\"}]}", "invalid_request",
+	    ".." },
+	{ HEAD ",\"volumes\":[{\"volume_id\":\"v\","
+	    "\"mount_path\":\"/proc/x\"}]}", "invalid_request",
+	    "/proc/x" },
+	{ HEAD ",\"volumes\":[{\"volume_id\":\"v\","
+	    "\"mount_path\":\"/etc\"}]}", "invalid_request", "/etc" },
+	{ HEAD ",\"gpu\":{\"profile\":\"x\"}}", "not_supported",
+	    "gpu" },
+	{ HEAD ",\"devices\":[\"x\"]}", "not_supported", "devices" },
+	{ HEAD ",\"colour\":1}", "invalid_request", "colour" },
+	{ HEAD ",\"working_dir\":\"x\"}", "invalid_request",
+	    "working_dir" },
+	{ HEAD ",\"hostname\":\"a b\"}", "invalid_request", "a b" },
+};
+
 static void
 refusals(void **state)
 {
-	static const struct { const char *text, *code, *names; } bad[] = {
-		{ "{\"image\":\"i\"}", "invalid_request", "name" },
-		{ "{\"name\":\"a\"}", "invalid_request", "image" },
-		{ "{\"name\":\"-a\",\"image\":\"i\"}", "invalid_request",
-		    "-a" },
-		{ "{\"name\":\"A\",\"image\":\"i\"}", "invalid_request",
-		    "\"A\"" },
-		{ HEAD ",\"size\":\"0\"}", "invalid_size", "size" },
-		{ HEAD ",\"size\":\"fast\"}", "invalid_size", "fast" },
-		{ HEAD ",\"size\":7}", "invalid_size", "size" },
-		{ HEAD ",\"size\":\"9999999T\"}", "invalid_size", "size" },
-		{ HEAD ",\"hotplug_size\":\"x\"}", "invalid_hotplug_size",
-		    "hotplug_size" },
-		{ HEAD ",\"overlay_size\":\"1\"}", "invalid_overlay_size",
-		    "overlay_size" },
-		{ HEAD ",\"disk_io_bps\":\"x\"}", "invalid_disk_io_bps",
-		    "disk_io_bps" },
-		{ HEAD ",\"network\":{\"bandwidth_download\":\"x\"}}",
-		    "invalid_bandwidth_download", "bandwidth_download" },
-		{ HEAD ",\"network\":{\"bandwidth_upload\":\"x\"}}",
-		    "invalid_bandwidth_upload", "bandwidth_upload" },
-		{ HEAD ",\"network\":{\"egress\":{\"enabled\":true}}}",
-		    "not_supported", "egress" },
-		{ HEAD ",\"vcpus\":129}", "invalid_request", "vcpus" },
-		{ HEAD ",\"platform\":\"windows/amd64\"}",
-		    "invalid_platform", "windows" },
-		{ HEAD ",\"hypervisor\":\"xen\"}", "invalid_request", "xen" },
-		{ HEAD ",\"restart_policy\":{\"policy\":\"maybe\"}}",
-		    "invalid_restart_policy", "maybe" },
-		{ HEAD ",\"restart_policy\":{\"policy\":\"always\"},"
-		    "\"auto_remove\":true}", "invalid_restart_policy",
-		    "auto_remove" },
-		{ HEAD ",\"env\":{\"A=B\":\"c\"}}", "invalid_request",
-		    "A=B" },
-		{ HEAD ",\"env\":{\"A\":1}}", "invalid_request", "A" },
-		{ HEAD ",\"tags\":{\"a\\n\":\"b\"}}", "invalid_request",
-		    "tags" },
-		{ HEAD ",\"cmd\":[1]}", "invalid_request", "cmd[0]" },
-		{ HEAD ",\"ports\":[{\"host_port\":1}]}", "invalid_request",
-		    "ports[0]" },
-		{ HEAD ",\"ports\":[{\"host_port\":1,\"guest_port\":1,"
-		    "\"host_ip\":\"here\"}]}", "invalid_request", "here" },
-		{ HEAD ",\"ports\":[{\"host_port\":1,\"guest_port\":1},"
-		    "{\"host_port\":1,\"guest_port\":2}]}",
-		    "invalid_request", "twice" },
-		{ HEAD ",\"volumes\":[{\"volume_id\":\"v\","
-		    "\"mount_path\":\"/a/../etc\"}]}", "invalid_request",
-		    ".." },
-		{ HEAD ",\"volumes\":[{\"volume_id\":\"v\","
-		    "\"mount_path\":\"/proc/x\"}]}", "invalid_request",
-		    "/proc/x" },
-		{ HEAD ",\"volumes\":[{\"volume_id\":\"v\","
-		    "\"mount_path\":\"/etc\"}]}", "invalid_request", "/etc" },
-		{ HEAD ",\"gpu\":{\"profile\":\"x\"}}", "not_supported",
-		    "gpu" },
-		{ HEAD ",\"devices\":[\"x\"]}", "not_supported", "devices" },
-		{ HEAD ",\"colour\":1}", "invalid_request", "colour" },
-		{ HEAD ",\"working_dir\":\"x\"}", "invalid_request",
-		    "working_dir" },
-		{ HEAD ",\"hostname\":\"a b\"}", "invalid_request", "a b" },
-	};
 	struct err e;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
+	for (size_t i = 0; i < COUNT(refused); i++) {
 		struct spec s = { .vcpus = 77 };
 
-		if (parse(&s, bad[i].text, &e) != -1)
-			fail_msg("taken: %s", bad[i].text);
+		if (parse(&s, refused[i].text, &e) != -1)
+			fail_msg("taken: %s", refused[i].text);
 		assert_non_null(e.code);
-		assert_string_equal(e.code, bad[i].code);
-		if (strstr(e.text, bad[i].names) == NULL)
-			fail_msg("%s does not name %s", e.text, bad[i].names);
+		assert_string_equal(e.code, refused[i].code);
+		if (strstr(e.text, refused[i].names) == NULL)
+			fail_msg("%s does not name %s", e.text, refused[i].names);
 		assert_int_equal(s.vcpus, 77);
 	}
 }

@@ -36,7 +36,7 @@ struct cp {
 	bool			 ended;		/* END was handed over */
 
 	/* from the guest, the reference's form */
-	const char		*base;		/* name of the root; NULL: tree */
+	const char		*base;		/* of the root; NULL: tree */
 	char			*last;		/* path of the last entry */
 	bool			 open;		/* an entry without its end */
 };

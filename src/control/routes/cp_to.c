@@ -42,7 +42,7 @@ on_done(void *arg, const struct agent_result *r)
 		    "success", 1, "bytes_written", (json_int_t)r->bytes));
 }
 
-/* --- tree: one frame after the other ------------------------------------------------------ */
+/* --- tree: one frame after the other -------------------------------------- */
 
 /* 1: handed over; 0: no room; -1: refused. */
 static int
@@ -102,7 +102,7 @@ feed_items(struct cp *c, struct err *e)
 	return ret;
 }
 
-/* --- the reference's form -------------------------------------------------------------------- */
+/* --- the reference's form ------------------------------------------------- */
 
 static int
 feed_spool(struct cp *c, struct err *e)
@@ -144,7 +144,7 @@ send_spooled(struct cp *c, struct err *e)
 	return feed_spool(c, e) == -1 ? -1 : 0;
 }
 
-/* --- both --------------------------------------------------------------------------------------- */
+/* --- both ----------------------------------------------------------------- */
 
 static void
 feed(struct cp *c)

@@ -50,7 +50,7 @@ refuse(struct creation *c, const struct err *e)
 	creation_free(c);
 }
 
-/* --- the start ------------------------------------------------------------------------- */
+/* --- the start ------------------------------------------------------------ */
 
 static void
 on_undone(void *arg, struct vm *vm, const struct err *e)
@@ -128,7 +128,7 @@ create(struct creation *c, const struct image *image)
 	vm_op(take(&vm), OP_START, NULL, on_started, c);
 }
 
-/* --- the image --------------------------------------------------------------------------- */
+/* --- the image ------------------------------------------------------------ */
 
 static void
 on_image(struct image_waiter *w, struct image *i)

@@ -38,7 +38,7 @@ struct exec {
 	bool			 detach;
 };
 
-/* --- the end ---------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------- */
 
 static void
 exec_free(struct exec *x)
@@ -97,7 +97,7 @@ failed(struct exec *x, const struct err *e)
 	    "error", e->text));
 }
 
-/* --- from the guest ------------------------------------------------------------------------ */
+/* --- from the guest ------------------------------------------------------- */
 
 static void
 on_output(void *arg, enum agent_stream s, const void *data, size_t len)
@@ -128,7 +128,7 @@ on_result(void *arg, const struct agent_result *r)
 	finish(x, v);
 }
 
-/* --- to the guest ---------------------------------------------------------------------------- */
+/* --- to the guest --------------------------------------------------------- */
 
 /* Hand over what is held as far as there is room. */
 static void
@@ -265,7 +265,7 @@ on_closed(void *arg)
 	exec_free(arg);
 }
 
-/* --- the connection ----------------------------------------------------------------------------- */
+/* --- the connection ------------------------------------------------------- */
 
 static void
 on_no_first(evutil_socket_t fd, short what, void *arg)

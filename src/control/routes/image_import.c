@@ -95,7 +95,7 @@ fail(struct import *im, const struct err *e)
 	im->failed = true;
 }
 
-/* --- converting what came --------------------------------------------------------------- */
+/* --- converting what came ------------------------------------------------- */
 
 static void
 part_done(struct part *p, const struct image *i)
@@ -193,7 +193,7 @@ on_done(void *arg, const json_t *last, const struct err *e)
 	release(im);
 }
 
-/* --- the body -------------------------------------------------------------------------------- */
+/* --- the body ------------------------------------------------------------- */
 
 static void
 on_writable(evutil_socket_t fd, short what, void *arg)

@@ -113,7 +113,7 @@ route_image_create(struct request *r)
 		reply_json(r, 202, image_json(i));
 }
 
-/* --- delete ------------------------------------------------------------------------------ */
+/* --- delete --------------------------------------------------------------- */
 
 static void
 on_removed(void *arg, const struct err *e)
@@ -142,7 +142,7 @@ route_image_delete(struct request *r)
 		image_remove(i, on_removed, r);
 }
 
-/* --- prune -------------------------------------------------------------------------------- */
+/* --- prune ---------------------------------------------------------------- */
 
 struct prune {
 	struct request	*request;

@@ -38,7 +38,7 @@ route_running_vm(struct request *r)
 	return NULL;
 }
 
-/* --- list ----------------------------------------------------------------------------- */
+/* --- list ----------------------------------------------------------------- */
 
 struct filter {
 	const struct vm	*vm;
@@ -91,7 +91,7 @@ route_instances_list(struct request *r)
 	reply_json(r, 200, take(&list));
 }
 
-/* --- get, patch ------------------------------------------------------------------------- */
+/* --- get, patch ----------------------------------------------------------- */
 
 void
 route_instance_get(struct request *r)
@@ -131,7 +131,7 @@ route_instance_patch(struct request *r)
 	reply_json(r, 200, vm_json(vm));
 }
 
-/* --- operations ---------------------------------------------------------------------------- */
+/* --- operations ----------------------------------------------------------- */
 
 static void
 on_done(void *arg, struct vm *vm, const struct err *e)

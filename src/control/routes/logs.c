@@ -109,7 +109,7 @@ on_vm(struct vm_waiter *w, const struct vm *vm)
 		stream_wake(l->stream);
 }
 
-/* --- the request -------------------------------------------------------------------------- */
+/* --- the request ---------------------------------------------------------- */
 
 struct logs_request {
 	const char	*name;

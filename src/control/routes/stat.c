@@ -15,7 +15,7 @@
 
 #define AGENT_MS	5000	/* for the agent's hello */
 
-/* --- stat: one path in the guest --------------------------------------------------------- */
+/* --- stat: one path in the guest ------------------------------------------ */
 
 struct stat_call {
 	struct request		*request;
@@ -110,7 +110,7 @@ route_instance_stat(struct request *r)
 	}
 }
 
-/* --- stats: what the VM's processes use ------------------------------------------------------ */
+/* --- stats: what the VM's processes use ----------------------------------- */
 
 struct usage {
 	double		cpu_seconds;
