@@ -71,6 +71,9 @@ int	 os_accept(int listener);
  */
 int	 os_reopen(int fd, int access, struct err *);
 
+/* Give memory that was freed back to the system. */
+void	 os_trim_heap(void);
+
 /* Close every descriptor from 'first' on. */
 void	 os_close_from(int first);
 

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -248,6 +249,14 @@ os_reopen(int fd, int access, struct err *e)
 	if (ret == -1)
 		return err_sys(e, "open again");
 	return ret;
+}
+
+void
+os_trim_heap(void)
+{
+#ifdef __GLIBC__	/* musl keeps nothing that it could give back */
+	(void)malloc_trim(0);
+#endif
 }
 
 void

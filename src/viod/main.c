@@ -116,6 +116,8 @@ confine(struct viod_start *s)
 		viod_refuse(s, &e);
 	if (missing[0] != '\0')
 		log_info("sandbox without: %s", missing);
+	/* Making the filter took more than the device will. */
+	os_trim_heap();
 }
 
 /* --- serving ----------------------------------------------------------------- */
