@@ -92,6 +92,7 @@ on_info(void *arg, const struct chapi_answer *answer)
 		    vm->spec.name);
 		(void)snprintf(vm->first_end, sizeof(vm->first_end),
 		    "its VMM did not answer when the daemon started");
+		vm->first_weight = VM_WEIGHT_KNOWN;
 		vm_kill_quietly(vm);
 	} else {
 		if (s == VM_INITIALIZING && vm_is_null(vm))

@@ -217,30 +217,48 @@ vm_kill_quietly(struct vm *vm)
 	priv_vm_kill(vm->control->priv, vm->id, true, ignore_done, NULL);
 }
 
-void
-vm_process_ended(struct vm *vm, const struct priv_ended *p)
+/*
+ * How much an end says about why the VM ended.  Devices follow their VMM and
+ * may be reaped before it: one that ends well is no reason.
+ */
+static unsigned
+end_weight(const struct priv_ended *p)
+{
+	if (p->known && p->status != 0)
+		return 3;
+	return strcmp(p->name, "vmm") == 0 ? 2 : 1;
+}
+
+static void
+note_end(struct vm *vm, const struct priv_ended *p)
 {
 	int status = (int)p->status;
 
+	if (vm->first_end[0] != '\0' && vm->first_weight >= end_weight(p))
+		return;
+	vm->first_weight = end_weight(p);
+	if (!p->known)
+		(void)snprintf(vm->first_end, sizeof(vm->first_end),
+		    "%s ended", p->name);
+	else if (WIFSIGNALED(status))
+		(void)snprintf(vm->first_end, sizeof(vm->first_end),
+		    "%s was killed by signal %d (%s)", p->name,
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		(void)snprintf(vm->first_end, sizeof(vm->first_end),
+		    "%s exited with status %d", p->name, WEXITSTATUS(status));
+}
+
+void
+vm_process_ended(struct vm *vm, const struct priv_ended *p)
+{
 	for (size_t i = 0; i < vm->nprocs; i++) {
 		if (strcmp(vm->procs[i].name, p->name) == 0) {
 			vm->procs[i] = vm->procs[--vm->nprocs];
 			break;
 		}
 	}
-	if (vm->first_end[0] == '\0') {
-		if (!p->known)
-			(void)snprintf(vm->first_end, sizeof(vm->first_end),
-			    "%s ended", p->name);
-		else if (WIFSIGNALED(status))
-			(void)snprintf(vm->first_end, sizeof(vm->first_end),
-			    "%s was killed by signal %d (%s)", p->name,
-			    WTERMSIG(status), strsignal(WTERMSIG(status)));
-		else
-			(void)snprintf(vm->first_end, sizeof(vm->first_end),
-			    "%s exited with status %d", p->name,
-			    WEXITSTATUS(status));
-	}
+	note_end(vm, p);
 	if (strcmp(p->name, "vmm") == 0)
 		timer_set(vm, &vm->reap_timer, REAP_MS, on_reap);
 }

@@ -92,6 +92,7 @@ stop_vmm(struct op *op)
 
 	(void)snprintf(vm->first_end, sizeof(vm->first_end),
 	    "stopped by force");
+	vm->first_weight = VM_WEIGHT_KNOWN;
 	if (op->agent != NULL)
 		agent_close(op->agent);
 	op->agent = NULL;

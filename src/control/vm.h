@@ -21,6 +21,7 @@
 #define VMS_MAX		4096	/* in the table */
 #define VM_ID_LEN	24	/* characters: [a-z][a-z0-9]* */
 #define VM_REASON_MAX	256	/* bytes with the NUL */
+#define VM_WEIGHT_KNOWN	4	/* of first_end: the reason is ours */
 #define VM_LIVE_PROCS	36	/* processes: PRIV_PROC_MAX and room */
 #define VM_OPS_MAX	16	/* operations waiting for one VM */
 
@@ -106,6 +107,7 @@ struct vm {
 	struct vm_proc	 procs[VM_LIVE_PROCS];
 	size_t		 nprocs;
 	char		 first_end[VM_REASON_MAX]; /* what ended first, how */
+	unsigned	 first_weight;	/* how much that says */
 	struct event	*restart_timer;
 	struct event	*reap_timer;	/* VMM gone, devices not yet */
 	TAILQ_HEAD(, op) ops;		/* the first is at work */
