@@ -52,7 +52,7 @@ log_open(struct console *c, struct err *e)
 	struct stat st;
 
 	c->log = open(c->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
-	    O_NOFOLLOW, 0600);
+	    O_NOFOLLOW, 0640);
 	if (c->log == -1 || fstat(c->log, &st) == -1)
 		return err_sys(e, "%s", c->file);
 	if (!S_ISREG(st.st_mode))
@@ -327,7 +327,7 @@ console_new(struct console **ret, const struct console_setup *s,
 	if (s->file != NULL && log_open(c, e) == -1)
 		return -1;
 	if (s->path != NULL) {
-		c->listener = os_unix_listen(AT_FDCWD, s->path, 0600,
+		c->listener = os_unix_listen(AT_FDCWD, s->path, 0660,
 		    CONSOLE_VIEWERS_MAX, e);
 		if (c->listener == -1)
 			return -1;

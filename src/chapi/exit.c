@@ -37,7 +37,7 @@ vm_exit_write(int dirfd, const struct vm_exit *x, struct err *e)
 
 	if (text == NULL)
 		return err_set(e, EINVAL, FILE_NAME ": reason is no text");
-	return file_replace(dirfd, FILE_NAME, text, strlen(text), 0600, e);
+	return file_replace(dirfd, FILE_NAME, text, strlen(text), 0640, e);
 }
 
 static int

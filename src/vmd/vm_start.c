@@ -147,14 +147,18 @@ static int
 user_log(struct making *k, struct err *e)
 {
 	struct user u = k->user;
+	mode_t old;
 	int fd;
 
 	if (k->m->separate)
 		u.gid = k->m->user.gid;
 	if (user_act(&u, e) == -1)
 		return -1;
+	/* vmd-control shows it, by its group. */
+	old = umask(k->m->separate ? 007 : 077);
 	fd = openat(k->dir, "vmm.log", O_WRONLY | O_APPEND | O_CREAT |
 	    O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+	(void)umask(old);
 	if (fd == -1)
 		(void)err_sys(e, "vmm.log");
 	user_back();
