@@ -15,10 +15,10 @@ id=$(field id)
 dir=$state/vms/$id
 
 names=$(cut -d' ' -f1 "$dir/pids")
-has "its processes are listed" vmm-qemu "$names"
+has "its processes are listed" vmm "$names"
 for name in $names qemu; do
 	if [ "$name" = qemu ]; then
-		vmm=$(awk '$1 == "vmm-qemu" { print $2 }' "$dir/pids")
+		vmm=$(awk '$1 == "vmm" { print $2 }' "$dir/pids")
 		pid=$(pgrep -P "$vmm" qemu)
 	else
 		pid=$(awk -v n="$name" '$1 == n { print $2 }' "$dir/pids")
