@@ -309,12 +309,17 @@ request_shutdown(const struct agent *a, struct conn *c, struct frame *f,
 	if (records_read(stop_fields, &s, f->data, f->len, e) == -1)
 		return -1;
 	frame_drain(&c->in, f);
+	/*
+	 * The answer first, and until the client has it: the guest may be
+	 * gone a moment later, and with it what it had still to send.
+	 */
+	if (frame_put(&c->out, AGENT_OK, NULL, 0) == -1)
+		return err_sys(e, "shutdown");
+	conn_finish(c);
 	if (a->shutdown_fd != -1) {
 		if (write_full(a->shutdown_fd, &s, sizeof(s)) == -1)
 			return err_sys(e, "shutdown");
-	} else if (power_ask_init(&s, e) == -1)
-		return -1;
-	if (frame_put(&c->out, AGENT_OK, NULL, 0) == -1)
-		return err_sys(e, "shutdown");
-	return 0;
+		return 0;
+	}
+	return power_ask_init(&s, e);
 }

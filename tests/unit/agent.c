@@ -16,6 +16,7 @@
 #include "agent/client.h"
 #include "guest/agent.h"
 #include "lib/buf.h"
+#include "lib/own.h"
 
 #define OUT_MAX	(64U << 20)
 
@@ -781,6 +782,8 @@ test_shutdown(void **state)
 	assert_int_equal(agent_shutdown(t.s, "INT", 1500, NULL), 0);
 	talk_run(&t);
 	assert_null(t.r.err);
+	/* The answer has come before anything is done. */
+	agent_close(take(&t.s));
 	assert_int_equal(read(t.stop_fd, &stop, sizeof(stop)), sizeof(stop));
 	assert_int_equal(stop.signal, SIGINT);
 	assert_int_equal(stop.grace_ms, 1500);
