@@ -52,10 +52,6 @@ struct vm_goal {
 int	vm_wait(json_t **ret, struct ctx *, const char *id,
 	    const struct vm_goal *, struct err *);
 
-/* As vm_wait(), and until the time is up; 0 is no limit. */
-int	vm_wait_for(json_t **ret, struct ctx *, const char *id,
-	    const char *state, uint64_t timeout_ms, struct err *);
-
 /* OpenBSD's word for a state. */
 const char *vm_state_word(const json_t *vm);
 
