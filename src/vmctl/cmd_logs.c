@@ -19,7 +19,36 @@ struct printer {
 	struct sse		 sse;
 	const struct logs	*logs;
 	int			 error;		/* of standard output */
+	bool			 blank;		/* an empty line is held back */
 };
+
+static void
+put_line(struct printer *p, const char *text, size_t len)
+{
+	(void)fwrite(text, 1, len, stdout);
+	if (putchar('\n') == EOF)
+		p->error = errno;
+}
+
+/*
+ * The guest's last words are "\nvmd: exit code=...": for whom only the
+ * command's output counts both lines are left out.
+ */
+static void
+put_output(struct printer *p, const char *text, size_t len)
+{
+	static const char last[] = "vmd: exit code=";
+	bool held = p->blank;
+
+	p->blank = len == 0;
+	if (len >= sizeof(last) - 1 && memcmp(text, last,
+	    sizeof(last) - 1) == 0)
+		return;
+	if (held)
+		put_line(p, "", 0);
+	if (len > 0)
+		put_line(p, text, len);
+}
 
 /* An event is a line as a JSON string. */
 static int
@@ -29,13 +58,14 @@ print_line(void *arg, const char *text, size_t len)
 	own_json json_t *v = json_loadb(text, len,
 	    JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 
-	if (json_is_string(v))
-		(void)fwrite(json_string_value(v), 1, json_string_length(v),
-		    stdout);
+	if (json_is_string(v)) {
+		text = json_string_value(v);
+		len = json_string_length(v);
+	}
+	if (p->logs->output)
+		put_output(p, text, len);
 	else
-		(void)fwrite(text, 1, len, stdout);
-	if (putchar('\n') == EOF)
-		p->error = errno;
+		put_line(p, text, len);
 	return p->error != 0;
 }
 
@@ -79,6 +109,8 @@ logs_print(struct api *api, const struct logs *l, struct err *e)
 	s.path = path;
 	sse_init(&p.sse);
 	r = api_stream(api, &s, e);
+	if (p.blank && p.error == 0)
+		put_line(&p, "", 0);
 	sse_fini(&p.sse);
 	if (p.error != 0 && p.error != EPIPE)
 		return err_set(e, p.error, "standard output: %s",

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "lib/json.h"
-#include "lib/log.h"
 #include "lib/util.h"
 #include "vmctl/api.h"
 #include "vmctl/cmd.h"
@@ -181,18 +180,18 @@ front_status(struct front *f, const struct run_opts *o, const json_t *vm)
 
 /* The console, for -i; -1 when there is nothing more to wait for. */
 static int
-front_console(struct front *f, const struct run_opts *o, int *status)
+front_console(struct front *f, int *status)
 {
 	own_mem char *path = api_path("/instances/%/console", f->id);
-	struct session s = { .path = path, .input = true, .escapes = true };
+	struct session s = { .path = path, .input = true, .raw = true,
+	    .escapes = true };
 	struct err e = { 0 };
 
-	s.raw = o->tty;
 	if (session_run(&s, f->ctx->api, &e) == -1) {
 		*status = cmd_fail(f->ctx, &e);
 		return -1;
 	}
-	if (s.left_by == 0 && s.raw && !s.ended) {
+	if (s.left_by == 0 && !s.ended) {
 		(void)fprintf(stderr, "\nvm %s goes on; 'vmctl console %s' "
 		    "connects to it again\n", f->name, f->name);
 		*status = 0;
@@ -209,14 +208,14 @@ front_run(struct ctx *ctx, const struct run_opts *o, const json_t *vm)
 	struct front f = { .ctx = ctx, .id = js_str(vm, "id"),
 	    .name = js_str(vm, "name") };
 	struct logs l = { .id = f.id, .source = "app", .tail = LOGS_ALL,
-	    .follow = true, .wake_fd = sig_fd(), .wake = on_signal,
-	    .arg = &f };
+	    .follow = true, .output = true, .wake_fd = sig_fd(),
+	    .wake = on_signal, .arg = &f };
 	own_json json_t *ended = NULL;
 	struct err e = { 0 };
 	int status = 0, r;
 
 	if (o->interactive) {
-		if (front_console(&f, o, &status) == -1)
+		if (front_console(&f, &status) == -1)
 			return status;
 	} else {
 		r = logs_print(ctx->api, &l, &e);
@@ -271,6 +270,23 @@ back_run(struct ctx *ctx, const struct run_opts *o, const json_t *vm)
 	return cmd_fail(ctx, &e);
 }
 
+/* What cannot be, before anything is asked. */
+static int
+check_usage(const struct run_opts *o, struct err *e)
+{
+	if (o->wait && !o->detach)
+		return err_set(e, EINVAL, "--wait needs -d");
+	if (!o->interactive || o->detach)
+		return 0;
+	if (!o->tty)
+		return err_set(e, EINVAL, "-i needs -t: without a terminal "
+		    "the command of a VM reads nothing; 'vmctl exec -i' "
+		    "connects a pipe to one");
+	if (!isatty(STDIN_FILENO))
+		return err_set(e, ENOTTY, "standard input is no terminal");
+	return 0;
+}
+
 static int
 run_run(struct ctx *ctx, const void *values, int argc, char **argv)
 {
@@ -279,15 +295,8 @@ run_run(struct ctx *ctx, const void *values, int argc, char **argv)
 	own_json json_t *body = NULL, *vm = NULL;
 	struct err e = { 0 };
 
-	if (o->interactive && o->tty && !isatty(STDIN_FILENO)) {
-		(void)err_set(&e, ENOTTY, "standard input is no terminal; "
-		    "use -i without -t");
+	if (check_usage(o, &e) == -1)
 		return cmd_fail(ctx, &e);
-	}
-	if (o->wait && !o->detach) {
-		log_warnx("--wait needs -d");
-		return cmd_usage(ctx);
-	}
 	if (run_request(&body, o, argc, argv, &e) == -1 ||
 	    ctx_api(ctx, &e) == NULL || get_image(ctx, o, argv[0], &e) == -1)
 		return cmd_fail(ctx, &e);

@@ -18,6 +18,8 @@ struct logs {
 	const char	*source;	/* "app", "vmm", "hypeman" */
 	uint64_t	 tail;		/* lines to begin with */
 	bool		 follow;
+	bool		 output;	/* only what the command wrote: without
+					 * the guest's line on how it ended */
 	int		 wake_fd;	/* as of api_stream(), -1: none */
 	int		(*wake)(void *arg);
 	void		*arg;

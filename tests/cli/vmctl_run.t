@@ -144,6 +144,10 @@ bad() { # OPTION VALUE, message on stdin
 	! grep -q POST "$dir/log"
 	check "before anything is asked" $?
 }
+t "run -i without -t" 125 "$vmctl" run -i ready
+err "says what to do" <<'E'
+vmctl: -i needs -t: without a terminal the command of a VM reads nothing; 'vmctl exec -i' connects a pipe to one
+E
 bad -m 12x <<'E'
 vmctl: -m: "12x" is not a size (try 512M or 2G)
 E
@@ -209,7 +213,7 @@ front() { # last state
 	route "DELETE $web_id 204"
 	serve
 	printf 'data: "hello"\n\n' > "$dir/log.sse"
-	printf 'data: "bye"\n\n' > "$dir/log.sse.rest"
+	printf 'data: "bye"\n\ndata: ""\n\ndata: ""\n\ndata: "vmd: exit code=0 signal=- message="\n\n' > "$dir/log.sse.rest"
 }
 front ',"exit_code":7' ''
 t "the guest's exit code" 7 "$vmctl" run --rm x
@@ -237,7 +241,7 @@ for s in INT TERM HUP; do
 	wait $p
 	[ $? -eq 143 ] && grep -q "^POST $web_id/stop {}" "$dir/log"
 	check "SIG$s stops it" $?
-	printf 'hello\nbye\n' | cmp - "$dir/out"
+	printf 'hello\nbye\n\n' | cmp - "$dir/out"
 	check "and its last words are shown" $?
 done
 
