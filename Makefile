@@ -40,8 +40,9 @@ PROGRAMS	= viod vmctl vmd vmd-control vmd-image
 
 viod_DIR	= viod
 viod_FILES	= aio aio_threads aio_uring blk blk_main disk_raw limit main \
-		  net net_local net_main net_port net_rx net_user serve vsock \
-		  vsock_conn vsock_host vsock_main vsock_mux
+		  message net net_local net_main net_port net_rx net_user \
+		  queue serve vsock vsock_conn vsock_host vsock_main \
+		  vsock_mux
 viod_LAYERS	= virtio os lib
 viod_LIBS	= libevent_core slirp glib-2.0 liburing libseccomp
 

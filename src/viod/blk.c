@@ -65,7 +65,7 @@ struct blk {
 	char			 serial[VIRTIO_BLK_ID_BYTES];
 };
 
-/* --- requests that are free ---------------------------------------------------- */
+/* --- requests that are free ---------------------------------------------- */
 
 static struct blk_req *
 get_req(struct blk *b)
@@ -86,7 +86,7 @@ put_req(struct blk *b, struct blk_req *r)
 	b->free = r;
 }
 
-/* --- answers ----------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------- */
 
 static void
 answer(struct blk *b, struct blk_req *r, uint8_t status)
@@ -154,7 +154,7 @@ on_batch(void *arg)
 	flush(arg);
 }
 
-/* --- requests ---------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------ */
 
 /* Is [sector, +len bytes) on the disk, and whole sectors? */
 static bool
@@ -445,7 +445,7 @@ blk_drain(struct viod *v)
 	flush(b);
 }
 
-/* --- config space and life --------------------------------------------------- */
+/* --- config space and life ----------------------------------------------- */
 
 static const void *
 blk_config(struct viod *v, size_t *len)

@@ -20,20 +20,24 @@ parse(struct blk_options *o, int ch, char *arg, struct err *e)
 
 	switch (ch) {
 	case 'b':
-		return rate_parse(&o->bytes_limit, arg, e);
+		if (rate_parse(&o->bytes_limit, arg, e) == -1)
+			return err_prefix(e, "bytes a second");
+		return 0;
 	case 'd':
 		if (num_parse(&n, arg, 0, FD_MAX, e) == -1)
-			return -1;
+			return err_prefix(e, "descriptor");
 		o->fd = (int)n;
 		return 0;
 	case 'E':
 		o->engine = arg;
 		return 0;
 	case 'i':
-		return num_parse(&o->ops_limit, arg, 1, LIMIT_RATE_MAX, e);
+		if (num_parse(&o->ops_limit, arg, 1, LIMIT_RATE_MAX, e) == -1)
+			return err_prefix(e, "requests a second");
+		return 0;
 	case 'q':
 		if (num_parse(&n, arg, 1, VIOD_QUEUES_MAX, e) == -1)
-			return -1;
+			return err_prefix(e, "queues");
 		o->queues = (unsigned)n;
 		return 0;
 	case 'r':

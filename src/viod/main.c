@@ -84,6 +84,8 @@ viod_begin(struct viod_start *s)
 	    s->name != NULL ? s->name : s->device);
 	log_init(name, LOG_STYLE_PLAIN, s->verbose);
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* A disk that may not grow is an I/O error of the guest. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	if (s->path == NULL)
 		for (int fd = VIOD_FD_REPORT; fd <= VIOD_FD_LISTEN; fd++)
 			if (fd_cloexec(fd, 1) == -1)
@@ -120,7 +122,7 @@ confine(struct viod_start *s)
 	os_trim_heap();
 }
 
-/* --- serving ----------------------------------------------------------------- */
+/* --- serving ------------------------------------------------------------- */
 
 static void
 on_lifeline(evutil_socket_t fd, short what, void *arg)

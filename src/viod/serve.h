@@ -125,7 +125,7 @@ int	viod_listen(struct viod *, int fd, struct err *);
 /* Hang up and stop every queue, as if the front-end had left. */
 void	viod_hangup(struct viod *);
 
-/* --- for devices ------------------------------------------------------------- */
+/* --- for devices --------------------------------------------------------- */
 
 /* Did the driver accept this feature bit? */
 static inline bool

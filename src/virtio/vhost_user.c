@@ -116,7 +116,7 @@ vhost_user_fini(struct vhost_user_msg *m)
 	m->nfds = 0;
 }
 
-/* --- checking ---------------------------------------------------------------- */
+/* --- checking ------------------------------------------------------------ */
 
 static int
 check_memory(const struct vhost_user_msg *m, struct err *e)
@@ -199,7 +199,7 @@ vhost_user_check(const struct vhost_user_msg *m, struct err *e)
 	}
 }
 
-/* --- receiving --------------------------------------------------------------- */
+/* --- receiving ----------------------------------------------------------- */
 
 void
 vhost_user_rx_init(struct vhost_user_rx *rx)

@@ -87,7 +87,7 @@ virtq_track(struct virtq *q, struct inflight *f, struct err *e)
 	return 0;
 }
 
-/* --- popping ----------------------------------------------------------------- */
+/* --- popping ------------------------------------------------------------- */
 
 /* A table of descriptors: the queue's own, or an indirect one. */
 struct table {
@@ -264,7 +264,7 @@ virtq_unpop(struct virtq *q, uint16_t head)
 		inflight_cancel(q->inflight, head);
 }
 
-/* --- answering --------------------------------------------------------------- */
+/* --- answering ----------------------------------------------------------- */
 
 void
 virtq_push(struct virtq *q, uint16_t head, uint32_t written)
@@ -336,7 +336,7 @@ virtq_notify_on(struct virtq *q)
 	return virtq_notify_past(q, 0);
 }
 
-/* --- copying ----------------------------------------------------------------- */
+/* --- copying ------------------------------------------------------------- */
 
 /* Walk n iovecs from 'offset' on; 'in' says which way the bytes go. */
 static size_t

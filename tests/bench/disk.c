@@ -132,7 +132,7 @@ measure(struct backend *b, unsigned load, unsigned round)
 		    b->kicks[load], (double)b->d.calls / l->count);
 }
 
-/* --- back-ends --------------------------------------------------------------- */
+/* --- back-ends ----------------------------------------------------------- */
 
 static void
 attach(struct backend *b)
@@ -184,7 +184,7 @@ start_qemu(struct backend *b, const char *disk, const char *aio)
 	attach(b);
 }
 
-/* --- results ----------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------- */
 
 /* The round that was disturbed least. */
 static double

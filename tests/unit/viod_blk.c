@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* viod_blk.c - a real viod blk: integrity, durability, lies, crashes */
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "unit.h"
@@ -255,6 +256,33 @@ bounds(void **state)
 	drive_fini(&d);
 }
 
+/* No room for the disk's blocks: I/O errors, and the device goes on. */
+static void
+no_space(void **state)
+{
+	struct rlimit old, small;
+	struct drive d;
+
+	(void)state;
+	drive_init(&d, DISK_BYTES);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = old;
+	small.rlim_cur = 1 << 20;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	up(&d, ALL, NULL, NULL);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 0, 8192), 0);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 2048 + i * 8, 4096),
+		    VIRTIO_BLK_S_IOERR);
+	/* The first half fits. */
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 2040, 8192),
+	    VIRTIO_BLK_S_IOERR);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 2040, 4096), 0);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 2048, 4096), 0);
+	drive_fini(&d);
+}
+
 /* All that fits is in flight at once, over several queues. */
 static void
 deep(struct drive *d, unsigned queues)
@@ -357,7 +385,7 @@ reconnect(void **state)
 	drive_fini(&d);
 }
 
-/* --- crashes ----------------------------------------------------------------- */
+/* --- crashes ------------------------------------------------------------- */
 
 /* As up(), with a record of what is in flight. */
 static void
@@ -507,7 +535,7 @@ replay(void **state)
 	drive_fini(&d);
 }
 
-/* --- lies -------------------------------------------------------------------- */
+/* --- lies ---------------------------------------------------------------- */
 
 /* The queue breaks, the process lives, a reset makes it good again. */
 static void
@@ -648,6 +676,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(readonly),
 		cmocka_unit_test(discard),
 		cmocka_unit_test(bounds),
+		cmocka_unit_test(no_space),
 		cmocka_unit_test(multi_queue),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(reconnect),

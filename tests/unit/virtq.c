@@ -279,7 +279,7 @@ bad_setup(void **state)
 	assert_int_equal(virtq_init(&q, &p.mem, 16, &a, 0, &e), -1);
 }
 
-/* --- in-flight record -------------------------------------------------------- */
+/* --- in-flight record ---------------------------------------------------- */
 
 /*
  * Four chains; the device dies after 'steps' of: pop all, answer the third
