@@ -81,7 +81,7 @@ vmd-control_LIBS = libevent_core libmicrohttpd libwslay jansson sqlite3 \
 		  jose libcrypto libseccomp
 
 vmd-image_DIR	= oci
-vmd-image_FILES	= archive_files child emit image import job layer links \
+vmd-image_FILES	= archive_files child confine emit image import job layer links \
 		  main manifest merge pull skopeo squashfs store store_index \
 		  sweep tar_out tree unpack
 vmd-image_LAYERS = oci os lib

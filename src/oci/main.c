@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "lib/log.h"
 #include "lib/num.h"
 #include "lib/util.h"
+#include "oci/confine.h"
 #include "oci/image.h"
 #include "oci/import.h"
 #include "oci/job.h"
@@ -25,7 +25,6 @@
 #include "oci/store.h"
 #include "oci/sweep.h"
 #include "oci/unpack.h"
-#include "os/sandbox.h"
 
 #define KEEP_MAX	4096	/* -k of prune */
 #define FD_MAX		1023	/* descriptors on the command line */
@@ -34,11 +33,9 @@
 struct options {
 	struct platform	 platform;
 	bool		 has_platform;
-	bool		 insecure;
+	struct registry_access access;
 	bool		 all;
-	const char	*authfile;
-	int		 authfd;
-	int		 fd;
+	int		 fd;	/* the archive */
 	const char	*name;
 	struct digest	*keep;
 	size_t		 nkeep;
@@ -67,8 +64,7 @@ static int
 do_pull(struct store *st, const struct options *o, struct err *e)
 {
 	struct pull p = { .name = o->arg, .platform = o->platform,
-	    .access = { .insecure = o->insecure, .authfile = o->authfile,
-	    .authfd = o->authfd } };
+	    .access = o->access };
 	struct entry en;
 
 	if (pull_from_registry(&en, st, &p, e) == -1) {
@@ -154,18 +150,11 @@ do_remove(struct store *st, const struct options *o, struct err *e)
 static int
 do_import(struct store *st, const struct options *o, struct err *e)
 {
-	struct import im = { .fd = o->fd == -1 ? 0 : o->fd, .name = o->name,
+	struct import im = { .fd = o->fd, .name = o->name,
 	    .platform = platform_of(o) };
 	struct entries es = { 0 };
-	own_fd int fd = -1;
 	int r = 0;
 
-	if (o->arg != NULL && strcmp(o->arg, "-") != 0) {
-		fd = open(o->arg, O_RDONLY | O_CLOEXEC);
-		if (fd == -1)
-			return err_sys(e, "open %s", o->arg);
-		im.fd = fd;
-	}
 	if (import_archive(&es, st, &im, e) == -1) {
 		/* Its blobs are of no use to anybody. */
 		(void)sweep_mark(st, NULL);
@@ -225,14 +214,14 @@ option(struct options *o, int ch, const char *value, struct err *e)
 {
 	switch (ch) {
 	case 'A':
-		return fd_option(&o->authfd, value, e);
+		return fd_option(&o->access.authfd, value, e);
 	case 'a':
-		o->authfile = value;
+		o->access.authfile = value;
 		return 0;
 	case 'f':
 		return fd_option(&o->fd, value, e);
 	case 'i':
-		o->insecure = true;
+		o->access.insecure = true;
 		return 0;
 	case 'k':
 		if (o->nkeep == KEEP_MAX)
@@ -266,77 +255,10 @@ parse(struct options *o, const struct command *c, int argc, char **argv,
 		usage();
 	if (argc == 1)
 		o->arg = argv[0];
-	return 0;
-}
-
-/* What a directory of the environment holds, when it says one. */
-static void
-add_below(struct sandbox *s, char *path, const char *variable,
-    const char *name)
-{
-	const char *dir = getenv(variable);
-
-	if (dir == NULL || dir[0] != '/' || snprintf(path, PATH_MAX, "%s/%s",
-	    dir, name) >= PATH_MAX)
-		return;
-	sandbox_add(s, path, SANDBOX_READ);
-}
-
-/* skopeo and docker's credential helpers are found by PATH. */
-static void
-add_programs(struct sandbox *s, char *path)
-{
-	const char *dirs = getenv("PATH");
-	char *save = NULL;
-
-	if (dirs == NULL || snprintf(path, PATH_MAX, "%s", dirs) >= PATH_MAX)
-		return;
-	for (char *p = strtok_r(path, ":", &save); p != NULL &&
-	    s->npaths < SANDBOX_PATHS_MAX; p = strtok_r(NULL, ":", &save))
-		if (p[0] == '/')
-			sandbox_add(s, p, SANDBOX_READ | SANDBOX_EXEC);
-}
-
-/* What skopeo reads beside the store: credentials, where they are, names. */
-static void
-add_registry(struct sandbox *s, const struct options *o)
-{
-	static char docker[PATH_MAX], config[PATH_MAX], run[PATH_MAX];
-	static char programs[PATH_MAX];
-
-	if (o->authfile != NULL)
-		sandbox_add(s, o->authfile, SANDBOX_READ);
-	if (o->authfd != -1)
-		sandbox_add_fd(s, o->authfd, SANDBOX_READ);
-	add_below(s, docker, "HOME", ".docker");
-	add_below(s, config, "DOCKER_CONFIG", ".");
-	add_below(s, run, "XDG_RUNTIME_DIR", "containers");
-	/* /etc/resolv.conf may lead there. */
-	sandbox_add(s, "/run/systemd/resolve", SANDBOX_READ);
-	add_programs(s, programs);
-}
-
-/* Either the network or other people's archives, never both. */
-static int
-enter_sandbox(const struct command *c, const char *store,
-    const struct options *o, struct err *e)
-{
-	bool pull = c->run == do_pull;
-	struct sandbox s = { .program = pull ? SANDBOX_IMAGE_PULL :
-	    SANDBOX_IMAGE_UNPACK };
-	char missing[SANDBOX_MISSING_MAX];
-
-	sandbox_add_system(&s);
-	sandbox_add(&s, store, SANDBOX_READ | SANDBOX_WRITE);
-	if (c->arg == ARG_FILE && o->arg != NULL && strcmp(o->arg, "-") != 0)
-		sandbox_add(&s, o->arg, SANDBOX_READ);
-	if (pull)
-		add_registry(&s, o);
-	if (sandbox_enter(&s, missing, e) == -1)
-		return -1;
-	if (missing[0] != '\0')
-		log_debug("sandbox without %s", missing);
-	return 0;
+	if (c->arg != ARG_FILE || o->arg == NULL || strcmp(o->arg, "-") == 0)
+		return 0;
+	o->fd = open(o->arg, O_RDONLY | O_CLOEXEC);
+	return o->fd == -1 ? err_sys(e, "open %s", o->arg) : 0;
 }
 
 static int
@@ -344,18 +266,21 @@ run(const struct command *c, const char *path, int argc, char **argv,
     struct err *e)
 {
 	OWN(store_close) struct store *st = NULL;
-	struct options o = { .authfd = -1, .fd = -1 };
+	struct options o = { .access = { .authfd = -1 } };
 	int r;
 
 	platform_host(&o.platform);
 	o.keep = calloc(KEEP_MAX, sizeof(*o.keep));
 	if (o.keep == NULL)
 		return err_sys(e, "vmd-image");
+	/* Files are opened before the owner of the store takes over. */
 	r = parse(&o, c, argc, argv, e);
+	if (r == 0)
+		r = confine_user(path, e);
 	if (r == 0)
 		r = store_open(&st, path, e);
 	if (r == 0)
-		r = enter_sandbox(c, path, &o, e);
+		r = confine_enter(st, c->run == do_pull ? &o.access : NULL, e);
 	if (r == 0)
 		r = c->run(st, &o, e);
 	free(o.keep);

@@ -74,9 +74,12 @@ message(char *to, size_t size, const char *said)
 	while (*from != '\0' && n < size - 1) {
 		if (from != said && *from == '"')
 			break;
-		if (from[0] == '\\' && from[1] != '\0')
-			from++;
-		to[n++] = *from++;
+		if (from[0] != '\\' || from[1] == '\0')
+			to[n++] = *from++;
+		else if (from[1] == '"' || from[1] == '\\')
+			to[n++] = from[1], from += 2;
+		else	/* a newline or tab */
+			to[n++] = ' ', from += 2;
 	}
 	to[n] = '\0';
 }

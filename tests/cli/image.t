@@ -157,6 +157,21 @@ unsquashfs -no-progress -d "$tmp/user/out" "$tmp/user/st/root/$hex.sqfs" \
 tree_list "$tmp/user/out" > "$tmp/user.list"
 ok "the same files" diff -u "$tmp/ours.list" "$tmp/user.list"
 
+if ! "$image" -v -s "$store" list 2>&1 > /dev/null | grep 'sandbox is without'
+then
+	mkdir -p "$tmp/path"
+	printf '%s\n' '#!/bin/sh' "touch '$tmp/ran'" \
+	    > "$tmp/path/sqfstar"
+	chmod +x "$tmp/path/sqfstar"
+	cp -r "$store" "$tmp/s0"
+	rm -rf "$tmp/s0/root"
+	PATH=$tmp/path:$PATH "$image" -s "$tmp/s0" \
+	    unpack test.example/all:1 > /dev/null 2>&1
+	ok "programs of elsewhere are not run" [ ! -e "$tmp/ran" ]
+else
+	n=$((n + 1)); echo "ok $n # SKIP not the whole sandbox here"
+fi
+
 # --- what is told ---------------------------------------------------------------
 
 ok "inspect" sh -c "
