@@ -381,8 +381,8 @@ read_cmdline(char *to, size_t size, const struct vm *vm)
 /* Names of a VM's devices and sockets; a config points into them. */
 struct names {
 	char	cmdline[VM_CMDLINE_MAX + 1];
-	char	disk[VM_DISKS_MAX][16];
-	char	socket[VM_DISKS_MAX][24];
+	char	disk[VM_DISKS_MAX][32];
+	char	socket[VM_DISKS_MAX][32];
 	char	mac[18];
 	char	kernel[PRIV_PATH_MAX + 64];
 };

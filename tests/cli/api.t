@@ -282,10 +282,10 @@ ok "always: it is started again"
 api POST /instances/r/stop
 api GET /instances/r ; is 200 '.state == "Stopped"'
 ok "a user's stop ends that"
-api POST /instances "{\"name\":\"e\",$null,\"auto_remove\":true}"
-api POST /instances/e/stop
+api POST /instances "{\"name\":\"gone-1\",$null,\"auto_remove\":true}"
+api POST /instances/gone-1/stop
 i=0
-until api GET /instances/e; [ "$status" = 404 ] || [ $i -ge 100 ]; do
+until api GET /instances/gone-1; [ "$status" = 404 ] || [ $i -ge 100 ]; do
 	i=$((i + 1)); sleep 0.1
 done
 [ "$status" = 404 ]
