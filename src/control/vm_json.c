@@ -15,6 +15,8 @@
 #include "lib/util.h"
 #include "os/os.h"
 
+#define OWNER_MS	10000	/* a user name is believed for */
+
 static json_t *
 phases_json(const struct vm *vm, bool now)
 {
@@ -270,18 +272,29 @@ vm_argv(const struct vm *vm)
 	return argv;
 }
 
+/*
+ * The name of a user.  The last answer is kept for a while: a list asks for
+ * the same few again and again, and each question reads /etc/passwd.
+ */
 static const char *
-owner_name(char *buf, size_t len, uid_t uid)
+owner_name(uid_t uid)
 {
+	static char name[64];
+	static uid_t of;
+	static uint64_t until;
 	struct passwd pw, *found = NULL;
 	char text[1024];
 
+	if (uid == of && os_now_ms() < until)
+		return name;
 	if (getpwuid_r(uid, &pw, text, sizeof(text), &found) == 0 &&
 	    found != NULL)
-		(void)snprintf(buf, len, "%s", pw.pw_name);
+		(void)snprintf(name, sizeof(name), "%s", pw.pw_name);
 	else
-		(void)snprintf(buf, len, "%u", (unsigned)uid);
-	return buf;
+		(void)snprintf(name, sizeof(name), "%u", (unsigned)uid);
+	of = uid;
+	until = os_now_ms() + OWNER_MS;
+	return name;
 }
 
 static json_t *
@@ -351,12 +364,11 @@ vm_json(const struct vm *vm)
 	own_json json_t *o = spec_json(&vm->spec, false);
 	own_json json_t *state = state_json(vm);
 	own_json json_t *id = NULL;
-	char owner[64];
 
 	id = json_pack("{s:s,s:i,s:I,s:s,s:b,s:o,s:s?}",
 	    "id", vm->id, "number", (int)vm->number,
 	    "owner", (json_int_t)vm->owner,
-	    "owner_name", owner_name(owner, sizeof(owner), vm->owner),
+	    "owner_name", owner_name(vm->owner),
 	    "has_snapshot", 0,
 	    "restart_status", restarts_json(&vm->restarts),
 	    "image_digest", vm->digest);

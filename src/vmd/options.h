@@ -17,7 +17,7 @@
 #define OPTIONS_UID_COUNT	65536U
 
 #define OPTIONS_USER_MAX	33	/* bytes with the NUL */
-#define OPTIONS_PERCENT_MAX	10000	/* overcommit of 100 */
+#define OPTIONS_PERCENT_MAX	100000	/* overcommit of 1000 */
 
 struct options {
 	bool	 foreground;		/* -d */
