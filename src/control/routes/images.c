@@ -286,6 +286,7 @@ route_image_prune(struct request *r)
 	p->request = r;
 	p->control = request_context(r);
 	p->deleted = json_array();
+	p->all = true;
 	if (request_json(r) != NULL &&
 	    (json_only(request_json(r), known, &e) == -1 ||
 	    json_get_bool(&p->all, request_json(r), "all", &e) == -1)) {
