@@ -173,6 +173,33 @@ ok "the same in chunks"
 api GET /instances/a ; is 200 '.state == "Running"'
 ok "nothing was changed by any of it"
 
+# --- what curl does not send
+raw() { # raw TEXT: as it is; the answer to $d/body
+	printf "$1" | timeout 10 socat -t 5 - "UNIX-CONNECT:$sock" \
+	    > "$d/body" 2> /dev/null
+}
+if command -v socat > /dev/null; then
+	for h in 'Content-Length: 0\r\nContent-Length: 5' 'Host: b' \
+	    'Content-Length: 5\r\nTransfer-Encoding: chunked' \
+	    'Transfer-Encoding: chunked\r\nTransfer-Encoding: identity'; do
+		raw "GET /health HTTP/1.1\r\nHost: a\r\n$h\r\n\r\n"
+		head -n 1 "$d/body" | grep -q ' 400 '
+		ok "refused: $(echo "$h" | tr -d '\r' | tr '\n' ' ')"
+	done
+	i=0
+	while [ $i -lt 20 ]; do
+		i=$((i + 1))
+		head -c 10000 /dev/urandom | timeout 10 socat -u - \
+		    "UNIX-CONNECT:$sock" 2> /dev/null
+	done
+	api GET /instances/a ; is 200 '.state == "Running"'
+	ok "20 times 10,000 random bytes change nothing"
+else
+	for i in 1 2 3 4 5; do
+		n=$((n + 1)); echo "ok $n # SKIP no socat"
+	done
+fi
+
 # --- ports
 port='"ports":[{"host_port":18765,"guest_port":80}]'
 api POST /instances "{\"name\":\"p\",$null,$port}"
@@ -303,6 +330,54 @@ ok "a damaged database is refused, with what to do"
 cp "$d/saved" "$d/state/vmd.db"
 start && api GET /instances/r ; is 200 '.state == "Stopped"'
 ok "the saved one is taken again"
+
+# --- TCP: only with a token
+kill $pid; wait $pid 2> /dev/null
+tcp=127.0.0.1:18766
+key=0123456789abcdef0123456789abcdef
+(umask 077; echo $key > "$d/key")
+opts="$opts -k $d/key -l $tcp"
+b64() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
+token() { # token CLAIMS [KEY]
+	t=$(printf '{"alg":"HS256","typ":"JWT"}' | b64).$(printf '%s' "$1" |
+	    b64)
+	echo "$t.$(printf '%s' "$t" | openssl dgst -sha256 -binary \
+	    -hmac "${2:-$key}" | b64)"
+}
+web() { # web METHOD PATH TOKEN
+	status=$(curl -s -m 10 -X "$1" -o "$d/body" -w '%{http_code}' \
+	    ${3:+-H "Authorization: Bearer $3"} "http://$tcp$2")
+}
+exp=$(($(date +%s) + 3600))
+if command -v openssl > /dev/null && start; then
+	web GET /health ''; is 200 '.status == "ok"'
+	ok "TCP: health is open to all"
+	web GET /instances ''; refused 401 unauthorized Bearer
+	ok "TCP: nothing else is"
+	web GET /instances "$(token "{\"sub\":\"x\",\"exp\":$exp}")"
+	is 200 'length == 1'
+	ok "TCP: a token sees everything"
+	web GET /instances "$(token "{\"sub\":\"x\",\"exp\":$exp}" \
+	    "another-key-another-key-another-")"
+	[ "$status" = 401 ]
+	ok "TCP: signed with another key"
+	web GET /instances "$(token '{"sub":"x","exp":1}')"
+	[ "$status" = 401 ]
+	ok "TCP: a token whose time is over"
+	read=$(token "{\"sub\":\"x\",\"exp\":$exp,
+	    \"permissions\":[\"instance:read\"]}")
+	web GET /instances/r "$read"; is 200 '.name == "r"'
+	ok "TCP: a permission that is there"
+	web DELETE /instances/r "$read"
+	refused 403 forbidden instance:delete
+	ok "TCP: one that is not"
+	web GET /nothing ''; [ "$status" = 401 ]
+	ok "TCP: no word to strangers about what there is"
+else
+	for i in 1 2 3 4 5 6 7 8; do
+		n=$((n + 1)); echo "ok $n # SKIP no openssl, or port in use"
+	done
+fi
 
 echo "1..$n"
 exit $bad
