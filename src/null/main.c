@@ -5,7 +5,7 @@
  * It answers the Cloud Hypervisor API as vmm-qemu does, so that everything
  * above a VMM can be tested, and measured, without a guest.
  *
- * Process: one a VM.  Sandbox: none yet beyond its descriptors.
+ * Process: one a VM.  Sandbox: none; it runs nothing and opens nothing.
  * Needs: the working directory, fd 3 (report), the API socket.
  */
 

@@ -171,6 +171,12 @@ take_status(struct qemu *q, const json_t *data)
 		broken(q, q->run->meaning);
 		return;
 	}
+	if (q->run->kind == RUN_OVER) {
+		vmm_end(q->vmm, strcmp(word, "guest-panicked") == 0 ?
+		    VM_EXIT_GUEST_PANICKED : VM_EXIT_POWERED_OFF, "%s",
+		    q->run->meaning);
+		return;
+	}
 	/* What is not known to run is not said to run. */
 	vmm_paused(q->vmm, q->run->kind != RUN_RUNNING);
 	op_check(q);

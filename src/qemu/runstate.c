@@ -31,7 +31,7 @@ const struct run_state *
 run_state_find(const char *word)
 {
 	static const struct run_state unknown = { "unknown", RUN_UNKNOWN,
-	    "a run state that is not known" };
+	    "in a run state that is not known" };
 
 	for (size_t i = 0; i < COUNT(states); i++)
 		if (strcmp(states[i].word, word) == 0)
