@@ -43,6 +43,7 @@ struct drive {
 	char			 disk[96];
 	int			 fd;		/* of the disk */
 	pid_t			 viod;
+	void			 (*child)(void);	/* called before exec */
 	struct frontend		 fe;
 	int			 memfd;
 	uint8_t			*mem;
@@ -142,6 +143,8 @@ drive_exec(struct drive *d, const char *const argv[])
 	if (dup2(d->fd, 6) == -1)
 		_exit(127);
 	(void)os_die_with_parent();
+	if (d->child != NULL)
+		d->child();
 	execv(argv[0], (char *const *)(uintptr_t)argv);
 	_exit(127);
 }

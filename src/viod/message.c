@@ -418,6 +418,8 @@ reset_device(struct viod *v, struct vhost_user_msg *m, struct err *e)
 	(void)m;
 	(void)e;
 	viod_reset(v);
+	for (unsigned n = 0; n < v->nqueues; n++)
+		v->queues[n].enabled = false;
 	return 0;
 }
 

@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <seccomp.h>
+
 #include "unit.h"
 #include "drive.h"
 
@@ -90,6 +92,32 @@ data_threads(void **state)
 {
 	(void)state;
 	integrity(ALL, "threads");
+}
+
+/* What many containers do to io_uring. */
+static void
+refuse_uring(void)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (f == NULL || seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM),
+	    SCMP_SYS(io_uring_setup), 0) != 0 || seccomp_load(f) != 0)
+		_exit(126);
+}
+
+static void
+data_refused(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	drive_init(&d, DISK_BYTES);
+	d.child = refuse_uring;
+	up(&d, ALL, NULL, NULL);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 3, 4096), 0);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_FLUSH, 0, 0), 0);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 3, 4096), 0);
+	drive_fini(&d);
 }
 
 /* Write-through: neither FLUSH nor CONFIG_WCE accepted. */
@@ -670,6 +698,7 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(data_uring),
 		cmocka_unit_test(data_threads),
+		cmocka_unit_test(data_refused),
 		cmocka_unit_test(data_writethrough),
 		cmocka_unit_test(config),
 		cmocka_unit_test(serial),
