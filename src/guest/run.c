@@ -71,6 +71,9 @@ run_finish(const struct guest_config *c, const struct run_end *end)
 	(void)kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
+	/* A terminal whose session leader ended is hung up, for us too. */
+	if (c->tty)
+		(void)setup_console(NULL);
 	setup_undo(c);
 	n = snprintf(line, sizeof(line),
 	    "\nvmd: exit code=%d signal=%s message=%s\n", end->code,
