@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/json.h"
 #include "lib/num.h"
@@ -184,7 +185,7 @@ import_run(struct ctx *ctx, const void *values, int argc, char **argv)
 		return cmd_fail(ctx, &e);
 	u.fd = fd;
 	progress_begin(&progress, from_stdin ? "standard input" : argv[0],
-	    o->quiet);
+	    o->quiet || !isatty(STDERR_FILENO));
 	r = api_upload(ctx->api, &u, &list, &e);
 	progress_end(&progress, NULL);
 	if (r == -1) {

@@ -137,8 +137,54 @@ tar_data(struct copy_sink *sink, struct archive *a,
 	return at < n->size ? sink->hole(sink, n->size - at, e) : 0;
 }
 
+/*
+ * Directories of the archive the last entry lies in.  They come again behind
+ * their contents, so that their times last.
+ */
+struct dirs {
+	struct copy_entry	 entry[COPY_DEPTH_MAX];
+	size_t			 n;
+};
+
+/* Leave those that 'path' is not in; NULL: all.  Frees them in any case. */
 static int
-tar_entries(struct copy_sink *sink, struct archive *a,
+dirs_leave(struct dirs *d, struct copy_sink *sink, const char *path,
+    struct err *e)
+{
+	struct copy_entry *top;
+	int r = 0;
+
+	while (d->n > 0) {
+		top = &d->entry[d->n - 1];
+		if (path != NULL && copy_is_below(path, top->path))
+			break;
+		if (r == 0 && sink != NULL)
+			r = sink->entry(sink, top, e);
+		free((char *)(uintptr_t)top->path);
+		d->n--;
+	}
+	return r;
+}
+
+static int
+dirs_enter(struct dirs *d, const struct copy_entry *n, struct err *e)
+{
+	struct copy_entry *top = &d->entry[d->n];
+
+	/* The same directory twice, or an archive that is no tree. */
+	if (d->n == COPY_DEPTH_MAX || (d->n > 0 &&
+	    strcmp(d->entry[d->n - 1].path, n->path) == 0))
+		return 0;
+	*top = *n;
+	top->path = strdup(n->path);
+	if (top->path == NULL)
+		return err_sys(e, "archive");
+	d->n++;
+	return 0;
+}
+
+static int
+tar_entries(struct copy_sink *sink, struct archive *a, struct dirs *dirs,
     const struct copy_options *o, struct err *e)
 {
 	char names[2][COPY_PATH_MAX];
@@ -154,13 +200,15 @@ tar_entries(struct copy_sink *sink, struct archive *a,
 		/* The root is there already, and stays as it is. */
 		if (strcmp(n.path, ".") == 0)
 			continue;
-		if (sink->entry(sink, &n, e) == -1 || (n.kind == COPY_FILE &&
-		    tar_data(sink, a, &n, e) == -1))
+		if (dirs_leave(dirs, sink, n.path, e) == -1 ||
+		    sink->entry(sink, &n, e) == -1 ||
+		    (n.kind == COPY_FILE && tar_data(sink, a, &n, e) == -1) ||
+		    (n.kind == COPY_DIR && dirs_enter(dirs, &n, e) == -1))
 			return -1;
 	}
 	if (r != ARCHIVE_EOF)
 		return archive_err(a, "standard input", e);
-	return 0;
+	return dirs_leave(dirs, sink, NULL, e);
 }
 
 int
@@ -168,10 +216,14 @@ copy_tar_read(struct copy_sink *sink, int fd, const struct copy_entry *root,
     const struct copy_options *o, struct err *e)
 {
 	struct archive *a = archive_read_new();
+	struct dirs *dirs = calloc(1, sizeof(*dirs));
 	int r;
 
-	if (a == NULL)
+	if (a == NULL || dirs == NULL) {
+		archive_read_free(a);
+		free(dirs);
 		return err_set(e, ENOMEM, "archive: out of memory");
+	}
 	archive_read_support_filter_all(a);
 	archive_read_support_format_tar(a);
 	archive_read_support_format_empty(a);
@@ -180,9 +232,11 @@ copy_tar_read(struct copy_sink *sink, int fd, const struct copy_entry *root,
 	else if (sink->entry(sink, root, e) == -1)
 		r = -1;
 	else
-		r = tar_entries(sink, a, o, e);
+		r = tar_entries(sink, a, dirs, o, e);
 	if (r == 0)
 		r = sink->end(sink, e);
+	(void)dirs_leave(dirs, NULL, NULL, NULL);
+	free(dirs);
 	archive_read_free(a);
 	return r;
 }
