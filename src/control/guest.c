@@ -392,9 +392,10 @@ fill_disks(struct vm_config *c, struct names *n, const struct vm *vm)
 {
 	c->ndisks = 2 + vm->spec.nvolumes;
 	for (size_t i = 0; i < c->ndisks; i++) {
-		(void)snprintf(n->disk[i], sizeof(n->disk[i]), "disk%zu", i);
+		(void)snprintf(n->disk[i], sizeof(n->disk[i]), "disk%u",
+		    (unsigned)i);
 		(void)snprintf(n->socket[i], sizeof(n->socket[i]),
-		    "disk%zu.vu", i);
+		    "disk%u.vu", (unsigned)i);
 		c->disks[i].id = n->disk[i];
 		c->disks[i].socket = n->socket[i];
 		c->disks[i].queues = 1;

@@ -450,12 +450,12 @@ $state/images"
 rm "$lib/vmd-image"
 like "no job program" "$(ask job list)" \
     'ok status 127*{"event":"error","code":"io",*vmd-image: No such file*}'
-with vmd-image 'sleep 1000 & exec sleep 1000'
+with vmd-image "sleep 1000.$$ & exec sleep 1000.$$"
 ask job list > "$d/out" &
-until_true sh -c 'ps -A -o args= | grep -q "^[s]leep 1000$"'
+until_true sh -c "ps -A -o args= | grep -q '^[s]leep 1000.$$'"
 end_vmd
 wait
-until_true sh -c '[ -z "$(ps -A -o args= | grep "^[s]leep 1000$")" ]'
+until_true sh -c "! ps -A -o stat=,args= | grep '^[^Z].*[s]leep 1000.$$'"
 result $? "jobs end with vmd"
 
 # --- users of their own ------------------------------------------------------------------
