@@ -65,7 +65,7 @@ struct sandbox {
 
 /*
  * missing: "" or words such as "landlock-net seccomp" for the log.  A path
- * that does not exist is skipped: what is not there cannot be opened.  On
+ * that does not exist or cannot be reached is skipped.  On
  * failure some of it may be in force; the program should exit.
  */
 int	sandbox_enter(const struct sandbox *,

@@ -123,7 +123,9 @@ landlock_add(int ruleset, const struct sandbox_path *p, uint64_t handled,
 
 	if (p->path != NULL) {
 		fd = opened = open(p->path, O_PATH | O_CLOEXEC);
-		if (fd == -1 && (errno == ENOENT || errno == ENOTDIR))
+		/* What cannot be reached needs no rule to be refused. */
+		if (fd == -1 && (errno == ENOENT || errno == ENOTDIR ||
+		    errno == EACCES))
 			return 0;
 		if (fd == -1)
 			return err_sys(e, "sandbox: %s", p->path);

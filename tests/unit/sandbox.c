@@ -293,6 +293,8 @@ enter(enum sandbox_program program)
 	sandbox_add_system(&s);
 	sandbox_add(&s, granted, SANDBOX_READ | SANDBOX_WRITE);
 	sandbox_add(&s, "/does/not/exist", SANDBOX_READ);
+	/* Not for an ordinary user. */
+	sandbox_add(&s, "/root/.ssh", SANDBOX_READ);
 	if (sandbox_enter(&s, missing, &e) == -1) {
 		fprintf(stderr, "# %s\n", e.text);
 		_exit(99);
