@@ -80,7 +80,8 @@ struct request {
 
 struct stream {
 	TAILQ_ENTRY(stream)	 entry;
-	struct request		*request;
+	struct http		*http;
+	struct request		*request;	/* ends before we do */
 	const struct stream_ops	*ops;
 	void			*arg;
 	bool			 waiting;	/* suspended, nothing to send */

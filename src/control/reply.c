@@ -175,7 +175,7 @@ on_stream_read(void *arg, uint64_t pos, char *to, size_t room)
 	ssize_t n;
 
 	(void)pos;
-	if (s->request->listener->http->stopping)
+	if (s->http->stopping)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	s->waiting = false;
 	s->inside = true;
@@ -202,7 +202,8 @@ on_stream_close(void *arg)
 {
 	struct stream *s = arg;
 
-	TAILQ_REMOVE(&s->request->listener->http->streams, s, entry);
+	/* MHD has told us of the request's end before that of its answer. */
+	TAILQ_REMOVE(&s->http->streams, s, entry);
 	s->ops->close(s->arg);
 	free(s);
 }
@@ -223,6 +224,7 @@ reply_stream(struct request *r, const struct stream_ops *ops, void *arg)
 		reply_json(r, 503, NULL);
 		return NULL;
 	}
+	s->http = r->listener->http;
 	s->request = r;
 	s->ops = ops;
 	s->arg = arg;
@@ -248,7 +250,7 @@ stream_wake(struct stream *s)
 		return;
 	s->waiting = false;
 	request_resume(s->request);
-	http_flush(s->request->listener->http);
+	http_flush(s->http);
 }
 
 /* --- WebSocket handshake -------------------------------------------------- */
