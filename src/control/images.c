@@ -135,8 +135,9 @@ image_err(const struct image *i, struct err *e)
 	if (i->removing)
 		return err_api(e, EBUSY, "conflict",
 		    "image %s is being removed: ask again", i->name);
+	/* The job's words begin with the name. */
 	return err_api(e, EIO, i->error_code != NULL ? i->error_code :
-	    "image_not_ready", "image %s: %s", i->name, i->error);
+	    "image_not_ready", "image %s", i->error);
 }
 
 static void
