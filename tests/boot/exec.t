@@ -58,7 +58,7 @@ ok "a killed client leaves no process in the guest" wait_for 20 gone
 vmctl exec -d a sleep 1234
 there() { vmctl exec -u root a sh -c 'ps | grep -v grep | grep -q "sleep 1234"'; }
 ok "a detached one goes on" wait_for 10 there
-vmctl exec --timeout 1 a sleep 100 2>/dev/null
+vmctl exec --timeout 1s a sleep 100 2>/dev/null
 is "a time-out is 124" 124 $?
 
 # A terminal: size, resize, raw bytes.
