@@ -28,6 +28,7 @@
 
 #define KIT_LAYERS	8
 #define KIT_OUT_MAX	(64U << 20)
+#define KIT_PATHS	4096	/* entries that are checked */
 
 struct kit_layer {
 	const void	*data;
@@ -139,7 +140,7 @@ static inline bool
 kit_check(const struct kit *k)
 {
 	struct archive *in = archive_read_new();
-	struct kit_path *v = calloc(65536, sizeof(*v));
+	struct kit_path *v = calloc(KIT_PATHS, sizeof(*v));
 	struct archive_entry *ae;
 	bool ok = true;
 	size_t n = 0;
@@ -149,7 +150,7 @@ kit_check(const struct kit *k)
 	if (archive_read_open_memory(in, k->out.data, k->out.len) !=
 	    ARCHIVE_OK)
 		ok = false;
-	while (ok && n < 65536 &&
+	while (ok && n < KIT_PATHS &&
 	    archive_read_next_header(in, &ae) == ARCHIVE_OK) {
 		char path[8192];
 		const char *name = archive_entry_pathname(ae);
