@@ -178,14 +178,19 @@ settle(struct image *i, enum image_status s)
 }
 
 static void
-failed(struct image *i, const struct err *e)
+failed(struct image *i, const struct err *why)
 {
+	struct err e = *why;
+
 	json_decref(i->next);
 	i->next = NULL;
-	i->error_code = e->code;
-	(void)snprintf(i->error, sizeof(i->error), "%s", e->text);
-	log_warnx("image %s: %s", i->name, e->text);
-	settle(i, IMAGE_FAILED);
+	if (i->platform != NULL)
+		(void)err_prefix(&e, "for %s", i->platform);
+	i->error_code = e.code;
+	(void)snprintf(i->error, sizeof(i->error), "%s", e.text);
+	log_warnx("image %s: %s", i->name, i->error);
+	/* What was there before can still be run. */
+	settle(i, image_digest(i) != NULL ? IMAGE_READY : IMAGE_FAILED);
 }
 
 static void

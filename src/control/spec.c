@@ -88,8 +88,9 @@ take_quantity(struct spec *s, const json_t *doc, const struct quantity *q,
 		if (q->parse == duration_parse)
 			return err_api(e, ERANGE, q->code,
 			    "%s: %s is longer than a year", q->name, text);
-		return err_api(e, ERANGE, q->code, "%s: %s is not between "
-		    "%s and %s", q->name, text,
+		return err_api(e, ERANGE, q->code, "%s%s: %s is not between "
+		    "%s and %s", q->name, q->offset ==
+		    offsetof(struct spec, memory) ? " (memory)" : "", text,
 		    size_print(lo, sizeof(lo), q->min),
 		    size_print(hi, sizeof(hi), q->max));
 	}

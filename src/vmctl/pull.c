@@ -130,7 +130,9 @@ pull_image(struct ctx *ctx, const char *name, const char *platform,
 	sse_init(&p.sse);
 	show(&p);
 	r = follow(&p, api, e);
-	if (r == 0 && !status_is(p.image, "ready"))
+	/* One that was here before stays ready, beside the error. */
+	if (r == 0 && (!status_is(p.image, "ready") ||
+	    js_str(p.image, "error")[0] != '\0'))
 		r = err_set(e, EIO, "%s: %s", name,
 		    js_str(p.image, "error")[0] != '\0' ?
 		    js_str(p.image, "error") : "pull failed");
