@@ -489,7 +489,7 @@ net_user_destroy(struct net_user *u)
 void
 net_user_input(struct net_user *u, const void *frame, size_t len)
 {
-	/* More than any header claims to be: nothing libslirp need see. */
+	/* More than any header claims to be is nothing for libslirp. */
 	if (len > NET_USER_FRAME_MAX ||
 	    !net_local_from_guest(&u->local, frame, len))
 		return;

@@ -551,7 +551,7 @@ outward(void **state)
 	const char *addr = own_address();
 	struct tcp_end t = { .src = GUEST, .dst = addr, .sport = 3000,
 	    .seq = 77 };
-	static char data[20000], got[20000];
+	static char data[65000], got[65000];
 	size_t len = 0;
 	int fd, conn;
 
@@ -570,7 +570,7 @@ outward(void **state)
 	t.ack = w->seen.seq + 1;
 	conn = accept(fd, NULL, NULL);
 	assert_int_not_equal(conn, -1);
-	/* One frame, larger than any Ethernet's. */
+	/* One frame, as a guest with TSO sends it. */
 	memset(data, 'x', sizeof(data));
 	frame_tcp(&w->out, &t, TCP_ACK | TCP_PSH, data, sizeof(data));
 	send_frame(w);

@@ -191,7 +191,7 @@ config(void **state)
 	assert_memory_equal(c.mac, guest_mac, 6);
 	assert_int_equal(c.status, VIRTIO_NET_S_LINK_UP);
 	assert_int_equal(c.max_virtqueue_pairs, 3);
-	assert_int_equal(c.mtu, 65520);
+	assert_int_equal(c.mtu, 1500);
 	assert_int_equal(frontend_queues(&g.d.fe, &n, NULL), 0);
 	assert_int_equal(n, 7);
 	assert_true(g.d.fe.offered & VIRTIO_BIT(VIRTIO_NET_F_MQ));
