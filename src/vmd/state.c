@@ -27,6 +27,25 @@ static uint8_t	uid_used[OPTIONS_UID_COUNT / 8];
 
 /* --- start ---------------------------------------------------------------- */
 
+/* A stream of its own, so that the caller's descriptor stays. */
+static DIR *
+dir_stream(int dirfd, struct err *e)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d;
+
+	if (fd == -1) {
+		(void)err_sys(e, "read a directory");
+		return NULL;
+	}
+	d = fdopendir(fd);
+	if (d == NULL) {
+		(void)err_sys(e, "read a directory");
+		(void)close(fd);
+	}
+	return d;
+}
+
 /* STATE and what leads to it. */
 static int
 make_path(const char *path, struct err *e)
@@ -89,6 +108,32 @@ lock_soon(int fd)
 	return -1;
 }
 
+/*
+ * -s with a directory that is somebody's: it would be taken over, owner and
+ * mode.  Ours has something called vmd.*, or nothing at all.
+ */
+static int
+check_ours(struct monitor *m, struct err *e)
+{
+	struct dirent *de;
+	bool ours = false, empty = true;
+	DIR *d;
+
+	d = dir_stream(m->state_fd, e);
+	if (d == NULL)
+		return err_prefix(e, "%s", m->o->state);
+	while ((de = readdir(d)) != NULL) {
+		ours = ours || strncmp(de->d_name, "vmd.", 4) == 0;
+		empty = empty && (strcmp(de->d_name, ".") == 0 ||
+		    strcmp(de->d_name, "..") == 0);
+	}
+	(void)closedir(d);
+	if (!ours && !empty)
+		return err_set(e, ENOTEMPTY, "%s: holds other things than "
+		    "the state of a vmd", m->o->state);
+	return 0;
+}
+
 static int
 take_lock(struct monitor *m, struct err *e)
 {
@@ -142,25 +187,6 @@ discard(int dirfd, const char *name, int depth, struct err *e)
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) == -1)
 		return err_sys(e, "remove %s", name);
 	return 0;
-}
-
-/* A stream of its own, so that the caller's descriptor stays. */
-static DIR *
-dir_stream(int dirfd, struct err *e)
-{
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d;
-
-	if (fd == -1) {
-		(void)err_sys(e, "read a directory");
-		return NULL;
-	}
-	d = fdopendir(fd);
-	if (d == NULL) {
-		(void)err_sys(e, "read a directory");
-		(void)close(fd);
-	}
-	return d;
 }
 
 static int
@@ -351,7 +377,7 @@ state_open(struct monitor *m, struct err *e)
 	m->state_fd = open(m->o->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (m->state_fd == -1)
 		return err_sys(e, "%s", m->o->state);
-	if (take_lock(m, e) == -1)
+	if (check_ours(m, e) == -1 || take_lock(m, e) == -1)
 		return -1;
 	/* Sticky: vmd-control makes its database here and removes only that. */
 	if (set_owner(m, m->state_fd, 0, 01770, e) == -1)

@@ -363,6 +363,15 @@ is "all of it is removed" "$(ask remove liar)$(ls "$state/vms")" ok
 result $? "and nothing behind a link"
 end_vmd
 
+mkdir "$d/home"
+chmod 755 "$d/home"
+: > "$d/home/letter"
+# shellcheck disable=SC2086
+like "a directory of somebody's" \
+    "$("$v" -s "$d/home" -o "libexec=$lib" $user 2>&1 | tail -n 1)" \
+    "vmd: $d/home: holds other things than the state of a vmd"
+is "it is as it was" "$(stat -c %a "$d/home") $(ls "$d/home")" "755 letter"
+
 # --- a state that is damaged ---------------------------------------------------------
 
 rmdir "$state/vms"
