@@ -51,12 +51,12 @@ struct blk_req {
 };
 
 struct blk {
-	struct viod		 viod;		/* first: serve.c hands us this */
+	struct viod		 viod;		/* first: we are handed it */
 	struct disk		*disk;
 	struct blk_req		*free;		/* used last, used first */
 	unsigned		 inflight;	/* requests the disk has */
-	uint64_t		 batch_bytes;	/* started since the last kick */
-	uint32_t		 answered;	/* queues to flush, a bit each */
+	uint64_t		 batch_bytes;	/* started since a kick */
+	uint32_t		 answered;	/* queues to flush, bits */
 	struct limit		 bytes;
 	struct limit		 ops;
 	bool			 limited;	/* there is a limit */

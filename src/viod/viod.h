@@ -51,8 +51,8 @@ void	viod_refuse(const struct viod_start *, const struct err *)
 	    __attribute__((noreturn));
 
 /*
- * Listen, enter the sandbox, report ok, serve until the lifeline ends or SIGTERM.  The
- * device is idle and hung up when it returns.
+ * Listen, enter the sandbox, report ok, serve until the lifeline ends or
+ * SIGTERM.  The device is idle and hung up when it returns.
  */
 void	viod_run(struct viod_start *, struct viod *);
 

@@ -120,6 +120,39 @@ data_refused(void **state)
 	drive_fini(&d);
 }
 
+static void
+refuse_sync(void)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (f == NULL || seccomp_rule_add(f, SCMP_ACT_ERRNO(EIO),
+	    SCMP_SYS(fdatasync), 0) != 0 || seccomp_load(f) != 0)
+		_exit(126);
+}
+
+/* What is not durable is not acknowledged as durable. */
+static void
+sync_fails(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	drive_init(&d, DISK_BYTES);
+	d.child = refuse_sync;
+	up(&d, ALL, "-E", "threads");
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 3, 4096), 0);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_FLUSH, 0, 0),
+	    VIRTIO_BLK_S_IOERR);
+	drive_fini(&d);
+	drive_init(&d, DISK_BYTES);
+	d.child = refuse_sync;
+	up(&d, ALL & ~VIRTIO_BIT(VIRTIO_BLK_F_FLUSH) &
+	    ~VIRTIO_BIT(VIRTIO_BLK_F_CONFIG_WCE), "-E", "threads");
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 3, 4096),
+	    VIRTIO_BLK_S_IOERR);
+	drive_fini(&d);
+}
+
 /* Write-through: neither FLUSH nor CONFIG_WCE accepted. */
 static void
 data_writethrough(void **state)
@@ -413,6 +446,37 @@ reconnect(void **state)
 	drive_fini(&d);
 }
 
+/* The front-end changes memory and interrupts while the queue runs. */
+static void
+changes(void **state)
+{
+	struct frontend_region r;
+	struct drive d;
+	struct vhost_user_msg m;
+	struct err e;
+
+	(void)state;
+	drive_init(&d, DISK_BYTES);
+	up(&d, ALL, NULL, NULL);
+	r = (struct frontend_region){ .gpa = DRIVE_GPA, .len = DRIVE_BYTES,
+	    .user = (uintptr_t)d.mem, .fd = d.memfd };
+	for (unsigned i = 0; i < 20; i++) {
+		deep(&d, 1);
+		assert_int_equal(frontend_memory(&d.fe, &r, 1, &e), 0);
+		vhost_user_init(&m, VHOST_USER_SET_VRING_CALL, 8);
+		m.nfds = 1;
+		m.fds[0] = d.call[0];
+		assert_int_equal(frontend_call(&d.fe, &m, &e), 0);
+	}
+	/* The queue's own memory goes away: it stops, viod stays. */
+	assert_int_equal(frontend_memory(&d.fe, NULL, 0, &e), 0);
+	frontend_fini(&d.fe);
+	drive_hello(&d, ALL);
+	drive_start(&d, 0, 128);
+	deep(&d, 1);
+	drive_fini(&d);
+}
+
 /* --- crashes ------------------------------------------------------------- */
 
 /* As up(), with a record of what is in flight. */
@@ -700,6 +764,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(data_threads),
 		cmocka_unit_test(data_refused),
 		cmocka_unit_test(data_writethrough),
+		cmocka_unit_test(sync_fails),
 		cmocka_unit_test(config),
 		cmocka_unit_test(serial),
 		cmocka_unit_test(readonly),
@@ -709,6 +774,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(multi_queue),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(reconnect),
+		cmocka_unit_test(changes),
 		cmocka_unit_test(killed),
 		cmocka_unit_test(replay),
 		cmocka_unit_test(lies),
