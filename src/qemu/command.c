@@ -27,6 +27,7 @@
 /* What differs between the boards. */
 static const struct board {
 	const char	*program;
+	const char	*firmware;	/* NULL: none */
 	const char	*machine;
 	const char	*machine_kvm, *machine_tcg;
 	const char	*cpu_kvm, *cpu_tcg;
@@ -38,6 +39,8 @@ static const struct board {
 } boards[] = {
 	[VM_ARCH_AMD64] = {
 		.program = "qemu-system-x86_64",
+		/* SeaBIOS, elsewhere the default, needs the option ROMs. */
+		.firmware = "qboot.rom",
 		.machine = "microvm,acpi=on,rtc=on,pit=off,isa-serial=off,"
 		    "x-option-roms=off",
 		.machine_kvm = ",pic=off",
@@ -132,6 +135,8 @@ add_machine(struct command *c, const struct vm_config *v,
 	option(c, "-mon", "chardev=qmp,mode=control");
 	option(c, "-machine", "%s%s,memory-backend=mem", b->machine,
 	    h->kvm ? b->machine_kvm : b->machine_tcg);
+	if (b->firmware != NULL)
+		option(c, "-bios", "%s", b->firmware);
 	option(c, "-accel", h->kvm ? "kvm" : "tcg");
 	option(c, "-cpu", "%s", h->kvm ? b->cpu_kvm : b->cpu_tcg);
 	option(c, "-smp", "%u", v->cpus);

@@ -72,7 +72,8 @@ tsc=$(awk '/^bogomips/ { printf "%d", $3 * 500; exit }' /proc/cpuinfo)
 by_hand() { # DIRECTORY
 	timeout 120 perl tests/start-vm.pl "$1" - qemu-system-x86_64 \
 	    -nodefaults -no-user-config -display none -accel tcg \
-	    -machine microvm,acpi=on,rtc=on,pit=off,isa-serial=off,x-option-roms=off,pic=on \
+	    -bios qboot.rom \
+    -machine microvm,acpi=on,rtc=on,pit=off,isa-serial=off,x-option-roms=off,pic=on \
 	    -cpu max,la57=off,erms=off,fsrm=off -m 256M \
 	    -global virtio-mmio.force-legacy=false \
 	    -kernel "$guest/vmlinux" -initrd "$t/initrd" \
