@@ -29,7 +29,7 @@
 #include "lib/own.h"
 #include "lib/util.h"
 
-#define CLOCK_OFF_MAX	2	/* seconds; a guest's clock further off is set */
+#define CLOCK_OFF_MAX	2	/* seconds; what is further off is set */
 #define ANNOUNCE_MS	1000	/* how long the host may take to accept */
 
 static const struct {

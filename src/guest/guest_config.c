@@ -302,7 +302,8 @@ check_names(const uint8_t *data, size_t len, struct err *e)
 }
 
 int
-guest_config_parse(struct guest_config *c, const void *data, size_t len, struct err *e)
+guest_config_parse(struct guest_config *c, const void *data, size_t len,
+    struct err *e)
 {
 	if (len > CONFIG_BYTES_MAX)
 		return err_set(e, EFBIG, "more than %d bytes",

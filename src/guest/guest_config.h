@@ -57,14 +57,15 @@ struct guest_config {
 	bool		 init;		/* the command becomes process 1 */
 	struct guest_mount mounts[CONFIG_MOUNTS_MAX];
 	size_t		 nmounts;
-	uint8_t		*data;		/* what the strings point into; private */
+	uint8_t		*data;		/* the strings' memory; private */
 };
 
 /* A configuration of nothing: no root, no network, no command. */
 void	guest_config_init(struct guest_config *);
 void	guest_config_fini(struct guest_config *);
 
-/* Read records into a config that guest_config_init() made.  Copies the data. */
-int	guest_config_parse(struct guest_config *, const void *, size_t len, struct err *);
+/* Read records into a config that was set up.  Copies the data. */
+int	guest_config_parse(struct guest_config *, const void *, size_t len,
+	    struct err *);
 
 #endif

@@ -17,7 +17,7 @@
 #include "lib/err.h"
 
 #define PASSWD_FILE_MAX		1048576	/* bytes; of a larger file this much */
-#define PASSWD_GROUPS_MAX	64	/* supplementary groups; more are left out */
+#define PASSWD_GROUPS_MAX	64	/* supplementary; more are left out */
 #define PASSWD_NAME_MAX		256	/* bytes with the NUL */
 
 struct passwd_user {

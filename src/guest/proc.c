@@ -3,32 +3,63 @@
 
 #include <sys/wait.h>
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "guest/proc.h"
 
+/* The parent of a process: the second number behind its name in stat. */
+static pid_t
+parent_of(const char *pid)
+{
+	char path[64], text[512];
+	const char *p;
+	FILE *f;
+	size_t n;
+	int parent;
+
+	(void)snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return -1;
+	n = fread(text, 1, sizeof(text) - 1, f);
+	(void)fclose(f);
+	text[n] = '\0';
+	/* The name may hold anything, brackets too. */
+	p = strrchr(text, ')');
+	if (p == NULL || sscanf(p, ") %*c %d", &parent) != 1)
+		return -1;
+	return parent;
+}
+
 /*
- * The kernel's list of our children (CONFIG_PROC_CHILDREN).  Without it only
- * the process group of 'pid' is reached.
+ * All processes are looked at: the kernel's list of children is an option
+ * (CONFIG_PROC_CHILDREN) and promises less while they come and go.
  */
 static void
 kill_once(pid_t pid)
 {
-	FILE *f = fopen("/proc/thread-self/children", "re");
-	int child;
+	pid_t self = getpid();
+	struct dirent *d;
+	DIR *dir;
 
-	if (f == NULL) {
+	dir = opendir("/proc");
+	if (dir == NULL) {
+		/* Its own group at least. */
 		(void)kill(-pid, SIGKILL);
 		return;
 	}
-	while (fscanf(f, "%d", &child) == 1)
-		(void)kill(child, SIGKILL);
-	(void)fclose(f);
+	while ((d = readdir(dir)) != NULL)
+		if (isdigit((unsigned char)d->d_name[0]) &&
+		    parent_of(d->d_name) == self)
+			(void)kill(atoi(d->d_name), SIGKILL);
+	(void)closedir(dir);
 }
 
 int

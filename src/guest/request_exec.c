@@ -550,7 +550,8 @@ on_resize(struct exec *x, const struct frame *f, struct err *e)
 		{ "cols",	take_cols },
 		{ NULL,		NULL },
 	};
-	struct exec_request r = { .size = { ROWS_DEFAULT, COLS_DEFAULT, 0, 0 } };
+	struct exec_request r = { .size.ws_row = ROWS_DEFAULT,
+	    .size.ws_col = COLS_DEFAULT };
 
 	if (records_read(resize_fields, &r, f->data, f->len, e) == -1)
 		return -1;

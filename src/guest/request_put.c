@@ -36,7 +36,7 @@ struct put {
 	bool		 parents;
 	int		 root;		/* the root when it is a directory */
 	int		 dir;		/* where the last entry was made */
-	char		 dir_name[AGENT_PATH_MAX];	/* its path; "": unset */
+	char		 dir_name[AGENT_PATH_MAX];	/* its path */
 	bool		 have_root;
 	/* The file that is coming. */
 	int		 fd;		/* -1: none */

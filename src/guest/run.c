@@ -47,7 +47,7 @@ struct run {
 	int			 stop_fds[2];	/* SHUTDOWN: read, write end */
 	int			 sigfd;
 	int			 null_fd;
-	uint64_t		 kill_at_ms;	/* end of the grace time, or 0 */
+	uint64_t		 kill_at_ms;	/* of the grace time; 0: none */
 	uint64_t		 agent_at_ms;	/* restart of the agent, or 0 */
 };
 

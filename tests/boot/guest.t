@@ -36,7 +36,9 @@ echo '::sysinit:/bin/busybox sh /etc/boot' > "$t/root/etc/inittab"
 cat > "$t/root/etc/boot" <<-'X'
 	b=/bin/busybox
 	echo "pid1 $($b cat /proc/1/comm)"
-	echo "agent $($b grep -c . /sys/fs/cgroup/vmd/cgroup.procs)"
+	procs=/sys/fs/cgroup/vmd/cgroup.procs
+	until $b grep -q . $procs; do $b sleep 0.1; done
+	echo "agent $($b grep -c . $procs)"
 	echo "run $($b grep -c ' /run ' /proc/mounts)"
 	$b poweroff -f
 X
