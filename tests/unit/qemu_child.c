@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC */
+/* qemu_child.c - a child: its descriptors, its last words, its end */
+
+#include <sys/socket.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "unit.h"
+#include "lib/log.h"
+#include "lib/util.h"
+#include "qemu/child.h"
+
+static char why[CHILD_LINE_MAX + 64];
+
+static void
+ended(void *arg, const char *text)
+{
+	(void)arg;
+	snprintf(why, sizeof(why), "%s", text);
+}
+
+static struct child *
+start(struct event_base *base, char *program, char *command, const int *fds)
+{
+	char c[] = "-c";
+	char *argv[] = { program, c, command, NULL };
+	struct child_setup s = { .argv = argv, .fds = fds,
+	    .nfds = fds != NULL ? 1 : 0 };
+	struct child *child = NULL;
+	struct err e;
+
+	why[0] = '\0';
+	assert_int_equal(child_new(&child, base, &s, &e), 0);
+	child_on_end(child, ended, NULL);
+	return child;
+}
+
+static void
+reasons(void **state)
+{
+	static const struct {
+		const char	*program, *command, *want;
+	} rows[] = {
+		{ "sh", "exit 0", "QEMU ended with status 0" },
+		{ "sh", "echo one >&2; echo two >&2; exit 3",
+		    "QEMU ended with status 3: two" },
+		{ "sh", "printf 'no\\033[31m\\tend' >&2; exit 1",
+		    "QEMU ended with status 1: no?[31m?end" },
+		{ "sh", "echo bye >&2; kill -9 $$",
+		    "QEMU was killed by signal 9: bye" },
+		{ "no-such-program", "",
+		    "QEMU ended with status 127: no-such-program: "
+		    "No such file or directory" },
+	};
+	struct event_base *base = event_base_new();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		own_mem char *program = strdup(rows[i].program);
+		own_mem char *command = strdup(rows[i].command);
+		struct child *c = start(base, program, command, NULL);
+
+		while (why[0] == '\0')
+			event_base_loop(base, EVLOOP_ONCE);
+		assert_string_equal(why, rows[i].want);
+		child_destroy(c);
+	}
+	event_base_free(base);
+}
+
+/* A line of any length is cut, and the end still told. */
+static void
+endless_line(void **state)
+{
+	char sh[] = "sh", command[] =
+	    "head -c 1000000 /dev/zero | tr '\\0' a >&2; exit 1";
+	struct event_base *base = event_base_new();
+	struct child *c = start(base, sh, command, NULL);
+
+	(void)state;
+	while (why[0] == '\0')
+		event_base_loop(base, EVLOOP_ONCE);
+	assert_int_equal(strlen(why), strlen("QEMU ended with status 1: ") +
+	    CHILD_LINE_MAX - 1);
+	child_destroy(c);
+	event_base_free(base);
+}
+
+/* It sees 0, 1, 2 and what it was given, whatever else is open here. */
+static void
+descriptors(void **state)
+{
+	char sh[] = "sh", command[] =
+	    "echo given >&3; for f in /proc/$$/fd/*; do "
+	    "case $f in */[0123]) ;; *) [ ! -L $f ] || echo $f >&3;; esac; "
+	    "done";
+	struct event_base *base = event_base_new();
+	char got[256] = "";
+	struct child *c;
+	size_t len = 0;
+	ssize_t n;
+	int fds[2], other;
+
+	(void)state;
+	other = open("/dev/null", O_RDONLY);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+	    fds), 0);
+	c = start(base, sh, command, &fds[1]);
+	close(fds[1]);
+	while (len < sizeof(got) - 1 &&
+	    (n = read(fds[0], got + len, sizeof(got) - 1 - len)) > 0)
+		len += (size_t)n;
+	assert_string_equal(got, "given\n");
+	close(fds[0]);
+	close(other);
+	child_destroy(c);
+	event_base_free(base);
+}
+
+static void
+destroyed(void **state)
+{
+	char sh[] = "sh", command[] = "sleep 1000";
+	struct event_base *base = event_base_new();
+	struct child *c = start(base, sh, command, NULL);
+	pid_t pid = child_pid(c);
+
+	(void)state;
+	child_destroy(c);
+	assert_int_equal(kill(pid, 0), -1);
+	assert_int_equal(errno, ESRCH);
+	assert_string_equal(why, "");
+	event_base_free(base);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reasons),
+		cmocka_unit_test(endless_line),
+		cmocka_unit_test(descriptors),
+		cmocka_unit_test(destroyed),
+	};
+
+	log_init("child", LOG_STYLE_PLAIN, 0);
+	return unit_run("qemu_child", tests);
+}
