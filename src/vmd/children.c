@@ -34,6 +34,17 @@ child_find(pid_t pid)
 	return NULL;
 }
 
+/* A child that has ended and is not reaped: its number is still its own. */
+static pid_t
+child_ended(void)
+{
+	siginfo_t si = { .si_pid = 0 };
+
+	if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == -1)
+		return 0;
+	return si.si_pid;
+}
+
 static void
 children_reap(evutil_socket_t signo, short what, void *arg)
 {
@@ -44,7 +55,11 @@ children_reap(evutil_socket_t signo, short what, void *arg)
 	(void)signo;
 	(void)what;
 	(void)arg;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = child_ended()) > 0) {
+		/* What it started in its process group ends with it. */
+		(void)kill(-pid, SIGKILL);
+		if (waitpid(pid, &status, 0) != pid)
+			continue;
 		c = child_find(pid);
 		if (c == NULL)
 			continue;

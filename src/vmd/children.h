@@ -13,7 +13,10 @@
 /* status as wait(2) gives it.  Called from the event loop, once. */
 typedef void child_fn(void *arg, pid_t, int status);
 
-/* Reap all children of this process from now on.  One of it a process. */
+/*
+ * Reap all children of this process from now on, and kill what is left in the
+ * process group of each.  One of it a process.
+ */
 int	children_init(struct event_base *, struct err *);
 void	children_fini(void);
 

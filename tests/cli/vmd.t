@@ -459,6 +459,10 @@ $state/images"
 rm "$lib/vmd-image"
 like "no job program" "$(ask job list)" \
     'ok status 127*{"event":"error","code":"io",*vmd-image: No such file*}'
+with vmd-image "sleep 1000.$$ & sleep 0.2; kill -9 \$\$"
+like "a job that is killed" "$(ask job list)" "ok status 0*"
+until_true sh -c "! ps -A -o stat=,args= | grep '^[^Z].*[s]leep 1000.$$'"
+result $? "leaves nothing"
 with vmd-image "sleep 1000.$$ & exec sleep 1000.$$"
 ask job list > "$d/out" &
 until_true sh -c "ps -A -o args= | grep -q '^[s]leep 1000.$$'"
