@@ -353,7 +353,7 @@ static int
 wire_text(struct wire *w, json_t *v, const char *what, struct err *e)
 {
 	own_json json_t *message = v;
-	own_mem char *text = v == NULL ? NULL : json_print(v);
+	own_mem char *text = message == NULL ? NULL : json_print(message);
 
 	if (text == NULL)
 		return err_set(e, EILSEQ, "%s: not valid UTF-8", what);
