@@ -416,12 +416,18 @@ ws_send(struct ws *w, bool text, const void *p, size_t len, struct err *e)
 {
 	struct wslay_event_msg m = { .opcode = text ? WSLAY_TEXT_FRAME :
 	    WSLAY_BINARY_FRAME, .msg = p, .msg_length = len };
+	int r;
 
 	if (w->deaf)
 		return 0;
-	if (wslay_event_queue_msg(w->frames, &m) != 0 ||
-	    wslay_event_send(w->frames) != 0)
-		return err_set(e, ENOMEM, "websocket: out of memory");
+	r = wslay_event_queue_msg(w->frames, &m);
+	if (r == 0)
+		r = wslay_event_send(w->frames);
+	/* It is being closed: reading says why. */
+	if (r == WSLAY_ERR_NO_MORE_MSG)
+		return 0;
+	if (r != 0)
+		return err_set(e, ENOMEM, "websocket: out of memory (%d)", r);
 	return 0;
 }
 

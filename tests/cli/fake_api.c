@@ -291,10 +291,12 @@ answer_stat(struct MHD_Connection *c)
 	there = (follow != NULL && strcmp(follow, "true") == 0 ? stat :
 	    lstat)(name, &st) == 0;
 	n = (size_t)snprintf(body, sizeof(body), "{\"exists\":%s,"
-	    "\"is_dir\":%s,\"is_file\":%s,\"is_symlink\":%s}",
+	    "\"is_dir\":%s,\"is_file\":%s,\"is_symlink\":%s,"
+	    "\"mode\":%u,\"uid\":0,\"gid\":0}",
 	    there ? "true" : "false", S_ISDIR(st.st_mode) ? "true" : "false",
 	    S_ISREG(st.st_mode) ? "true" : "false",
-	    S_ISLNK(st.st_mode) ? "true" : "false");
+	    S_ISLNK(st.st_mode) ? "true" : "false",
+	    st.st_mode & 07777);
 	r = MHD_create_response_from_buffer(n, body, MHD_RESPMEM_MUST_COPY);
 	result = MHD_queue_response(c, MHD_HTTP_OK, r);
 	MHD_destroy_response(r);

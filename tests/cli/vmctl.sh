@@ -19,7 +19,8 @@ pid=
 unset VMCTL_TOKEN COLUMNS XDG_RUNTIME_DIR
 TZ=UTC
 LC_ALL=C.UTF-8
-export TZ LC_ALL
+PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin
+export TZ LC_ALL PATH
 
 stop() {
 	[ -z "$pid" ] || { kill "$pid" && wait "$pid"; } 2> /dev/null
