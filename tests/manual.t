@@ -37,16 +37,43 @@ done
 
 if [ -x "$build/bin/vmctl" ] && "$build/bin/vmctl" help --table \
     > /dev/null 2>&1; then
-	text=$(mandoc -T utf8 -O width=200 man/vmctl.8 | col -b)
-	missing=$("$build/bin/vmctl" help --table |
-	    while read -r command option _; do
-		case ${option:--} in
-		-)	printf '%s' "$text" | grep -q -e "^ *$command\b" ||
-			    echo "command $command" ;;
-		*)	printf '%s' "$text" | grep -q -e "$option\b" ||
-			    echo "$command $option" ;;
-		esac
-	    done)
+	t=$(mktemp)
+	mandoc -T ascii -O width=200 man/vmctl.8 | col -b > "$t"
+	# Each option between its command's heading and the next.
+	missing=$("$build/bin/vmctl" help --table | awk -F'\t' '
+		NR == FNR {
+			if ($1 == "option") {
+				n++
+				command[n] = $2
+				letter[n] = $3
+				long[n] = $4
+			} else if ($1 == "command") {
+				n++
+				command[n] = $2
+			}
+			next
+		}
+		{ page = page "\n" $0 }
+		END {
+			for (i = 1; i <= n; i++) {
+				at = match(page, "\n     " command[i] "[ \n]")
+				text = substr(page, at + 1)
+				# Commands that share their text.
+				while (match(text, /^     [^\n]*\n\n?     [a-z]/))
+					text = substr(text, RLENGTH - 5)
+				if (match(text, "\n     [a-z]"))
+					text = substr(text, 1, RSTART)
+				if (at == 0)
+					print "command " command[i]
+				else if (long[i] != "" &&
+				    index(text, long[i]) == 0)
+					print command[i] " " long[i]
+				else if (letter[i] != "" &&
+				    text !~ "-[a-zA-Z]*" substr(letter[i], 2))
+					print command[i] " " letter[i]
+			}
+		}' - "$t")
+	rm -f "$t"
 	[ -z "$missing" ]
 	result $? "vmctl(8) has every command and option" "$missing"
 fi
