@@ -269,8 +269,8 @@ describe(struct entry *en, struct store *st, struct err *e)
 }
 
 int
-pull_from_registry(struct entry *ret, struct store *st, const struct pull *want,
-    struct err *e)
+pull_from_registry(struct entry *ret, struct store *st,
+    const struct pull *want, struct err *e)
 {
 	own_mem struct pulling *p = calloc(1, sizeof(*p));
 	struct entry en = { .name = "" };

@@ -24,7 +24,7 @@ struct pull {
  * Codes: invalid_reference, not_found, unauthorized, rate_limited, network,
  * platform_not_available, invalid_image, disk_full.
  */
-int	pull_from_registry(struct entry *ret, struct store *, const struct pull *,
-	    struct err *);
+int	pull_from_registry(struct entry *ret, struct store *,
+	    const struct pull *, struct err *);
 
 #endif

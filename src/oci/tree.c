@@ -193,8 +193,9 @@ tree_get(struct tree *t, const struct node *parent, const char *name,
 	    (nd = node_new(t, parent->self, name, len)) == NULL) {
 		if (errno == E2BIG)
 			(void)err_api(e, E2BIG, "invalid_image",
-			    "the image has more than %u files",
-			    TREE_NODES_MAX);
+			    "the image has more than %u files, or names "
+			    "of more than %u MB together", TREE_NODES_MAX,
+			    TREE_NAMES_MAX >> 20);
 		else
 			(void)err_sys(e, "paths");
 		return NULL;

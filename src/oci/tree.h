@@ -18,7 +18,7 @@
 #include "lib/own.h"
 
 #define TREE_NODES_MAX	(1U << 20)	/* paths of an image */
-#define TREE_NAMES_MAX	(24U << 20)	/* bytes of their last components */
+#define TREE_NAMES_MAX	(16U << 20)	/* bytes of their last components */
 #define TREE_PATH_MAX	4096		/* bytes of a path with the NUL */
 #define TREE_NAME_MAX	255		/* bytes of a component */
 
