@@ -3,7 +3,7 @@
  * net_local.c - what passes between the guest and this host; net_local.h
  *
  * Only fixed places of a frame are looked at: Ethernet II, then IPv4
- * (RFC 791) or IPv6 (RFC 8200), then UDP (RFC 768).
+ * (RFC 791) or IPv6 (RFC 8200), then UDP (RFC 768) or TCP (RFC 9293).
  */
 
 #include <sys/socket.h>
@@ -20,6 +20,9 @@
 #define IPV4_BYTES	20
 #define IPV6_BYTES	40
 #define UDP_BYTES	8
+#define TCP_BYTES	20
+#define TCP_SYN		0x02
+#define TCP_ACK		0x10
 #define GATEWAY		0x0a000202u	/* 10.0.2.2: this host, to the guest */
 #define FRAGMENT	0x3fff		/* more to come, or an offset */
 
@@ -88,6 +91,29 @@ is_loopback(const uint8_t *frame, size_t len)
 		return len >= ETHER_BYTES + IPV6_BYTES &&
 		    memcmp(ip + 24, zero, sizeof(zero)) == 0;
 	return false;
+}
+
+bool
+net_local_may_begin(const uint8_t *frame, size_t len)
+{
+	const uint8_t *ip = frame + ETHER_BYTES;
+	size_t head;
+
+	if (len < ETHER_BYTES + IPV4_BYTES)
+		return false;
+	if (get16(frame + 12) == ETHER_IPV6) {
+		head = IPV6_BYTES;
+		if (ip[6] != IPPROTO_TCP)
+			return true;
+	} else if (get16(frame + 12) == ETHER_IPV4) {
+		head = (size_t)(ip[0] & 15) * 4;
+		if (ip[9] != IPPROTO_TCP || (get16(ip + 6) & FRAGMENT) != 0)
+			return true;
+	} else
+		return false;
+	/* libslirp begins one for a SYN alone. */
+	return len < ETHER_BYTES + head + TCP_BYTES ||
+	    (ip[head + 13] & (TCP_SYN | TCP_ACK)) != TCP_ACK;
 }
 
 void

@@ -43,4 +43,10 @@ void	net_local_to_guest(struct net_local *, const uint8_t *, size_t len);
 /* A frame of the guest.  False: libslirp must not see it. */
 bool	net_local_from_guest(struct net_local *, const uint8_t *, size_t len);
 
+/*
+ * May this frame make libslirp open a socket?  Not ARP, and not what goes on
+ * with a TCP connection.
+ */
+bool	net_local_may_begin(const uint8_t *, size_t len);
+
 #endif

@@ -16,7 +16,8 @@
 #include "viod/viod.h"
 
 #define HOSTNAME_LEN_MAX	32	/* bytes; libslirp keeps no more */
-#define FDS_OTHER		64	/* beside those of connections */
+#define FDS_OTHER		1024	/* beside those of connections: queues,
+					   and what begins within a round */
 
 struct options {
 	struct net_options	 net;

@@ -493,6 +493,10 @@ net_user_input(struct net_user *u, const void *frame, size_t len)
 	if (len > NET_USER_FRAME_MAX ||
 	    !net_local_from_guest(&u->local, frame, len))
 		return;
+	/* Full: only what there is goes on, until some of it ends. */
+	if (u->npolled >= NET_USER_SOCKETS_MAX &&
+	    net_local_may_begin(frame, len))
+		return;
 	/*
 	 * libslirp reads the clock in rounds only.  By that of the last one,
 	 * long ago, what this frame begins would be over at once.

@@ -6,6 +6,7 @@
  * its alarm.
  */
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -590,6 +591,33 @@ outward(void **state)
 	(void)close(fd);
 }
 
+/* However many a guest begins, descriptors are left for the device. */
+static void
+full(void **state)
+{
+	struct world *w = *state;
+	const char *addr = own_address();
+	struct rlimit rl = { 8192, 8192 };
+	uint16_t port = 0;
+	int before, fd;
+
+	if (addr == NULL || setrlimit(RLIMIT_NOFILE, &rl) == -1) {
+		print_message("# no address but loopback, or no limit\n");
+		skip();
+	}
+	fd = host_socket(SOCK_DGRAM, addr, &port);	/* takes it all */
+	make(w, NULL);
+	before = unit_count_fds();
+	for (unsigned i = 0; i < 2 * NET_USER_SOCKETS_MAX; i++) {
+		send_udp(w, (uint16_t)(1000 + i), addr, port, "x");
+		if (i % 128 == 0)
+			(void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+	}
+	(void)close(fd);
+	assert_in_range(unit_count_fds() - before, NET_USER_SOCKETS_MAX,
+	    NET_USER_SOCKETS_MAX + 256);
+}
+
 /* Services on the host's loopback addresses are none of the guest's. */
 static void
 loopback(void **state)
@@ -678,6 +706,7 @@ main(void)
 		TEST(in_use),
 		TEST(in_use_by_us),
 		TEST(outward),
+		TEST(full),
 		TEST(loopback),
 	};
 
