@@ -53,8 +53,8 @@ nonsense(void **state)
 		"{\"event\": \"A\", \"data\": []}", "{\"error\": \"no\"}",
 		"{\"error\": {\"desc\": 1}}", "{\"return\": 1, \"id\": -1}",
 		"{\"return\": 1, \"id\": \"1\"}", "{\"QMP\": 1}",
-		"{\"event\": \"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRST"
-		"UVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ\"}",
+		("{\"event\": \"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRST"
+		"UVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ\"}"),
 	};
 	struct qmp_msg m;
 	struct err e;
@@ -138,7 +138,7 @@ pieces(void **state)
 	struct talk *t = *state;
 
 	for (size_t i = 0; i < sizeof(EVENT) - 1; i++)
-		say(t, EVENT + i, 1);
+		say(t, &EVENT[i], 1);
 	assert_int_equal(t->messages, 1);
 	say(t, EVENT EVENT EVENT, 3 * (sizeof(EVENT) - 1));
 	assert_int_equal(t->messages, 4);
