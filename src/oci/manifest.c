@@ -372,6 +372,29 @@ config_diff_ids(struct config *c, struct err *e)
 	return 0;
 }
 
+/* What becomes arguments and environment must be all there, or nothing. */
+static int
+config_words(const struct config *c, struct err *e)
+{
+	static const char *const lists[] = { "Entrypoint", "Cmd", "Env" };
+	json_t *run = NULL, *list, *v;
+	size_t k;
+
+	if (json_get_obj(&run, c->json, "config", WORDS_MAX, e) == -1)
+		return -1;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		list = NULL;
+		if (json_get_arr(&list, run, lists[i], WORDS_MAX, e) == -1)
+			return -1;
+		json_array_foreach(list, k, v)
+			if (!json_is_string(v) ||
+			    json_string_length(v) > TEXT_MAX)
+				return err_set(e, EINVAL, "%s: must be "
+				    "strings of at most 128 KB", lists[i]);
+	}
+	return 0;
+}
+
 int
 config_parse(struct config **ret, const void *text, size_t len, struct err *e)
 {
@@ -386,13 +409,13 @@ config_parse(struct config **ret, const void *text, size_t len, struct err *e)
 	if (!json_is_object(c->json))
 		return invalid(e, "config: not an object");
 	if (platform_json(&c->platform, c->json, e) == -1 ||
-	    config_diff_ids(c, e) == -1)
+	    config_diff_ids(c, e) == -1 || config_words(c, e) == -1)
 		return blame(e, "config");
 	*ret = take(&c);
 	return 0;
 }
 
-/* The strings of a list; anything else becomes an empty one. */
+/* The strings of a list that config_words() has seen. */
 static json_t *
 strings(const json_t *list)
 {

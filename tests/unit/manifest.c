@@ -136,6 +136,8 @@ configs(void **state)
 	    "\"v8\",\"os\":\"linux\",\"config\":{\"Env\":[\"A=b\"],\"Cmd\":"
 	    "null,\"User\":\"1:2\",\"ExposedPorts\":{\"80/tcp\":{}}},"
 	    "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" D(1) "\"]}}";
+	static const char words[] = "{\"config\":{\"Cmd\":[\"a\",1]},"
+	    "\"rootfs\":{}}";
 	static const char none[] = "{\"rootfs\":{\"diff_ids\":[\"x\"]}}";
 	OWN(config_destroy) struct config *c = NULL;
 	own_json json_t *v = NULL;
@@ -155,6 +157,9 @@ configs(void **state)
 	    "\"volumes\":[],\"labels\":{}}");
 	config_destroy(take(&c));
 	assert_int_equal(config_parse(&c, none, strlen(none), &e), -1);
+	assert_int_equal(config_parse(&c, words, strlen(words), &e), -1);
+	assert_non_null(strstr(e.text, "Cmd: must be strings"));
+	assert_string_equal(e.code, "invalid_image");
 	assert_int_equal(config_parse(&c, "{}", 2, &e), -1);
 	assert_non_null(strstr(e.text, "no rootfs"));
 }
