@@ -9,8 +9,8 @@ start_vmd || skip_all "vmd did not start"
 import_hello
 ok "a VM that counts answers" run_hello counter
 vmctl exec -d counter sh -c \
-    'i=0; while :; do i=$((i + 1)); echo $i > /tmp/count; sleep 0.2; done'
-count() { vmctl exec counter cat /tmp/count 2>/dev/null; }
+    'i=0; while :; do i=$((i + 1)); echo $i > /dev/shm/count; sleep 0.2; done'
+count() { vmctl exec counter cat /dev/shm/count 2>/dev/null; }
 wait_for 10 count
 before=$(count)
 boot=$(vmctl exec counter cat /proc/sys/kernel/random/boot_id)
