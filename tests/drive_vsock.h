@@ -98,7 +98,7 @@ vs_down(struct vs_guest *g)
 	drive_fini(&g->d);
 }
 
-/* --- to viod ------------------------------------------------------------------- */
+/* --- to viod -------------------------------------------------------------- */
 
 /* Where the next packet's payload goes: VS_TX_SLOT - 44 bytes. */
 static inline uint8_t *
@@ -173,7 +173,7 @@ vs_send(struct vs_guest *g, uint16_t op, uint32_t gport, uint32_t hport,
 	vs_send_hdr(g, &hdr);
 }
 
-/* --- from viod ----------------------------------------------------------------- */
+/* --- from viod ------------------------------------------------------------ */
 
 /* Give back what was taken. */
 static inline void
@@ -230,7 +230,7 @@ vs_expect(struct vs_guest *g, uint16_t op)
 	return true;
 }
 
-/* --- the host's programs ---------------------------------------------------------- */
+/* --- the host's programs -------------------------------------------------- */
 
 static inline int
 vs_dial(struct vs_guest *g)

@@ -31,15 +31,15 @@
 enum { CTRL_MQ = 4, CTRL_MQ_PAIRS_SET = 0, CTRL_OK = 0, CTRL_ERR = 1 };
 
 struct net {
-	struct viod			 viod;	/* first: the class hands us it */
+	struct viod			 viod;	/* first: see class */
 	struct virtio_net_config	 config;
 	unsigned			 pairs;
-	unsigned			 wanted;	/* pairs, says the guest */
+	unsigned			 wanted;	/* by the guest */
 	net_input			*input;	/* the network behind */
 	void				*arg;
 	struct limit			 down;
 	struct limit			 up;
-	struct event			*down_ev;	/* the rate allows more */
+	struct event			*down_ev;	/* rate allows more */
 	struct event			*up_ev;
 	struct event			*flush_ev;	/* end of a round */
 	uint32_t			 dirty;	/* receive queues to flush */
@@ -69,7 +69,7 @@ event_in_us(struct event *ev, uint64_t us)
 	(void)event_add(ev, &tv);
 }
 
-/* --- to the guest --------------------------------------------------------------- */
+/* --- to the guest --------------------------------------------------------- */
 
 /* Pairs that take part, at least one. */
 static unsigned
@@ -195,7 +195,7 @@ net_deliver(struct viod *v, const void *frame, size_t len)
 		rx_run(d, pair);	/* for the rate's timer */
 }
 
-/* --- from the guest --------------------------------------------------------------- */
+/* --- from the guest ------------------------------------------------------- */
 
 /* The sum of RFC 1071, not folded. */
 static uint64_t
@@ -320,7 +320,7 @@ up_cb(evutil_socket_t fd, short what, void *arg)
 		tx_run(d, rx_queue(pair) + 1);
 }
 
-/* --- control ------------------------------------------------------------------------ */
+/* --- control -------------------------------------------------------------- */
 
 /* How many pairs to use is the one command there is. */
 static uint8_t
@@ -360,7 +360,7 @@ control_run(struct net *d, unsigned queue)
 	viod_flush(v, queue);
 }
 
-/* --- the class ------------------------------------------------------------------------ */
+/* --- the class ------------------------------------------------------------ */
 
 static void
 net_notify(struct viod *v, unsigned queue)

@@ -18,15 +18,15 @@
 
 #define NET_PAIRS_MAX		7	/* with the control queue: 15 */
 #define NET_FRAME_MAX		65568	/* bytes; 64 KiB of IP and Ethernet */
-#define NET_BACKLOG_BYTES	(1 << 20)	/* a queue's frames that wait for
-						   buffers or for the rate */
+#define NET_BACKLOG_BYTES	(1 << 20)	/* frames of a queue that
+						   wait, for buffers or rate */
 #define NET_BACKLOG_FRAMES	1024
 
 struct net_options {
 	uint8_t		mac[6];
 	uint16_t	mtu;		/* bytes, offered to the driver */
 	unsigned	pairs;		/* queue pairs; 0 is 1 */
-	uint64_t	down;		/* bytes a second to the guest; 0: any */
+	uint64_t	down;		/* bytes/s to the guest; 0: any */
 	uint64_t	up;		/* from the guest */
 };
 

@@ -98,7 +98,8 @@ spread(struct viod *v, unsigned queue, struct taken *t,
 			return NET_RX_WAIT;
 		t->chain[t->n].head = at->head;
 		if (at->in_len <= head) {
-			viod_broken(v, queue, "buffer is smaller than a header");
+			viod_broken(v, queue,
+			    "buffer is smaller than a header");
 			return NET_RX_DROPPED;
 		}
 		n = virtq_copy_in(at, head, (const char *)frame->iov_base +

@@ -75,7 +75,7 @@ clock_get_ns(void *arg)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* --- descriptors ------------------------------------------------------------- */
+/* --- descriptors ---------------------------------------------------------- */
 
 static void
 watch_cb(evutil_socket_t fd, short what, void *arg)
@@ -147,7 +147,7 @@ forget_fd(int fd, void *arg)
 	u->watches[fd]->listener = false;
 }
 
-/* --- a round ------------------------------------------------------------------- */
+/* --- a round -------------------------------------------------------------- */
 
 static int
 add_poll(int fd, int events, void *arg)
@@ -234,7 +234,7 @@ notify(void *arg)
 	event_active(&u->round, EV_TIMEOUT, 1);
 }
 
-/* --- timer, messages ------------------------------------------------------- */
+/* --- timer, messages ------------------------------------------------------ */
 
 /* There is one: for router advertisements. */
 static void *
@@ -317,7 +317,7 @@ static const SlirpCb callbacks = {
 	.notify			= notify,
 };
 
-/* --- making and ending ---------------------------------------------------------------- */
+/* --- making and ending ---------------------------------------------------- */
 
 static void
 set_addr6(struct in6_addr *to, uint8_t last)

@@ -27,7 +27,7 @@ enum { RX, TX, EVENT, NQUEUES };	/* RX: to the guest */
 #define FDS_OTHER	64
 
 struct vsock {
-	struct viod			 viod;	/* first: the class hands us it */
+	struct viod			 viod;	/* first: see class */
 	struct vsock_mux		*mux;
 	struct virtio_vsock_config	 config;
 	bool				 tx_stalled;	/* resets owed first */

@@ -225,7 +225,7 @@ conn_host_eof(struct conn *c)
 	conn_closed_one(c);
 }
 
-/* --- from the guest to the socket -------------------------------------------------- */
+/* --- from the guest to the socket ----------------------------------------- */
 
 /* Bytes were consumed; the guest should know before it runs out of credit. */
 static void
@@ -504,7 +504,7 @@ vsock_conn_forget(struct conn *c)
 	conn_watch(c);
 }
 
-/* --- from the socket to the guest ---------------------------------------------------- */
+/* --- from the socket to the guest ----------------------------------------- */
 
 /* Bytes the guest's buffer has room for, as far as we know. */
 static uint32_t
@@ -641,7 +641,7 @@ vsock_conn_output(struct conn *c, struct virtio_vsock_hdr *hdr,
 	return 0;
 }
 
-/* --- events of the socket --------------------------------------------------------------- */
+/* --- events of the socket ------------------------------------------------- */
 
 /* Waiting for the guest's answer: it did not come, or nobody wants it. */
 static void

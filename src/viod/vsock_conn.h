@@ -69,14 +69,14 @@ struct conn {
 	unsigned		 owed;		/* OWE_* */
 	uint32_t		 shut_owed;	/* SHUTDOWN flags to tell */
 	uint32_t		 shut_told;	/* told so far */
-	uint32_t		 shut_guest;	/* SHUTDOWN flags of the guest */
+	uint32_t		 shut_guest;	/* flags of the guest */
 
 	int			 fd;		/* host's socket, or -1 */
 	struct event		 ev;
 	short			 watched;	/* EV_* of ev while added */
 	bool			 readable;	/* fd may have bytes */
 	bool			 bulk;		/* much came last time */
-	bool			 parked;	/* readable, guest cannot take */
+	bool			 parked;	/* guest cannot take it */
 	bool			 asked;		/* for credit, since it was 0 */
 	bool			 eof;		/* nothing more to the guest */
 	bool			 done;		/* nothing more to the host */
@@ -118,7 +118,7 @@ int	vsock_conn_output(struct conn *, struct virtio_vsock_hdr *,
 /* The guest is gone or said RST: let the host have what is left, then end. */
 void	vsock_conn_forget(struct conn *);
 
-/* --- vsock_mux.c ------------------------------------------------------------ */
+/* --- vsock_mux.c ---------------------------------------------------------- */
 
 LIST_HEAD(conn_list, conn);
 TAILQ_HEAD(conn_queue, conn);
@@ -160,7 +160,7 @@ void	vsock_mux_want(struct vsock_mux *, struct conn *);
 /* Answer a packet that belongs to no connection. */
 void	vsock_mux_refuse(struct vsock_mux *, const struct virtio_vsock_hdr *);
 
-/* --- vsock_host.c ----------------------------------------------------------- */
+/* --- vsock_host.c --------------------------------------------------------- */
 
 int	vsock_host_new(struct vsock_host **, struct vsock_mux *, struct err *);
 void	vsock_host_destroy(struct vsock_host *);

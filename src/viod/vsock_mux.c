@@ -135,7 +135,7 @@ vsock_mux_reset(struct vsock_mux *m)
 	m->nrsts = 0;
 }
 
-/* --- from the guest ------------------------------------------------------------ */
+/* --- from the guest ------------------------------------------------------- */
 
 bool
 vsock_mux_may_input(const struct vsock_mux *m)
@@ -192,7 +192,7 @@ vsock_mux_input(struct vsock_mux *m, const struct virtio_vsock_hdr *hdr,
 		vsock_mux_refuse(m, hdr);
 }
 
-/* --- to the guest ---------------------------------------------------------------- */
+/* --- to the guest --------------------------------------------------------- */
 
 unsigned
 vsock_mux_wants(const struct vsock_mux *m)

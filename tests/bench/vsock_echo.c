@@ -60,7 +60,7 @@ cpu_us(pid_t pid)
 	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
 }
 
-/* --- the far end: the guest's program ------------------------------------------- */
+/* --- the far end: the guest's program ------------------------------------- */
 
 /* Take 'len' bytes. */
 static void
@@ -119,7 +119,7 @@ far_write(struct carrier *c, size_t len)
 	vs_send(&g, VIRTIO_VSOCK_OP_RW, 22, hport, (uint32_t)len);
 }
 
-/* --- loads ------------------------------------------------------------------------ */
+/* --- loads ---------------------------------------------------------------- */
 
 static void
 near_read(struct carrier *c, size_t len)
@@ -224,7 +224,7 @@ count_calls(struct carrier *c, enum way way)
 	return calls / TRACED;
 }
 
-/* --- the peer ---------------------------------------------------------------------- */
+/* --- the peer ------------------------------------------------------------- */
 
 static void
 relay(int a, int b)
@@ -268,7 +268,7 @@ start_relay(struct carrier *c)
 	c->far = b[0];
 }
 
-/* --- results ------------------------------------------------------------------------- */
+/* --- results -------------------------------------------------------------- */
 
 static double
 lowest(const double *v)

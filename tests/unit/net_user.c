@@ -219,7 +219,7 @@ connect_to(int fd, const char *addr, uint16_t port)
 	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
 }
 
-/* --- addresses and names -------------------------------------------------------- */
+/* --- addresses and names -------------------------------------------------- */
 
 static void
 dhcp(void **state)
@@ -280,7 +280,7 @@ names(void **state)
 	(void)close(fd);
 }
 
-/* --- published ports -------------------------------------------------------------- */
+/* --- published ports ------------------------------------------------------ */
 
 /* Take the connection that comes in; the guest's end is in *t. */
 static void
@@ -524,7 +524,7 @@ in_use_by_us(void **state)
 	}
 }
 
-/* --- what the guest may reach -------------------------------------------------------- */
+/* --- what the guest may reach --------------------------------------------- */
 
 /* An address of this host that is not a loopback one; NULL: none. */
 static const char *
@@ -659,7 +659,8 @@ ports_as_written(void **state)
 		{ "80", "port \"80\": want [ADDR:]HOST:GUEST[/udp]" },
 		{ "", "port \"\": want [ADDR:]HOST:GUEST[/udp]" },
 		{ "0:80", "port \"0:80\": host port is not 1 to 65535" },
-		{ "80:65536", "port \"80:65536\": guest port is not 1 to 65535" },
+		{ "80:65536", "port \"80:65536\": guest port is not 1 to "
+		    "65535" },
 		{ "80:", "port \"80:\": guest port is not 1 to 65535" },
 		{ ":80", "port \":80\": host port is not 1 to 65535" },
 		{ "80:80/sctp", "port \"80:80/sctp\": protocol is neither tcp "
