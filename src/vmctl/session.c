@@ -267,6 +267,7 @@ turn(struct pump *pump, struct err *e)
 {
 	struct pollfd p[P_COUNT];
 	bool ready = !pump->closed && ws_pending(pump->ws) && !on_full(pump);
+	bool blocked = !pump->closed && !ws_sent(pump->ws);
 	int signal, r;
 
 	arrange(pump, p);
@@ -281,8 +282,9 @@ turn(struct pump *pump, struct err *e)
 		return -1;
 	if (p[P_IN].revents != 0 && read_input(pump, e) == -1)
 		return -1;
+	/* What waits for the daemon to read goes on when poll(2) says so. */
 	if (pump->closed || (p[P_WS].revents == 0 && !ready &&
-	    ws_sent(pump->ws)))
+	    (blocked || ws_sent(pump->ws))))
 		return 0;
 	r = ws_io(pump->ws, e);
 	if (r == 0)

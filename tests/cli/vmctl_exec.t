@@ -23,7 +23,6 @@ GET /instances/web
 GET /instances/webwebwebwebwebwebwebweb/exec
 WS /instances/webwebwebwebwebwebwebweb/exec {"command":["cat"],"tty":false,"streams":true}
 TEXT - {"stdin_eof":true}
-GONE /instances/webwebwebwebwebwebwebweb/exec
 E
 t "options" 0 env A=1 "$vmctl" exec -e A -e B=2 -e NONE_OF_THAT --timeout 1.5s \
     -u joe:staff -w /tmp web -- sh -c 'echo $A$B; pwd'

@@ -49,8 +49,10 @@ there() { # FILE
 	return 1
 }
 on_tty() { # COMMAND...: run it on the terminal, between two stty -g
-	rm -f "$dir/after" "$dir/status"
+	rm -f "$dir/before" "$dir/after" "$dir/status"
 	tm send-keys "clear; stty -g > $dir/before; $*; echo \$? > $dir/status; stty -g > $dir/after" Enter
+	# What is looked for next must not be what was there before.
+	there "$dir/before"
 }
 restored() { # TEXT STATUS
 	there "$dir/after"
