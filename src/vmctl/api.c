@@ -32,7 +32,7 @@ struct api {
 	int	 verbose;
 };
 
-/* --- where the daemon is -------------------------------------------------- */
+/* --- where the daemon is ----------------------------------------------- */
 
 static int
 is_there(const char *path)
@@ -216,7 +216,7 @@ api_path(const char *tmpl, const char *arg)
 	return ret;
 }
 
-/* --- errors ---------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------ */
 
 /* Codes of the API somebody can do something about. */
 static const struct {
@@ -301,12 +301,12 @@ unreachable(const struct api *a, CURL *c, CURLcode code, struct err *e)
 		curl_easy_getinfo(c, CURLINFO_OS_ERRNO, &num);
 
 	if (a->sock != NULL && (num == ENOENT || num == ECONNREFUSED))
-		return err_set(e, (int)num, "vmd is not running (nobody answers at "
-		    "%s); start it with 'vmd', or 'systemctl start vmd'",
+		return err_set(e, (int)num, "vmd is not running (nobody "
+		    "answers at %s); start it with 'vmd', or 'systemctl start vmd'",
 		    a->sock);
 	if (a->sock != NULL && num == EACCES)
-		return err_set(e, (int)num, "you may not use %s; start a vmd of "
-		    "your own with 'vmd', or ask for its group", a->sock);
+		return err_set(e, (int)num, "you may not use %s; start a vmd "
+		    "of your own with 'vmd', or ask for its group", a->sock);
 	if (a->sock != NULL && num != 0)
 		return err_set(e, (int)num, "%s: %s", a->sock,
 		    strerror((int)num));
@@ -317,7 +317,7 @@ unreachable(const struct api *a, CURL *c, CURLcode code, struct err *e)
 	return err_set(e, EIO, "%s: %s", a->host, curl_easy_strerror(code));
 }
 
-/* --- one request ------------------------------------------------------------- */
+/* --- one request ------------------------------------------------------- */
 
 /* What every request has in common. */
 static void
@@ -405,7 +405,7 @@ api_get(struct api *a, const char *path, json_t **answer, struct err *e)
 	return api_call(a, "GET", path, NULL, answer, e);
 }
 
-/* --- bodies that flow ---------------------------------------------------------- */
+/* --- bodies that flow -------------------------------------------------- */
 
 struct flow {
 	const struct api_stream	*s;

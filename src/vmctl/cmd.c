@@ -60,7 +60,7 @@ cmd_fail(const struct ctx *ctx, const struct err *e)
 	return failure_status(ctx);
 }
 
-/* --- usage ------------------------------------------------------------------ */
+/* --- usage ------------------------------------------------------------- */
 
 /* Put a word of the usage, on the next line when this one is full. */
 static void
@@ -157,7 +157,7 @@ print_help(const struct command *c)
 	}
 }
 
-/* --- which command ---------------------------------------------------------- */
+/* --- which command ----------------------------------------------------- */
 
 /* How word number 'level' of a command's name fits s. */
 enum fit { FIT_NOT, FIT_PREFIX, FIT_EXACT };
@@ -301,7 +301,9 @@ cmd_main(struct ctx *ctx, int argc, char **argv)
 	struct err e = { 0 };
 	int words = 0, n, status;
 
-	if (argc == 0 || (ctx->cmd = find_command(&words, argc, argv)) == NULL) {
+	if (argc > 0)
+		ctx->cmd = find_command(&words, argc, argv);
+	if (ctx->cmd == NULL) {
 		print_usage(stderr, NULL);
 		return EXIT_ERROR;
 	}
@@ -324,7 +326,7 @@ cmd_main(struct ctx *ctx, int argc, char **argv)
 	return status;
 }
 
-/* --- help ------------------------------------------------------------------- */
+/* --- help -------------------------------------------------------------- */
 
 struct help_opts {
 	bool	table;

@@ -32,7 +32,7 @@ struct ctx {
 	const char		*host;		/* -H, or NULL */
 	int			 verbose;
 	const struct command	*cmd;
-	struct api		*api;		/* by ctx_api(); main closes it */
+	struct api		*api;		/* ctx_api(); main closes it */
 };
 
 struct command {

@@ -12,7 +12,7 @@
 #include "lib/util.h"
 #include "vmctl/cmd.h"
 
-/* --- what the scripts have in common ------------------------------------------------ */
+/* --- what the scripts have in common ----------------------------------- */
 
 /* Shell words that list what can stand in a place; "" for nothing. */
 static const char *
@@ -64,7 +64,7 @@ print_words(const char *group)
 /* The names of groups: first words that have second ones. */
 static const char *const groups[] = { "image", "volume" };
 
-/* --- bash ---------------------------------------------------------------------------- */
+/* --- bash -------------------------------------------------------------- */
 
 static const char bash_head[] =
 "# bash completion for vmctl; made by 'vmctl completion bash'\n"
@@ -152,7 +152,7 @@ print_bash(void)
 	(void)fputs(bash_tail, stdout);
 }
 
-/* --- zsh ----------------------------------------------------------------------------- */
+/* --- zsh --------------------------------------------------------------- */
 
 static const char zsh_head[] =
 "#compdef vmctl\n"
@@ -252,7 +252,7 @@ print_zsh(void)
 	(void)printf("\tesac\n}\n\n_vmctl \"$@\"\n");
 }
 
-/* --- fish ---------------------------------------------------------------------------- */
+/* --- fish -------------------------------------------------------------- */
 
 static const char fish_head[] =
 "# fish completion for vmctl; made by 'vmctl completion fish'\n"
@@ -348,7 +348,7 @@ print_fish(void)
 			fish_command(c);
 }
 
-/* --- completion ------------------------------------------------------------------------ */
+/* --- completion -------------------------------------------------------- */
 
 static int
 completion_run(struct ctx *ctx, const void *values, int argc, char **argv)

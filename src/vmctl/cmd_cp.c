@@ -114,7 +114,7 @@ inside(const char *path, const char *other)
 	return ret;
 }
 
-/* --- what is there ---------------------------------------------------------------- */
+/* --- what is there ----------------------------------------------------- */
 
 /* What matters of either side. */
 struct found {
@@ -194,7 +194,7 @@ choose(char **ret, bool *keep, const struct end *src, const struct found *s,
 	return *ret == NULL ? err_sys(e, "copy") : 0;
 }
 
-/* --- both ways ----------------------------------------------------------------------- */
+/* --- both ways --------------------------------------------------------- */
 
 static int
 to_guest(struct ctx *ctx, const json_t *vm, const struct end *src,

@@ -19,7 +19,7 @@
 #include "vmctl/tty.h"
 #include "vmctl/vm.h"
 
-/* --- exec ----------------------------------------------------------------------- */
+/* --- exec -------------------------------------------------------------- */
 
 struct exec_opts {
 	bool		 detach, interactive, tty;
@@ -167,7 +167,7 @@ const struct command cmd_exec = {
 	.failure = EXIT_DAEMON,
 };
 
-/* --- console ---------------------------------------------------------------------- */
+/* --- console ----------------------------------------------------------- */
 
 int
 console_attach(struct ctx *ctx, const char *name)

@@ -39,7 +39,7 @@ print_object(const json_t *v)
 	(void)putchar('\n');
 }
 
-/* --- capabilities --------------------------------------------------------------- */
+/* --- capabilities ------------------------------------------------------ */
 
 /* A list of strings as one cell. */
 static void
@@ -108,7 +108,7 @@ const struct command cmd_capabilities = {
 	.nopts = COUNT(format_opts),
 };
 
-/* --- resources ------------------------------------------------------------------- */
+/* --- resources --------------------------------------------------------- */
 
 static void
 amount_cell(struct table *t, const json_t *v, const char *name, bool bytes)
@@ -212,7 +212,7 @@ const struct command cmd_resources = {
 	.nopts = COUNT(format_opts),
 };
 
-/* --- version ----------------------------------------------------------------------- */
+/* --- version ----------------------------------------------------------- */
 
 static int
 version_run(struct ctx *ctx, const void *values, int argc, char **argv)

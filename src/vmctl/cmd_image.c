@@ -20,7 +20,7 @@
 
 #define DIGEST_SHOWN	19	/* "sha256:" and 12 digits */
 
-/* --- pull ------------------------------------------------------------------------ */
+/* --- pull -------------------------------------------------------------- */
 
 struct pull_opts {
 	const char	*platform;
@@ -55,7 +55,7 @@ const struct command cmd_pull = {
 	.min = 1, .max = 1, .complete = COMPLETE_IMAGE,
 };
 
-/* --- images ---------------------------------------------------------------------- */
+/* --- images ------------------------------------------------------------ */
 
 struct images_opts {
 	bool		 quiet, whole;
@@ -133,7 +133,7 @@ const struct command cmd_image_ls = {
 	.run = images_run, .opts = images_opts, .nopts = COUNT(images_opts),
 };
 
-/* --- image import ------------------------------------------------------------------ */
+/* --- image import ------------------------------------------------------ */
 
 struct import_opts {
 	const char	*name;
@@ -204,7 +204,7 @@ const struct command cmd_image_import = {
 	.min = 1, .max = 1, .complete = COMPLETE_FILE,
 };
 
-/* --- image inspect, prune, rm ------------------------------------------------------- */
+/* --- image inspect, prune, rm ------------------------------------------ */
 
 static int
 image_inspect_run(struct ctx *ctx, const void *values, int argc, char **argv)

@@ -44,7 +44,7 @@ number(const json_t *vm)
 	return (long long)js_int(vm, "number");
 }
 
-/* --- pause, unpause, reset ------------------------------------------------------ */
+/* --- pause, unpause, reset --------------------------------------------- */
 
 static int
 pause_one(struct ctx *ctx, const json_t *vm, const void *values,
@@ -114,7 +114,7 @@ const struct command cmd_reset = {
 	.run = reset_run, .min = 1, .max = -1, .complete = COMPLETE_VM,
 };
 
-/* --- start ---------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------- */
 
 struct start_opts {
 	bool	console, wait;
@@ -173,7 +173,7 @@ const struct command cmd_start = {
 	.min = 1, .max = -1, .complete = COMPLETE_VM,
 };
 
-/* --- stop ------------------------------------------------------------------------ */
+/* --- stop -------------------------------------------------------------- */
 
 struct stop_opts {
 	bool		all, force, wait;
@@ -279,7 +279,7 @@ const struct command cmd_stop = {
 	.min = 0, .max = -1, .complete = COMPLETE_VM,
 };
 
-/* --- rm --------------------------------------------------------------------------- */
+/* --- rm ---------------------------------------------------------------- */
 
 struct rm_opts {
 	bool	all, force;
@@ -344,7 +344,7 @@ const struct command cmd_rm = {
 	.min = 0, .max = -1, .complete = COMPLETE_VM,
 };
 
-/* --- wait --------------------------------------------------------------------------- */
+/* --- wait -------------------------------------------------------------- */
 
 struct wait_opts {
 	const char	*state;

@@ -52,7 +52,7 @@ gather(json_t **ret, struct ctx *ctx, int argc, char **argv, struct err *e)
 	return 0;
 }
 
-/* --- status, show: OpenBSD's table ------------------------------------------- */
+/* --- status, show: OpenBSD's table ------------------------------------- */
 
 #define STATUS_ROW	"%5s %5s %5s %7s %7s %7s %12s %8s %s\n"
 #define OWNER_MAX	16	/* OpenBSD cuts there */
@@ -136,7 +136,7 @@ const struct command cmd_show = {
 	.min = 0, .max = 1, .complete = COMPLETE_VM,
 };
 
-/* --- ps ------------------------------------------------------------------------ */
+/* --- ps ---------------------------------------------------------------- */
 
 struct ps_opts {
 	bool		 all, quiet, whole;
@@ -320,7 +320,7 @@ const struct command cmd_ps = {
 	.run = ps_run, .opts = ps_opts, .nopts = COUNT(ps_opts),
 };
 
-/* --- inspect ------------------------------------------------------------------- */
+/* --- inspect ----------------------------------------------------------- */
 
 struct format_opts {
 	const char	*format;
@@ -355,7 +355,7 @@ const struct command cmd_inspect = {
 	.min = 1, .max = -1, .complete = COMPLETE_VM,
 };
 
-/* --- stats --------------------------------------------------------------------- */
+/* --- stats ------------------------------------------------------------- */
 
 static const struct opt stats_opts[] = {
 	{ 0, "format", "FORMAT", "table or json", OPT_STR,

@@ -84,7 +84,7 @@ static const struct opt run_opts[] = {
 	FLAG(0, "wait", "With -d, return when the guest answers", wait),
 };
 
-/* --- in front of us --------------------------------------------------------------- */
+/* --- in front of us ---------------------------------------------------- */
 
 struct front {
 	struct ctx	*ctx;
@@ -232,7 +232,7 @@ front_run(struct ctx *ctx, const struct run_opts *o, const json_t *vm)
 	return front_status(&f, o, ended);
 }
 
-/* --- run ------------------------------------------------------------------------------ */
+/* --- run --------------------------------------------------------------- */
 
 static int
 get_image(struct ctx *ctx, const struct run_opts *o, const char *name,

@@ -18,7 +18,7 @@
 #define SIZE_GB		10	/* unless given */
 #define USERS_MAX	4096	/* bytes of the VMs that use a volume */
 
-/* --- create ----------------------------------------------------------------------- */
+/* --- create ------------------------------------------------------------ */
 
 struct create_opts {
 	const char	*size;
@@ -57,7 +57,7 @@ const struct command cmd_volume_create = {
 	.min = 1, .max = 1,
 };
 
-/* --- ls ----------------------------------------------------------------------------- */
+/* --- ls ---------------------------------------------------------------- */
 
 struct ls_opts {
 	bool		 quiet, whole;
@@ -145,7 +145,7 @@ const struct command cmd_volume_ls = {
 	.run = ls_run, .opts = ls_opts, .nopts = COUNT(ls_opts),
 };
 
-/* --- rm ------------------------------------------------------------------------------ */
+/* --- rm ---------------------------------------------------------------- */
 
 static int
 rm_run(struct ctx *ctx, const void *values, int argc, char **argv)

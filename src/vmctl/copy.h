@@ -70,7 +70,7 @@ bool	copy_path_ok(const char *path);
 /* Is it the directory itself, or below it? */
 bool	copy_is_below(const char *path, const char *dir);
 
-/* --- the daemon (copy_wire.c) ------------------------------------------------- */
+/* --- the daemon (copy_wire.c) ------------------------------------------ */
 
 /* A sink: what is put into it becomes guest_path.  The caller frees it. */
 int	copy_wire_open(struct copy_sink **ret, struct api *, const char *id,
@@ -87,7 +87,7 @@ json_t	*copy_header(const struct copy_entry *);
 int	copy_header_parse(struct copy_entry *ret, const json_t *v,
 	    struct err *);
 
-/* --- directories (copy_tree.c, copy_place.c) ------------------------------------- */
+/* --- directories (copy_tree.c, copy_place.c) --------------------------- */
 
 /* The tree at 'path' of the host into a sink; 'root', or NULL, as ".". */
 int	copy_tree_read(struct copy_sink *, const char *path,
@@ -103,7 +103,7 @@ int	copy_place_open(struct copy_sink **ret, const char *path, bool keep,
 	    const struct copy_options *, struct err *);
 void	copy_place_close(struct copy_sink *);
 
-/* --- archives (copy_tar.c) -------------------------------------------------------- */
+/* --- archives (copy_tar.c) --------------------------------------------- */
 
 /* The tar archive on a descriptor into a sink, below 'root' as ".". */
 int	copy_tar_read(struct copy_sink *, int fd,

@@ -36,7 +36,7 @@ struct open_dir {
 struct place {
 	struct copy_sink	 sink;		/* first */
 	const struct copy_options *options;
-	char			*top;		/* the root's path on the host */
+	char			*top;		/* the root's path here */
 	bool			 keep;		/* a root that is there */
 	bool			 root_was;	/* it was there */
 	int			 root;		/* its descriptor, -1: no dir */
@@ -49,7 +49,7 @@ struct place {
 	char			 path[COPY_PATH_MAX];	/* its name */
 };
 
-/* --- reaching a name ----------------------------------------------------------- */
+/* --- reaching a name --------------------------------------------------- */
 
 /*
  * The directory 'path' lies in, and its last component in *name.  The
@@ -107,7 +107,7 @@ close_place(int dir)
 		(void)close(dir);
 }
 
-/* --- owner, mode, time ------------------------------------------------------------ */
+/* --- owner, mode, time ------------------------------------------------- */
 
 static void
 times_of(struct timespec ts[2], const struct copy_entry *n)
@@ -189,7 +189,7 @@ leave_dirs(struct place *p, const char *path, struct err *e)
 	return 0;
 }
 
-/* --- making things ------------------------------------------------------------------ */
+/* --- making things ----------------------------------------------------- */
 
 static int
 enter_dir(struct place *p, const struct copy_entry *n, struct err *e)
@@ -329,7 +329,7 @@ make_other(struct place *p, int dir, const char *name,
 	return 0;
 }
 
-/* --- the sink ------------------------------------------------------------------------- */
+/* --- the sink ---------------------------------------------------------- */
 
 static int
 place_entry(struct copy_sink *s, const struct copy_entry *n, struct err *e)

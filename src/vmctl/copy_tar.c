@@ -26,7 +26,7 @@ archive_err(struct archive *a, const char *what, struct err *e)
 	    "the archive is damaged");
 }
 
-/* --- reading --------------------------------------------------------------------- */
+/* --- reading ----------------------------------------------------------- */
 
 /* A name of the archive without what makes it absolute; NULL: out of it. */
 static const char *
@@ -241,7 +241,7 @@ copy_tar_read(struct copy_sink *sink, int fd, const struct copy_entry *root,
 	return r;
 }
 
-/* --- writing ----------------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------- */
 
 struct tar {
 	struct copy_sink	 sink;		/* first */

@@ -80,7 +80,7 @@ link_seen(struct walk *w, const struct stat *st)
 	return NULL;
 }
 
-/* --- files ------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------- */
 
 /* Bytes from..to of a file. */
 static int
@@ -129,7 +129,7 @@ send_file(struct walk *w, int fd, off_t size, struct err *e)
 	return 0;
 }
 
-/* --- entries ------------------------------------------------------------------------ */
+/* --- entries ----------------------------------------------------------- */
 
 static int
 kind_of(enum copy_kind *ret, const struct stat *st)

@@ -51,7 +51,7 @@ copy_is_below(const char *path, const char *dir)
 	    (path[n] == '\0' || path[n] == '/');
 }
 
-/* --- headers ------------------------------------------------------------------- */
+/* --- headers ----------------------------------------------------------- */
 
 json_t *
 copy_header(const struct copy_entry *n)
@@ -127,8 +127,8 @@ copy_header_parse(struct copy_entry *ret, const json_t *v, struct err *e)
 	if (json_get_str(&n.path, v, "path", COPY_PATH_MAX - 1, e) == -1)
 		return -1;
 	if (n.path == NULL || !copy_path_ok(n.path))
-		return err_set(e, EPROTO, "'%.200s' is no name of a copied file",
-		    n.path == NULL ? "" : n.path);
+		return err_set(e, EPROTO, "'%.200s' is no name of a copied "
+		    "file", n.path == NULL ? "" : n.path);
 	has_uid = json_get_u64(&uid, v, "uid", 0, UINT32_MAX, e);
 	has_gid = json_get_u64(&gid, v, "gid", 0, UINT32_MAX, e);
 	if (has_uid == -1 || has_gid == -1 || parse_kind(&n.kind, v, e) == -1 ||
@@ -154,7 +154,7 @@ copy_header_parse(struct copy_entry *ret, const json_t *v, struct err *e)
 	return 0;
 }
 
-/* --- both directions ------------------------------------------------------------- */
+/* --- both directions --------------------------------------------------- */
 
 struct wire {
 	struct copy_sink	 sink;		/* first: to the guest */
@@ -164,7 +164,7 @@ struct wire {
 	uint64_t		 moved;		/* bytes */
 	uint64_t		 left;		/* of the file that comes */
 	bool			 have_root;
-	bool			 over;		/* the daemon said how it went */
+	bool			 over;		/* how it went is known */
 	bool			 failed;
 	struct err		 error;		/* when failed */
 };
@@ -335,7 +335,7 @@ wire_turn(struct wire *w, struct err *e)
 	return r == -1 ? -1 : 0;
 }
 
-/* --- to the guest ----------------------------------------------------------------- */
+/* --- to the guest ------------------------------------------------------ */
 
 static int
 wire_put(struct wire *w, bool text, const void *p, size_t len, struct err *e)
@@ -433,7 +433,7 @@ copy_wire_close(struct copy_sink *s)
 	free(w);
 }
 
-/* --- from the guest --------------------------------------------------------------- */
+/* --- from the guest ---------------------------------------------------- */
 
 int
 copy_wire_read(struct copy_sink *into, struct api *api, const char *id,

@@ -101,7 +101,7 @@ labels_parse(json_t **ret, const struct opt_list *words, struct err *e)
 	return 0;
 }
 
-/* --- ports ------------------------------------------------------------------ */
+/* --- ports ------------------------------------------------------------- */
 
 struct range {
 	uint64_t	first, last;
@@ -198,7 +198,7 @@ ports_parse(json_t **ret, const struct opt_list *words, struct err *e)
 	return 0;
 }
 
-/* --- volumes ------------------------------------------------------------------- */
+/* --- volumes ----------------------------------------------------------- */
 
 static int
 volume_word(json_t *list, const char *word, struct err *e)
@@ -242,7 +242,7 @@ volumes_parse(json_t **ret, const struct opt_list *words, struct err *e)
 	return 0;
 }
 
-/* --- restart --------------------------------------------------------------------- */
+/* --- restart ----------------------------------------------------------- */
 
 int
 restart_parse(json_t **ret, const char *s, struct err *e)

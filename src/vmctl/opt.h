@@ -49,9 +49,9 @@ struct opt {
 	const char	*arg;		/* placeholder; NULL: a flag */
 	const char	*help;		/* one line */
 	enum opt_kind	 kind;
-	size_t		 offset;	/* of the value in the command's struct */
+	size_t		 offset;	/* of the value in its struct */
 	uint64_t	 min, max;	/* OPT_NUM */
-	const char	*choices;	/* "a|b|c": nothing else is taken, or NULL */
+	const char	*choices;	/* "a|b|c": one of these, or NULL */
 	enum complete	 complete;	/* what its value may be */
 };
 

@@ -31,7 +31,7 @@ struct pump {
 	struct buf	 out[3];	/* of descriptors OUT and ERR */
 	bool		 regular[3];	/* a file: writes of any size */
 	struct escape	 escape;
-	int		 stream;	/* of the binary message that comes in */
+	int		 stream;	/* of the message that comes */
 	int		 interrupts;
 	bool		 input_open;
 	bool		 closed;	/* the WebSocket has ended */
@@ -40,7 +40,7 @@ struct pump {
 	struct err	 error;
 };
 
-/* --- from the daemon ----------------------------------------------------------- */
+/* --- from the daemon --------------------------------------------------- */
 
 static void
 on_data(void *arg, const uint8_t *p, size_t len, bool first)
@@ -95,7 +95,7 @@ static const struct ws_ops pump_ops = {
 	.data = on_data, .text = on_text, .full = on_full,
 };
 
-/* --- to the daemon -------------------------------------------------------------- */
+/* --- to the daemon ----------------------------------------------------- */
 
 static int
 send_size(struct pump *pump, struct err *e)
@@ -205,7 +205,7 @@ on_signal(struct pump *pump, int signal, struct err *e)
 	return ws_send(pump->ws, true, text, (size_t)n, e);
 }
 
-/* --- to our own output ------------------------------------------------------------ */
+/* --- to our own output ------------------------------------------------- */
 
 static int
 write_output(struct pump *pump, int fd, struct err *e)
@@ -231,7 +231,7 @@ write_output(struct pump *pump, int fd, struct err *e)
 	return 0;
 }
 
-/* --- the loop ---------------------------------------------------------------------- */
+/* --- the loop ---------------------------------------------------------- */
 
 enum { P_IN, P_OUT, P_ERR, P_WS, P_SIG, P_COUNT };
 

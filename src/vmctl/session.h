@@ -25,12 +25,12 @@ struct api;
 struct session {
 	/* What is wanted. */
 	const char	*path;		/* of the WebSocket */
-	const char	*first;		/* text message to begin with, or NULL */
+	const char	*first;		/* text to begin with, or NULL */
 	bool		 input;		/* connect standard input */
 	bool		 raw;		/* which is a terminal, in raw mode */
 	bool		 tagged;	/* output frames begin with 1 or 2 */
 	bool		 escapes;	/* of the console: ~. leaves */
-	bool		 control;	/* stdin_eof, signal and resize are known */
+	bool		 control;	/* knows stdin_eof, signal, resize */
 	/* How it ended. */
 	bool		 finished;	/* the daemon said so: exit_code */
 	int		 exit_code;

@@ -17,7 +17,7 @@
 
 struct sse {
 	struct buf	 line;		/* so far */
-	bool		 dropping;	/* the rest of a line that is too long */
+	bool		 dropping;	/* rest of a line too long */
 };
 
 void	sse_init(struct sse *);

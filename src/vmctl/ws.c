@@ -17,7 +17,8 @@
 #include "vmctl/ws.h"
 
 #define IN_BYTES	65536	/* read from the connection at once */
-#define GUID		"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"	/* RFC 6455 1.3 */
+/* RFC 6455 section 1.3 */
+#define GUID		"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 struct ws {
 	CURL			*curl;
@@ -25,18 +26,18 @@ struct ws {
 	const struct ws_ops	*ops;
 	void			*arg;
 	int			 fd;
-	uint8_t			*in;		/* IN_BYTES, in_at..in_len left */
+	uint8_t			*in;		/* IN_BYTES; in_at..in_len */
 	size_t			 in_at, in_len;
 	struct buf		 out;		/* frames to write */
 	struct buf		 text;		/* a text message so far */
 	bool			 is_text, first;
-	bool			 more;		/* the last read did not empty it */
+	bool			 more;		/* there may be more to read */
 	bool			 eof;		/* the daemon closed it */
 	bool			 broken;	/* a message was too large */
 	bool			 deaf;		/* the daemon reads no more */
 };
 
-/* --- bytes, both ways -------------------------------------------------------- */
+/* --- bytes, both ways -------------------------------------------------- */
 
 /* Read once.  1: something, 0: nothing now, -1: the end or an error. */
 static int
@@ -126,7 +127,7 @@ make_mask(wslay_event_context_ptr c, uint8_t *to, size_t len, void *arg)
 	return 0;
 }
 
-/* --- messages ------------------------------------------------------------------ */
+/* --- messages ---------------------------------------------------------- */
 
 static void
 frame_start(wslay_event_context_ptr c,
@@ -180,7 +181,7 @@ static const struct wslay_event_callbacks callbacks = {
 	.on_msg_recv_callback = message_end,
 };
 
-/* --- handshake ------------------------------------------------------------------- */
+/* --- handshake --------------------------------------------------------- */
 
 static void
 header_value(char *ret, size_t room, const char *from, const char *end)
@@ -269,7 +270,7 @@ read_reply(struct ws *w, struct ws_reply *reply, struct buf *b,
 		if (r == 0 && wait_for(w, POLLIN, e) == -1)
 			return -1;
 		if (r == -1 && head != 0)
-			break;		/* a body that ends with the connection */
+			break;	/* a body ends with the connection */
 		if (r == -1)
 			return err_set(e, EPIPE,
 			    "the daemon closed the connection");
@@ -372,7 +373,7 @@ ws_close(struct ws *w)
 	free(w);
 }
 
-/* --- going on --------------------------------------------------------------------- */
+/* --- going on ---------------------------------------------------------- */
 
 int
 ws_fd(const struct ws *w)

@@ -176,7 +176,7 @@ on_closed(void *arg, const struct err *why)
 	exit(0);
 }
 
-/* --- lines ---------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------- */
 
 static void
 start_word(struct priv_start *m, char *word, int dir)

@@ -95,7 +95,7 @@ find_route(const char *method, const char *path)
 	return last;
 }
 
-/* --- streams ------------------------------------------------------------------ */
+/* --- streams ----------------------------------------------------------- */
 
 struct stream {
 	struct buf	b;
@@ -171,7 +171,7 @@ stream_response(const char *name)
 	    stream_read, s, stream_free);
 }
 
-/* --- answers ------------------------------------------------------------------- */
+/* --- answers ----------------------------------------------------------- */
 
 struct upgraded {
 	void	(*serve)(struct sock *, const char *);

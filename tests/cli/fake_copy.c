@@ -39,7 +39,7 @@ host_name(char *ret, size_t len, const char *root, const char *path)
 		    path);
 }
 
-/* --- to --------------------------------------------------------------------------- */
+/* --- to ---------------------------------------------------------------- */
 
 static int
 make_entry(json_t *h, const char *root)
@@ -110,7 +110,7 @@ copy_to(struct sock *s, const char *root)
 	    1, "bytes_written", (json_int_t)bytes));
 }
 
-/* --- from ------------------------------------------------------------------------- */
+/* --- from -------------------------------------------------------------- */
 
 static void
 send_file(struct sock *s, const char *name)

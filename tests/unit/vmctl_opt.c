@@ -55,7 +55,8 @@ parse(bool mixed, const char *const words[])
 	in.mixed = mixed;
 	return opt_parse(opts, COUNT(opts), &in, &v, &e);
 }
-#define PARSE(mixed, ...) parse(mixed, (const char *const[]){ __VA_ARGS__, NULL })
+#define PARSE(mixed, ...) \
+	parse(mixed, (const char *const[]){ __VA_ARGS__, NULL })
 
 static void
 every_spelling(void **state)

@@ -19,7 +19,7 @@
 #include "vmctl/vm.h"
 #include "vmctl/ws.h"
 
-/* --- tables -------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------ */
 
 static void
 printed(char *buf, size_t len, const struct table *t, size_t width)
@@ -129,7 +129,7 @@ progress_lines(void **state)
 	assert_non_null(strstr(line, "==============================]"));
 }
 
-/* --- streams -------------------------------------------------------------------- */
+/* --- streams ----------------------------------------------------------- */
 
 static char seen[4096];
 static int stop_at;
@@ -251,7 +251,7 @@ handshakes(void **state)
 	assert_int_equal(r.status, 0);
 }
 
-/* --- what commands say ------------------------------------------------------------- */
+/* --- what commands say ------------------------------------------------- */
 
 static void
 copied_paths(void **state)
