@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,17 @@ default_route(int fd, char *name, struct in_addr gateway, struct err *e)
 	return 0;
 }
 
-/* The first Ethernet interface and its address: 1, or 0 when there is none. */
+/* Is there a device behind it?  Not so for dummy0 and its kind. */
+static bool
+is_card(const char *name)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/sys/class/net/%s/device", name);
+	return access(path, F_OK) == 0;
+}
+
+/* The first Ethernet card and its address: 1, or 0 when there is none. */
 static int
 find_card(int fd, char name[IF_NAMESIZE], uint8_t mac[6])
 {
@@ -102,7 +113,8 @@ find_card(int fd, char name[IF_NAMESIZE], uint8_t mac[6])
 	    i->if_index != 0; i++) {
 		ifreq_init(&r, i->if_name);
 		if (ioctl(fd, SIOCGIFHWADDR, &r) == -1 ||
-		    r.ifr_hwaddr.sa_family != ARPHRD_ETHER)
+		    r.ifr_hwaddr.sa_family != ARPHRD_ETHER ||
+		    !is_card(i->if_name))
 			continue;
 		(void)snprintf(name, IF_NAMESIZE, "%s", i->if_name);
 		memcpy(mac, r.ifr_hwaddr.sa_data, 6);

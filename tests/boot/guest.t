@@ -21,7 +21,7 @@ done
 t=$(mktemp -d "${TMPDIR:-/tmp}/vmd-guest.XXXXXX")
 trap 'rm -rf "$t"' EXIT
 trap 'exit 1' HUP INT TERM
-n=0 bad=0
+n=0 bad=0 net=
 
 # --- an image ----------------------------------------------------------------
 
@@ -77,7 +77,7 @@ boot() {
 	    -device virtio-blk-device,drive=a \
 	    -device virtio-blk-device,drive=b \
 	    -device virtio-blk-device,drive=c \
-	    < /dev/null > "$t/qemu.log" 2>&1 ||
+	    $net < /dev/null > "$t/qemu.log" 2>&1 ||
 		echo "qemu ended with $?" >> "$t/console"
 	tr -d '\r' < "$t/console" > "$t/out"
 }
@@ -164,6 +164,15 @@ ends "a signal" "code=137 signal=KILL message=killed by signal 9 (KILL)"
 boot tty=1 arg=/bin/busybox arg=sh arg=-c \
     'arg=/bin/busybox test -t 0 && echo a terminal > /dev/tty'
 has "a controlling terminal" "a terminal"
+
+# The card, not dummy0 or another interface the kernel makes by itself.
+net="-netdev user,id=n -device virtio-net-device,netdev=n"
+boot net=dhcp arg=/bin/busybox arg=ip arg=-o arg=-4 arg=addr arg=show \
+    arg=eth0
+sed -n 's/.*inet \([0-9./]*\) .*/address \1/p' "$t/out" > "$t/address"
+mv "$t/address" "$t/out"
+has "an address by DHCP" "address 10.0.2.15/24"
+net=
 
 boot arg=/no/such
 ends "a program that is not there" \
