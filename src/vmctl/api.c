@@ -302,7 +302,8 @@ unreachable(const struct api *a, CURL *c, CURLcode code, struct err *e)
 
 	if (a->sock != NULL && (num == ENOENT || num == ECONNREFUSED))
 		return err_set(e, (int)num, "vmd is not running (nobody "
-		    "answers at %s); start it with 'vmd', or 'systemctl start vmd'",
+		    "answers at %s); start it with 'vmd', or "
+		    "'systemctl start vmd'",
 		    a->sock);
 	if (a->sock != NULL && num == EACCES)
 		return err_set(e, (int)num, "you may not use %s; start a vmd "

@@ -12,7 +12,8 @@
  * ends in /stop was seen and goes on with DIR/NAME.rest.  STATUS "exec",
  * "console" and "copy" is a WebSocket: a command run here, an echo, and files
  * below DIR/guest; "stat" answers for those.  Requests are written to
- * DIR/log: METHOD, PATH with query, body; first frames of WebSockets as WS, PATH, text.
+ * DIR/log: METHOD, PATH with query, body; first frames of
+ * WebSockets as WS, PATH, text.
  */
 
 #ifndef FAKE_H
