@@ -189,6 +189,26 @@ wait_device(const char *path, struct err *e)
 	return err_set(e, ENODEV, "%s: no such device", path);
 }
 
+/*
+ * What the guest writes goes here.  The root directory of an overlay is that of
+ * its upper layer: the first time it takes the image's mode and owner.  The
+ * work directory comes last, and says that it has them.
+ */
+static int
+make_layer(struct err *e)
+{
+	struct stat st;
+
+	if (access("/overlay/work", F_OK) == 0)
+		return 0;
+	if (stat("/lower", &st) == -1 || make_dir("/overlay/upper") == -1 ||
+	    chown("/overlay/upper", st.st_uid, st.st_gid) == -1 ||
+	    chmod("/overlay/upper", st.st_mode & 07777) == -1 ||
+	    make_dir("/overlay/work") == -1)
+		return err_sys(e, "writable layer");
+	return 0;
+}
+
 /* The image below, what the guest writes above. */
 static int
 mount_root(const struct guest_config *c, struct err *e)
@@ -208,11 +228,8 @@ mount_root(const struct guest_config *c, struct err *e)
 		return -1;
 	if (c->overlay != NULL && wait_device(c->overlay, e) == -1)
 		return -1;
-	if (do_mount(&layer, e) == -1)
+	if (do_mount(&layer, e) == -1 || make_layer(e) == -1)
 		return -1;
-	if (make_dir("/overlay/upper") == -1 || make_dir("/overlay/work") ==
-	    -1)
-		return err_sys(e, "writable layer");
 	layer_fd = open("/overlay", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return do_mount(&root, e);
 }
