@@ -188,19 +188,19 @@ os_accept(int listener)
 static int
 unix_clear(int dirfd, const char *name, struct err *e)
 {
+	own_fd int fd = -1;
 	struct stat st;
-	int fd;
+	struct err why;
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : err_sys(e, "stat %s", name);
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(e, EEXIST, "%s: exists and is no socket", name);
-	fd = os_unix_connect(dirfd, name, e);
-	if (fd != -1) {
-		(void)close(fd);
+	/* Never waits: whoever listens may have let its queue fill up. */
+	fd = os_unix_connect_now(dirfd, name, &why);
+	if (fd != -1 || why.num == EAGAIN)
 		return err_set(e, EADDRINUSE,
 		    "%s: another process is listening", name);
-	}
 	if (unlinkat(dirfd, name, 0) == -1 && errno != ENOENT)
 		return err_sys(e, "remove stale %s", name);
 	return 0;
@@ -245,7 +245,7 @@ os_reopen(int fd, int access, struct err *e)
 	    (access == O_RDWR && (flags & O_ACCMODE) != O_RDWR))
 		return err_set(e, EACCES, "not opened for this access");
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	ret = open(path, access | O_CLOEXEC | O_NONBLOCK);
+	ret = open(path, access | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (ret == -1)
 		return err_sys(e, "open again");
 	return ret;
