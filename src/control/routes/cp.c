@@ -118,8 +118,12 @@ on_drained(void *arg)
 {
 	struct cp *c = arg;
 
-	if (c->agent != NULL)
+	if (c->agent == NULL)
+		return;
+	if (c->request.to)
 		agent_resume(c->agent);
+	else
+		cp_from_drained(c);
 }
 
 static void

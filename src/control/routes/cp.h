@@ -39,6 +39,7 @@ struct cp {
 	const char		*base;		/* of the root; NULL: tree */
 	char			*last;		/* path of the last entry */
 	bool			 open;		/* an entry without its end */
+	uint64_t		 zeros;		/* of a hole, still to be sent */
 };
 
 void	cp_free(struct cp *);
@@ -56,6 +57,9 @@ int	cp_from_begin(struct cp *, const struct vm *, struct err *);
 /* Frames of the client in a copy to the guest. */
 void	cp_to_text(struct cp *, const char *, size_t);
 void	cp_to_data(struct cp *, const void *, size_t);
+
+/* The client has taken all that was queued for it. */
+void	cp_from_drained(struct cp *);
 
 /* Connect to the agent with a handler. */
 int	cp_connect(struct cp *, const struct vm *,

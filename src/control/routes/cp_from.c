@@ -67,11 +67,39 @@ on_data(void *arg, const void *data, size_t len)
 	throttle(c);
 }
 
+/*
+ * Zeros of a hole, as many as the client may have queued.  The guest says
+ * how large a hole is: the rest waits, and the guest with it.
+ */
+static void
+send_zeros(struct cp *c)
+{
+	static const char zeros[ZEROS];
+
+	for (size_t n, sent = 0; c->zeros > 0 && sent < WS_QUEUE_FULL;
+	    sent += n) {
+		n = (size_t)MIN(c->zeros, sizeof(zeros));
+		ws_binary(c->ws, zeros, n);
+		c->zeros -= n;
+	}
+	if (c->zeros > 0)
+		agent_pause(c->agent);
+	throttle(c);
+}
+
+void
+cp_from_drained(struct cp *c)
+{
+	if (c->zeros > 0)
+		send_zeros(c);
+	if (c->zeros == 0 && ws_queued(c->ws) < WS_QUEUE_FULL)
+		agent_resume(c->agent);
+}
+
 /* The reference knows no holes: zeros, or nothing but their number. */
 static void
 on_hole(void *arg, uint64_t len)
 {
-	static const char zeros[ZEROS];
 	struct cp *c = arg;
 
 	if (c->base == NULL) {
@@ -79,11 +107,8 @@ on_hole(void *arg, uint64_t len)
 		    "bytes", (json_int_t)len));
 		return;
 	}
-	for (uint64_t n; len > 0; len -= n) {
-		n = MIN(len, sizeof(zeros));
-		ws_binary(c->ws, zeros, (size_t)n);
-	}
-	throttle(c);
+	c->zeros = len;
+	send_zeros(c);
 }
 
 static void
