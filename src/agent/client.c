@@ -617,7 +617,7 @@ int
 agent_connect(struct agent_session *s, int dirfd, const char *name,
     uint64_t time_limit_ms, struct err *e)
 {
-	int fd = os_unix_connect(dirfd, name, e);
+	int fd = os_unix_connect_now(dirfd, name, e);
 
 	if (fd == -1 || start(s, fd, time_limit_ms, e) == -1)
 		return -1;

@@ -32,7 +32,8 @@
 #include "vmd/vms.h"
 
 #define DEVICES_MAX	(PRIV_PROC_MAX - 1)
-#define BACKLOG		16	/* of the sockets in a VM's directory */
+#define BACKLOG		1024	/* of the sockets in a VM's directory:
+				   who connects does not wait */
 
 /* One process whose report is awaited. */
 struct wait {

@@ -18,7 +18,6 @@
 #include "control/routes/routes.h"
 #include "control/websocket.h"
 #include "lib/buf.h"
-#include "lib/io.h"
 #include "os/os.h"
 
 #define CHUNK	16384	/* bytes read from the console at once */
@@ -155,14 +154,13 @@ static int
 console_open(struct console **ret, const struct vm *vm, struct err *e)
 {
 	struct console *c;
-	int sock = os_unix_connect(vm->dir, "console.sock", e);
+	int sock = os_unix_connect_now(vm->dir, "console.sock", e);
 
 	if (sock == -1) {
 		if (e != NULL)
 			e->code = "unavailable";
 		return -1;
 	}
-	(void)fd_nonblock(sock, 1);
 	c = calloc(1, sizeof(*c));
 	if (c == NULL) {
 		(void)close(sock);
