@@ -84,6 +84,8 @@ leftovers() {
 kill_leftovers() {
 	leftovers | while read -r p _; do kill -9 "$p" 2>/dev/null; done
 }
+# A test that has more to end than VMs defines this again.
+at_end() { :; }
 finish() {
 	rc=$?
 	trap - EXIT INT TERM HUP
@@ -99,6 +101,7 @@ finish() {
 	[ -z "$vmd_pid" ] || timeout 60 "$bin/vmctl" rm -f -a > /dev/null 2>&1
 	stop_vmd
 	kill_leftovers
+	at_end
 	[ -n "${KEEP:-}" ] || rm -rf "$t"
 	exit $rc
 }
