@@ -37,13 +37,14 @@ on_entry(void *arg, const struct agent_entry *en)
 	struct stat_call *c = arg;
 
 	json_decref(c->info);
-	c->info = json_pack("{s:b,s:b,s:b,s:b,s:s?,s:i,s:I,s:I,s:I}",
+	c->info = json_pack("{s:b,s:b,s:b,s:b,s:s?,s:i,s:I,s:I,s:I,s:I}",
 	    "exists", 1, "is_dir", en->kind == AGENT_KIND_DIR,
 	    "is_file", en->kind == AGENT_KIND_FILE,
 	    "is_symlink", en->kind == AGENT_KIND_SYMLINK,
 	    "link_target", en->link, "mode", (int)en->mode,
 	    "size", (json_int_t)en->size, "uid", (json_int_t)en->uid,
-	    "gid", (json_int_t)en->gid);
+	    "gid", (json_int_t)en->gid, "mtime_ns",
+	    (json_int_t)en->mtime_ns);
 }
 
 static void
@@ -105,6 +106,7 @@ route_instance_stat(struct request *r)
 	c->request = r;
 	if (agent_connect(c->session, vm->dir, "vsock.sock", AGENT_MS,
 	    &e) == -1 || agent_stat(c->session, path, follow, &e) == -1) {
+		e.code = "unavailable";
 		reply_err(r, &e);
 		call_free(c);
 	}
