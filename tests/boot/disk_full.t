@@ -39,7 +39,7 @@ nothing_made() {
 	    [ -z \"\$(ls tmp blobs/sha256 | grep -v :)\" ]"
 }
 
-# --- import, pull: more than the reserve of 128 MB ---------------------------------
+# --- import, pull: more than the reserve of 128 MB --------------------------
 
 mkdir "$t/l"
 head -c 140M /dev/urandom > "$t/l/big"
@@ -78,7 +78,7 @@ ok "with room the same import works" vmctl image import "$t/big.tar"
 ok "and is removed" vmctl rmi big:1
 import_hello
 
-# --- run ---------------------------------------------------------------------------
+# --- run --------------------------------------------------------------------
 
 left 8
 fails "a run" 125 vmctl run -d --name no -m 192M -c 1 busybox:hello
@@ -86,7 +86,7 @@ is "it is not listed" "" "$(vmctl ps -aq)"
 is "it has no directory" "" "$(ls "$state/vms")"
 room
 
-# --- while it runs -----------------------------------------------------------------
+# --- while it runs ----------------------------------------------------------
 
 ok "with room a VM runs" run_hello a
 pids=$(vm_pids a)

@@ -14,7 +14,7 @@ umask 022
 tmp=$t
 . tests/cli/oci_layers.sh
 
-# --- the image: the three layers, and one with a program that stays ---------------
+# --- the image: the three layers, and one with a program that stays ---------
 
 layer1 && layer2 && layer3 || skip_all "the layers cannot be made here"
 mkdir "$t/l4"
@@ -33,7 +33,7 @@ jq -c '.manifests[].annotations[] = "rules"' "$lay/index.json" \
     > "$t/named/index.json"
 ok "umoci unpacks it" umoci unpack --image "$t/named:rules" "$t/bundle"
 
-# --- both, file by file -------------------------------------------------------------
+# --- both, file by file -----------------------------------------------------
 
 start_vmd || skip_all "vmd did not start"
 ok "import" vmctl image import "$t/rules.tar"
