@@ -220,7 +220,9 @@ tar_out_end(struct tar_out *t, struct err *e)
 {
 	static const uint8_t zeros[2 * BLOCK];
 
-	if (pad(t, t->body, e) == -1 || put(t, zeros, sizeof(zeros), e) == -1)
+	if (pad(t, t->body, e) == -1 || flush(t, e) == -1)
 		return -1;
-	return flush(t, e);
+	if (put(t, zeros, sizeof(zeros), e) == -1 || flush(t, e) == -1)
+		t->broken = false;	/* one block of zeros was enough */
+	return 0;
 }

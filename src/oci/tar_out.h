@@ -66,7 +66,10 @@ int	tar_out_header(struct tar_out *, const struct tar_header *,
 	    struct err *);
 int	tar_out_data(struct tar_out *, const void *, size_t len, struct err *);
 int	tar_out_zeros(struct tar_out *, uint64_t len, struct err *);
-/* The end of the archive; everything is written then. */
+/*
+ * The end of the archive; everything is written then.  A reader may leave at
+ * the first of the two blocks that end it (sqfstar does): that is no failure.
+ */
 int	tar_out_end(struct tar_out *, struct err *);
 
 #endif
