@@ -19,8 +19,8 @@ is "it is listed" "a" "$(vmctl ps --format json | jq -r .name)"
 is "by a prefix of its ID" "$id" \
     "$(vmctl inspect "${id%????????????}" | jq -r '.[0].id')"
 is "by its number" "$id" "$(vmctl inspect 1 | jq -r '.[0].id')"
-vmctl inspect b 2> "$t/err"
-is "a name that is not" "vmctl: no VM is called b" \
+vmctl inspect nosuchvm 2> "$t/err"
+is "a name that is not" "vmctl: no VM is called nosuchvm" \
     "$(cat "$t/err")"
 vmctl run -d --name a busybox:hello 2> "$t/err"
 is "a name that is taken is 125" 125 $?
