@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/log.h"
 #include "lib/own.h"
 #include "vmd/state.h"
 
@@ -271,28 +272,35 @@ state_vm_each(struct monitor *m, void (*fn)(void *, const char *), void *arg,
 	return 0;
 }
 
-/* What a vmd that was killed left half made or half removed; uids in use. */
+/*
+ * What a vmd that was killed left half made or half removed; uids in use.
+ * What cannot be removed keeps its uid, and nobody from being served.
+ */
 static int
 sweep(struct monitor *m, struct err *e)
 {
 	struct dirent *de;
 	struct stat st;
-	int r = 0;
+	struct err why;
 	DIR *d;
 
 	d = dir_stream(m->vms_fd, e);
 	if (d == NULL)
 		return -1;
-	while (r == 0 && (de = readdir(d)) != NULL) {
+	while ((de = readdir(d)) != NULL) {
 		if (strncmp(de->d_name, MAKING, strlen(MAKING)) == 0 ||
-		    strncmp(de->d_name, GOING, strlen(GOING)) == 0)
-			r = discard(m->vms_fd, de->d_name, DEPTH_MAX, e);
-		else if (fstatat(m->vms_fd, de->d_name, &st,
+		    strncmp(de->d_name, GOING, strlen(GOING)) == 0) {
+			if (discard(m->vms_fd, de->d_name, DEPTH_MAX,
+			    &why) == 0)
+				continue;
+			log_err(&why, "%s/vms", m->o->state);
+		}
+		if (fstatat(m->vms_fd, de->d_name, &st,
 		    AT_SYMLINK_NOFOLLOW) == 0)
 			uid_mark(m, st.st_uid, true);
 	}
 	(void)closedir(d);
-	return r;
+	return 0;
 }
 
 int
