@@ -177,8 +177,11 @@ lock_open(int dirfd, const char *id, struct err *e)
 	    O_NONBLOCK, 0640);
 	if (fd == -1)
 		return err_sys(e, "VM %s: lock", id);
-	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
-		return err_set(e, EINVAL, "VM %s: lock is no file", id);
+	/* Others write in the directory; who holds it is signalled. */
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    st.st_uid != geteuid() || st.st_nlink > 1)
+		return err_set(e, EPERM,
+		    "VM %s: its lock is not vmd's own file", id);
 	return take_fd(&fd);
 }
 
