@@ -107,7 +107,6 @@ static const struct {
 	[PRIV_DIR_MAKE]	  = { PRIV_A_FD, 0, answer_fd },
 	[PRIV_DIR_OPEN]	  = { PRIV_A_FD, 0, answer_fd },
 	[PRIV_DIR_REMOVE] = { PRIV_A_DONE, 0, answer_done },
-	[PRIV_FILE_OPEN]  = { PRIV_A_FD, 0, answer_fd },
 	[PRIV_VM_START]	  = { PRIV_A_VM, 0, answer_vm },
 	[PRIV_VM_KILL]	  = { PRIV_A_DONE, 0, answer_done },
 	[PRIV_VM_LIST]	  = { PRIV_A_DONE, PRIV_A_VM, answer_vm },
@@ -393,20 +392,6 @@ priv_dir_remove(struct priv_client *p, const char *vm, priv_done_fn *fn,
 
 	id_copy(&m, vm);
 	call_new(p, PRIV_DIR_REMOVE, &m, arg)->fn.done = fn;
-}
-
-void
-priv_file_open(struct priv_client *p, const char *path, uid_t uid,
-    enum priv_access access, priv_fd_fn *fn, void *arg)
-{
-	struct priv_open m;
-
-	priv_init(PRIV_FILE_OPEN, &m);
-	if (strlen(path) < sizeof(m.path))
-		(void)snprintf(m.path, sizeof(m.path), "%s", path);
-	m.uid = uid;
-	m.access = (uint8_t)access;
-	call_new(p, PRIV_FILE_OPEN, &m, arg)->fn.fd = fn;
 }
 
 void

@@ -74,10 +74,6 @@ void	priv_dir_open(struct priv_client *, const char *vm, priv_fd_fn *,
 void	priv_dir_remove(struct priv_client *, const char *vm, priv_done_fn *,
 	    void *arg);
 
-/* A file with the rights of a user: struct priv_open. */
-void	priv_file_open(struct priv_client *, const char *path, uid_t,
-	    enum priv_access, priv_fd_fn *, void *arg);
-
 /* Codes: invalid_state, not_found, disk_in_use, port_in_use, start_failed. */
 void	priv_vm_start(struct priv_client *, struct priv_start *, priv_vm_fn *,
 	    void *arg);

@@ -56,14 +56,6 @@ setup_fields(struct wire *w, struct priv_setup *m)
 }
 
 static void
-open_fields(struct wire *w, struct priv_open *m)
-{
-	wire_str(w, m->path, sizeof(m->path));
-	wire_u32(w, &m->uid);
-	wire_enum(w, &m->access, PRIV_ACCESSES);
-}
-
-static void
 blk_fields(struct wire *w, struct priv_blk *m)
 {
 	wire_fd(w, &m->fd);
@@ -189,7 +181,6 @@ FIELDS(vm_id);
 FIELDS(error);
 FIELDS(fd);
 FIELDS(setup);
-FIELDS(open);
 FIELDS(start);
 FIELDS(kill);
 FIELDS(vm);
@@ -211,7 +202,6 @@ static const struct type {
 	[PRIV_DIR_MAKE]		= { "dir_make", BODY(vm_id) },
 	[PRIV_DIR_OPEN]		= { "dir_open", BODY(vm_id) },
 	[PRIV_DIR_REMOVE]	= { "dir_remove", BODY(vm_id) },
-	[PRIV_FILE_OPEN]	= { "file_open", BODY(open) },
 	[PRIV_VM_START]		= { "vm_start", BODY(start) },
 	[PRIV_VM_KILL]		= { "vm_kill", BODY(kill) },
 	[PRIV_VM_LIST]		= { "vm_list", 0, NULL },

@@ -49,7 +49,6 @@ enum priv_type {
 	PRIV_DIR_MAKE,		/* struct priv_vm_id	[PRIV_A_FD] */
 	PRIV_DIR_OPEN,		/* struct priv_vm_id	[PRIV_A_FD] */
 	PRIV_DIR_REMOVE,	/* struct priv_vm_id	[PRIV_A_DONE] */
-	PRIV_FILE_OPEN,		/* struct priv_open	[PRIV_A_FD] */
 	PRIV_VM_START,		/* struct priv_start	[PRIV_A_VM] */
 	PRIV_VM_KILL,		/* struct priv_kill	[PRIV_A_DONE] */
 	PRIV_VM_LIST,		/* no body   [PRIV_A_VM..., PRIV_A_DONE] */
@@ -104,22 +103,11 @@ struct priv_setup {
 	uint32_t verbose;
 };
 
-enum priv_access { PRIV_READ, PRIV_READ_WRITE, PRIV_ACCESSES };
-
 /*
- * Open a file with the rights of the user 'uid', of its primary and its
- * other groups.  Regular files and block devices only.
- */
-struct priv_open {
-	char	 path[PRIV_PATH_MAX];	/* absolute */
-	uint32_t uid;
-	uint8_t	 access;		/* enum priv_access */
-};
-
-/*
- * A disk.  fd comes from PRIV_FILE_OPEN, from the VM's directory or from the
- * store; vmd opens the file again for the device and locks it (flock: shared
- * when read-only), and refuses one that another VM writes: disk_in_use.
+ * A disk.  fd comes from the VM's directory or from the store; vmd opens the
+ * file again for the device and locks it (flock: shared when read-only), and
+ * refuses one that another VM writes: disk_in_use.  Files and block devices
+ * only.
  */
 struct priv_blk {
 	int	 fd;

@@ -12,54 +12,37 @@
 #include "lib/own.h"
 #include "os/os.h"
 #include "vmd/file.h"
-#include "vmd/user.h"
 
 static int
-open_checked(const struct priv_open *r, struct err *e)
+open_checked(const char *path, struct err *e)
 {
 	own_fd int fd = -1;
 	struct stat st;
 
 	/* Not blocking: a fifo must not hold up the daemon. */
-	fd = open(r->path, (r->access == PRIV_READ_WRITE ? O_RDWR : O_RDONLY) |
-	    O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd == -1 && (errno == EACCES || errno == EPERM))
-		return err_api(e, errno, "permission_denied",
-		    "open %s: user %u may not", r->path, (unsigned)r->uid);
-	if (fd == -1 && errno == ENOENT)
-		return err_api(e, errno, "not_found", "open %s: no such file",
-		    r->path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd == -1)
-		return err_sys(e, "open %s", r->path);
+		return err_sys(e, "open %s", path);
 	if (fstat(fd, &st) == -1)
-		return err_sys(e, "stat %s", r->path);
-	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		return err_api(e, EINVAL, "bad_request",
-		    "%s: neither a file nor a block device", r->path);
+		return err_sys(e, "stat %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, EINVAL, "%s: not a regular file", path);
 	if (fd_nonblock(fd, 0) == -1)
-		return err_sys(e, "%s", r->path);
+		return err_sys(e, "%s", path);
 	return take_fd(&fd);
 }
 
 int
-file_open(const struct priv_open *r, struct err *e)
+file_open(const char *path, const struct user *u, struct err *e)
 {
-	struct user u;
 	int fd;
 
-	if (r->path[0] != '/')
-		return err_api(e, EINVAL, "bad_request",
-		    "%s: not an absolute path", r->path);
-	if (geteuid() != 0) {
-		if (r->uid != geteuid())
-			return err_api(e, EPERM, "permission_denied",
-			    "open %s: this vmd serves user %u only", r->path,
-			    (unsigned)geteuid());
-		return open_checked(r, e);
-	}
-	if (user_by_uid(&u, r->uid, e) == -1 || user_act(&u, e) == -1)
+	if (geteuid() != 0 && u->uid != geteuid())
+		return err_set(e, EPERM, "open %s: this vmd serves user %u "
+		    "only", path, (unsigned)geteuid());
+	if (user_act(u, e) == -1)
 		return -1;
-	fd = open_checked(r, e);
+	fd = open_checked(path, e);
 	user_back();
 	return fd;
 }
@@ -68,12 +51,18 @@ int
 file_disk(const struct priv_blk *b, const char *name, struct err *e)
 {
 	own_fd int fd = -1;
+	struct stat st;
 
 	if (b->fd == -1)
 		return err_api(e, EBADF, "bad_request", "%s: no file", name);
 	fd = os_reopen(b->fd, b->readonly ? O_RDONLY : O_RDWR, e);
 	if (fd == -1)
 		return err_prefix(e, "%s", name);
+	if (fstat(fd, &st) == -1)
+		return err_sys(e, "%s", name);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return err_api(e, EINVAL, "bad_request",
+		    "%s: neither a file nor a block device", name);
 	if (flock(fd, (b->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB) == -1) {
 		if (errno == EWOULDBLOCK)
 			return err_api(e, EBUSY, "disk_in_use",

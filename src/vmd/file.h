@@ -6,12 +6,14 @@
 
 #include "lib/err.h"
 #include "priv/request.h"
+#include "vmd/user.h"
 
 /*
- * Open with the rights of the user the request names: regular files and block
- * devices.  A daemon that is not root's serves its own user only.
+ * Open a file to read it, with the rights of a user: regular files.  A
+ * daemon that is not root's serves its own user only.  There is no request
+ * that leads here with a path: vmd chooses what it opens.
  */
-int	file_open(const struct priv_open *, struct err *);
+int	file_open(const char *path, const struct user *, struct err *);
 
 /*
  * A disk for a device: the same file, opened again and locked.  name is the

@@ -253,19 +253,14 @@ jobs_kill(struct monitor *m, uint32_t number)
 static int
 auth_open(const struct priv_job *j)
 {
-	struct priv_open r;
+	char path[USER_HOME_MAX + 32];
 	struct user u;
 
 	if (j->kind != PRIV_JOB_PULL || user_by_uid(&u, j->uid, NULL) == -1 ||
 	    u.home[0] != '/')
 		return -1;
-	priv_init(PRIV_FILE_OPEN, &r);
-	r.uid = j->uid;
-	r.access = PRIV_READ;
-	if (snprintf(r.path, sizeof(r.path), "%s/.docker/config.json",
-	    u.home) >= (int)sizeof(r.path))
-		return -1;
-	return file_open(&r, NULL);
+	(void)snprintf(path, sizeof(path), "%s/.docker/config.json", u.home);
+	return file_open(path, &u, NULL);
 }
 
 static pid_t

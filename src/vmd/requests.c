@@ -6,7 +6,6 @@
 
 #include "lib/log.h"
 #include "lib/own.h"
-#include "vmd/file.h"
 #include "vmd/jobs.h"
 #include "vmd/requests.h"
 #include "vmd/state.h"
@@ -15,7 +14,6 @@
 
 union body {
 	struct priv_vm_id	vm;
-	struct priv_open	open;
 	struct priv_start	start;
 	struct priv_kill	kill;
 	struct priv_job		job;
@@ -76,12 +74,6 @@ do_dir_remove(struct monitor *m, union body *b, struct asker a,
 		return -1;
 	control_answer(m, a, PRIV_A_DONE, NULL);
 	return 0;
-}
-
-static int
-do_file_open(struct monitor *m, union body *b, struct asker a, struct err *e)
-{
-	return answer_fd(m, a, file_open(&b->open, e));
 }
 
 static int
@@ -157,7 +149,6 @@ static const struct request {
 	[PRIV_DIR_MAKE]	  = { STARTING | SERVING,	do_dir_make },
 	[PRIV_DIR_OPEN]	  = { STARTING | SERVING,	do_dir_open },
 	[PRIV_DIR_REMOVE] = { STARTING | SERVING,	do_dir_remove },
-	[PRIV_FILE_OPEN]  = { STARTING | SERVING,	do_file_open },
 	[PRIV_VM_START]	  = { STARTING | SERVING,	do_vm_start },
 	[PRIV_VM_KILL]	  = { STARTING | SERVING,	do_vm_kill },
 	[PRIV_VM_LIST]	  = { STARTING | SERVING,	do_vm_list },

@@ -7,7 +7,6 @@
  *
  *	make VM | open VM | remove VM | list | kill VM | term VM
  *	start VM HYPERVISOR [disk=PATH[:ro]]... [net=HOST:GUEST] [vsock=CID]
- *	file PATH UID r|rw		opens and says the size
  *	job KIND [REF] [in=PATH]	waits for it and says what it wrote
  *	put VM NAME TEXT		a file in the VM's directory
  *	events				what vmd told since it was asked last
@@ -316,10 +315,6 @@ ask(struct session *s, char **words, unsigned n)
 		priv_vm_kill(client, words[1], false, on_done, s);
 	else if (strcmp(words[0], "job") == 0)
 		do_job(s, words, n);
-	else if (strcmp(words[0], "file") == 0 && n == 4)
-		priv_file_open(client, words[1], (uid_t)atoi(words[2]),
-		    words[3][1] == 'w' ? PRIV_READ_WRITE : PRIV_READ, on_fd,
-		    s);
 	else if (strcmp(words[0], "setup") == 0)
 		say(s, strcmp(words[1], setup.hypervisor) == 0 ||
 		    strcmp(words[1], setup.secret) == 0 ||

@@ -184,7 +184,6 @@ fake_list(struct fake_monitor *f, uint32_t id)
 
 union fake_body {
 	struct priv_vm_id	vm;
-	struct priv_open	open;
 	struct priv_start	start;
 	struct priv_kill	kill;
 	struct priv_job		job;
@@ -234,10 +233,6 @@ fake_do(struct fake_monitor *f, struct chan_msg *c, union fake_body *m)
 	case PRIV_DIR_OPEN:
 		fake_fd(f, c->id, openat(f->dirfd, m->vm.vm,
 		    O_DIRECTORY | O_CLOEXEC));
-		break;
-	case PRIV_FILE_OPEN:
-		fake_fd(f, c->id, open(m->open.path, O_CLOEXEC |
-		    (m->open.access == PRIV_READ ? O_RDONLY : O_RDWR)));
 		break;
 	case PRIV_VM_START:
 		fake_start(f, c->id, &m->start);
