@@ -8,12 +8,16 @@
 #include "priv/request.h"
 #include "vmd/user.h"
 
+#define FILE_COPY_MAX	(1024 * 1024)	/* bytes */
+
 /*
- * Open a file to read it, with the rights of a user: regular files.  A
+ * A copy, in memory, of a file that is read with the rights of a user:
+ * regular files.  Who is given the descriptor can open it anew by its name
+ * below /dev/fd, which the file itself would refuse to another user.  A
  * daemon that is not root's serves its own user only.  There is no request
- * that leads here with a path: vmd chooses what it opens.
+ * that leads here with a path: vmd chooses what it reads.
  */
-int	file_open(const char *path, const struct user *, struct err *);
+int	file_copy(const char *path, const struct user *, struct err *);
 
 /*
  * A disk for a device: the same file, opened again and locked.  name is the

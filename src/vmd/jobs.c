@@ -249,7 +249,7 @@ jobs_kill(struct monitor *m, uint32_t number)
 			job_end(j);
 }
 
-/* ~/.docker/config.json of the user who pulls, opened as that user. */
+/* ~/.docker/config.json of the user who pulls, read as that user. */
 static int
 auth_open(const struct priv_job *j)
 {
@@ -260,7 +260,7 @@ auth_open(const struct priv_job *j)
 	    u.home[0] != '/')
 		return -1;
 	(void)snprintf(path, sizeof(path), "%s/.docker/config.json", u.home);
-	return file_open(path, &u, NULL);
+	return file_copy(path, &u, NULL);
 }
 
 static pid_t
