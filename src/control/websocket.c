@@ -27,6 +27,7 @@ struct ws {
 	struct buf			 early;	/* came with the handshake */
 	const struct ws_ops		*ops;		/* NULL: finishing */
 	void				*arg;
+	unsigned			 pongs;	/* since the queue was empty */
 	bool				 paused;
 	bool				 finishing;	/* close when sent */
 	bool				 dead;		/* no use any more */
@@ -40,6 +41,10 @@ on_recv(wslay_event_context_ptr ctx, uint8_t *to, size_t len, int flags,
 	ssize_t n;
 
 	(void)flags;
+	if (ws->dead) {
+		wslay_event_set_error(ctx, WSLAY_ERR_CALLBACK_FAILURE);
+		return -1;
+	}
 	if (ws->paused) {
 		wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
 		return -1;
@@ -89,7 +94,10 @@ on_message(wslay_event_context_ptr ctx,
 	struct ws *ws = arg;
 
 	(void)ctx;
-	if (ws->ops == NULL)
+	/* wslay queues a pong for each, also when nobody takes them. */
+	if (m->opcode == WSLAY_PING && ++ws->pongs > WS_PONGS_MAX)
+		ws->dead = true;
+	if (ws->ops == NULL || ws->dead)
 		return;
 	if (m->opcode == WSLAY_TEXT_FRAME)
 		ws->ops->text(ws->arg, (const char *)m->msg, m->msg_length);
@@ -166,6 +174,8 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (wslay_event_send(ws->wslay) != 0)
 		ws->dead = true;
+	if (wslay_event_want_write(ws->wslay) == 0)
+		ws->pongs = 0;
 	/* A close frame overtakes data, so it must not be queued before. */
 	if (ws->finishing && !ws->dead &&
 	    wslay_event_want_write(ws->wslay) == 0) {

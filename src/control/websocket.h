@@ -18,6 +18,7 @@
 
 #define WS_MESSAGE_MAX	262144	/* bytes of a message from a client */
 #define WS_QUEUE_FULL	262144	/* queued bytes: the owner should pause */
+#define WS_PONGS_MAX	1024	/* owed to a client that does not read */
 #define WS_CLOSE_MS	5000	/* for the closing handshake */
 
 struct event_base;
