@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -116,7 +117,8 @@ sigchld(evutil_socket_t signo, short what, void *arg)
 static void __attribute__((noreturn))
 run(const struct child_setup *s, int err)
 {
-	const int high = 100;	/* out of the way of the places */
+	const int high = CHILD_FD_FIRST + CHILD_FDS_MAX;
+	int at[CHILD_FDS_MAX];
 	sigset_t none;
 
 	(void)sigemptyset(&none);
@@ -124,11 +126,14 @@ run(const struct child_setup *s, int err)
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (os_die_with_parent() == -1 || dup2(err, STDERR_FILENO) == -1)
 		_exit(126);
-	for (int i = 0; i < (int)s->nfds; i++)
-		if (dup2(s->fds[i], high + i) == -1)
+	/* First all out of the way, then each to its place. */
+	for (int i = 0; i < (int)s->nfds; i++) {
+		at[i] = fcntl(s->fds[i], F_DUPFD_CLOEXEC, high);
+		if (at[i] == -1)
 			_exit(126);
+	}
 	for (int i = 0; i < (int)s->nfds; i++)
-		if (dup2(high + i, CHILD_FD_FIRST + i) == -1)
+		if (dup2(at[i], CHILD_FD_FIRST + i) == -1)
 			_exit(126);
 	os_close_from(CHILD_FD_FIRST + (int)s->nfds);
 	(void)execvp(s->argv[0], s->argv);
@@ -160,6 +165,7 @@ child_new(struct child **ret, struct event_base *base,
 
 	if (c == NULL)
 		return err_sys(e, "QEMU");
+	assert(setup->nfds <= CHILD_FDS_MAX);
 	c->pid = c->stderr_fd = -1;
 	if (pipe2(fds, O_CLOEXEC) == -1)
 		return err_sys(e, "QEMU: pipe");

@@ -122,6 +122,41 @@ descriptors(void **state)
 	event_base_free(base);
 }
 
+/* Each in its place, whatever numbers they have here. */
+static void
+high_descriptors(void **state)
+{
+	char sh[] = "sh", option[] = "-c",
+	    command[] = "echo a >&3; echo b >&4";
+	char *argv[] = { sh, option, command, NULL };
+	struct event_base *base = event_base_new();
+	struct child_setup s = { .argv = argv, .nfds = 2 };
+	int a[2], b[2], fds[2];
+	struct child *c = NULL;
+	char text[8] = "";
+	struct err e;
+
+	(void)state;
+	assert_int_equal(pipe2(a, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(b, O_CLOEXEC), 0);
+	fds[0] = a[1];
+	fds[1] = fcntl(b[1], F_DUPFD_CLOEXEC, 100);
+	assert_int_equal(fds[1], 100);
+	s.fds = fds;
+	assert_int_equal(child_new(&c, base, &s, &e), 0);
+	close(a[1]);
+	close(b[1]);
+	close(fds[1]);
+	assert_int_equal(read(a[0], text, sizeof(text)), 2);
+	assert_string_equal(text, "a\n");
+	assert_int_equal(read(b[0], text, sizeof(text)), 2);
+	assert_string_equal(text, "b\n");
+	close(a[0]);
+	close(b[0]);
+	child_destroy(c);
+	event_base_free(base);
+}
+
 static void
 destroyed(void **state)
 {
@@ -145,6 +180,7 @@ main(void)
 		cmocka_unit_test(reasons),
 		cmocka_unit_test(endless_line),
 		cmocka_unit_test(descriptors),
+		cmocka_unit_test(high_descriptors),
 		cmocka_unit_test(destroyed),
 	};
 
