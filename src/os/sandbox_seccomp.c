@@ -80,7 +80,7 @@ static const int files[] = {
 };
 
 static const int exec[] = {
-	S(clone), S(fork), S(vfork), S(execve), S(execveat), S(wait4),
+	S(fork), S(vfork), S(execve), S(execveat), S(wait4),
 	S(waitid), S(kill), S(pidfd_open), S(pidfd_send_signal), S(setsid),
 	S(setpgid), S(prctl), S(sched_setaffinity), S(sched_getparam),
 	S(sched_getscheduler), S(sched_setscheduler), S(setpriority),
@@ -186,11 +186,22 @@ allow_sockets(scmp_filter_ctx f, unsigned may)
 	return r;
 }
 
+/*
+ * A process or thread, in no namespace of its own: in one of users it would
+ * have every capability.
+ */
+#define CLONE_NAMESPACES	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | \
+				 CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
+				 CLONE_NEWNET)
+
 static int
 allow_threads(scmp_filter_ctx f, unsigned may)
 {
 	int r = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), S(clone3), 0);
 
+	if (r == 0 && (may & MAY_EXEC))
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, S(clone), 1,
+		    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NAMESPACES, 0));
 	if (r == 0 && (may & MAY_THREADS) && !(may & MAY_EXEC))
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, S(clone), 1,
 		    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));

@@ -215,6 +215,20 @@ new_namespace(void)
 	return unshare(CLONE_NEWNET);
 }
 
+/* All capabilities are in it. */
+static int
+user_namespace(void)
+{
+	long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL,
+	    NULL, NULL);
+
+	if (pid == 0)
+		_exit(0);
+	if (pid != -1)
+		(void)waitpid((pid_t)pid, NULL, 0);
+	return pid == -1 ? -1 : 0;
+}
+
 static int
 push_terminal(void)
 {
@@ -276,6 +290,7 @@ static const struct deed {
 	{ "trace_parent",	trace_parent,	0, ALL },
 	{ "signal_parent",	signal_parent,	0, 0 },
 	{ "namespace",		new_namespace,	0, ALL },
+	{ "user_namespace",	user_namespace,	0, 0 },
 	{ "push_terminal",	push_terminal,	QEMU, 0 },
 	{ "io_uring",		make_ring,	0, 0 },
 	{ "raise_limit",	raise_limit,	0, 0 },
