@@ -11,8 +11,9 @@
 
 #include "control/http.h"
 #include "lib/buf.h"
+#include "priv/request.h"
 
-#define HTTP_LISTENERS_MAX	2	/* unix and TCP */
+#define HTTP_LISTENERS_MAX	(1 + PRIV_LISTEN_MAX)	/* unix and TCP */
 
 /* What a connection is charged to; a bucket of users or addresses. */
 #define HTTP_PEER_BUCKETS	256
