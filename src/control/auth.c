@@ -187,7 +187,7 @@ auth_token(struct caller *c, const struct auth *a, const char *header,
 }
 
 int
-auth_peer(struct caller *c, int sock, struct err *e)
+auth_peer(struct caller *c, int sock, uid_t admin, struct err *e)
 {
 	struct os_peer peer;
 
@@ -195,7 +195,7 @@ auth_peer(struct caller *c, int sock, struct err *e)
 		return -1;
 	memset(c, 0, sizeof(*c));
 	c->uid = peer.uid;
-	c->all = peer.uid == 0 || peer.uid == geteuid();
+	c->all = peer.uid == 0 || peer.uid == admin;
 	c->scopes = SCOPES_ALL;
 	(void)snprintf(c->name, sizeof(c->name), "%u", (unsigned)peer.uid);
 	return 0;

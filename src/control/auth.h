@@ -2,8 +2,9 @@
 /*
  * auth.h - who is calling, and what he may do
  *
- * On the unix socket the kernel says who: root and the user the daemon runs
- * as see everything, others what they own.  On TCP only a JSON Web Token
+ * On the unix socket the kernel says who: root and the user who started the
+ * daemon see everything, others what they own.  The user vmd-control and its
+ * jobs run as is nobody: a job that was taken over gains nothing here.  On TCP only a JSON Web Token
  * (RFC 7519) signed with HS256 counts: claims sub, exp and, where the token
  * is not to allow everything, permissions (a list of "resource:action").
  */
@@ -47,8 +48,8 @@ OWN_DEFINE(struct auth, auth_destroy);
 int	auth_token(struct caller *, const struct auth *, const char *header,
 	    time_t now, struct err *);
 
-/* The peer of a connected unix socket. */
-int	auth_peer(struct caller *, int sock, struct err *);
+/* The peer of a connected unix socket; admin: who started the daemon. */
+int	auth_peer(struct caller *, int sock, uid_t admin, struct err *);
 
 /* May he do what needs 'scope' (NULL: everybody may)? */
 bool	auth_allows(const struct caller *, const char *scope);

@@ -59,7 +59,7 @@ peer_bucket(const struct listener *l, int fd)
 	uint32_t key = 0;
 
 	if (!l->tcp) {
-		if (auth_peer(&c, fd, NULL) == 0)
+		if (auth_peer(&c, fd, 0, NULL) == 0)
 			key = c.uid;
 	} else if (getpeername(fd, (struct sockaddr *)&ss, &len) == 0) {
 		const uint8_t *p = (const uint8_t *)&ss;
@@ -297,7 +297,8 @@ check_caller(struct request *r, struct err *e)
 	if (!r->listener->tcp) {
 		info = MHD_get_connection_info(r->connection,
 		    MHD_CONNECTION_INFO_CONNECTION_FD);
-		return auth_peer(&r->caller, info->connect_fd, e);
+		return auth_peer(&r->caller, info->connect_fd,
+		    r->listener->http->config.admin, e);
 	}
 	if (route != NULL && route->scope == NULL)
 		return 0;

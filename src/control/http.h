@@ -45,6 +45,7 @@ struct http_config {
 	const struct route	*routes;
 	size_t			 nroutes;
 	const struct auth	*auth;		/* NULL: no TCP */
+	uid_t			 admin;		/* sees everything, as root */
 	void			*context;	/* request_context() */
 	/*
 	 * Make durable what handlers changed; -1: it could not be, and the

@@ -172,7 +172,7 @@ start_http(struct control *ctl, struct err *e)
 	struct priv_setup *s = &ctl->setup;
 	struct http_config c = {
 		.base = ctl->base, .routes = routes, .nroutes = nroutes,
-		.context = ctl, .commit = commit,
+		.context = ctl, .commit = commit, .admin = s->api_uid,
 	};
 
 	if (s->secret[0] != '\0' &&

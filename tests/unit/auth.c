@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* auth.c - tokens that are good, and all the others */
 
+#include <sys/socket.h>
+
 #include <jose/b64.h>
 #include <jose/jws.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "unit.h"
 #include "control/auth.h"
@@ -138,6 +141,47 @@ short_secret(void **state)
 	assert_non_null(strstr(e.text, "32"));
 }
 
+/* In a process of its own: as user 'uid', with 'admin' as who may all. */
+static int
+peer_sees_all(uid_t uid, uid_t admin)
+{
+	struct caller c;
+	pid_t pid = fork();
+	int s[2], status;
+
+	if (pid == 0) {
+		if (setgid(65534) == -1 || setuid(uid) == -1 ||
+		    socketpair(AF_UNIX, SOCK_STREAM, 0, s) == -1 ||
+		    auth_peer(&c, s[0], admin, NULL) == -1 || c.uid != uid)
+			_exit(2);
+		_exit(c.all);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* The user that vmd-control and its jobs run as is not the administrator. */
+static void
+peers(void **state)
+{
+	struct caller c;
+	int s[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	assert_int_equal(auth_peer(&c, s[0], getuid(), NULL), 0);
+	assert_true(c.all);
+	assert_int_equal(c.uid, getuid());
+	(void)close(s[0]);
+	(void)close(s[1]);
+	if (getuid() != 0)
+		return;
+	assert_int_equal(peer_sees_all(65534, 0), 0);
+	assert_int_equal(peer_sees_all(65534, 65534), 1);
+	assert_int_equal(peer_sees_all(0, 65534), 1);
+}
+
 int
 main(void)
 {
@@ -147,6 +191,7 @@ main(void)
 		cmocka_unit_test(bad),
 		cmocka_unit_test(other_kinds),
 		cmocka_unit_test(short_secret),
+		cmocka_unit_test(peers),
 	};
 
 	return unit_run("auth", tests);
