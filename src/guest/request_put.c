@@ -171,19 +171,51 @@ entry_times(const struct agent_entry *n, struct timespec ts[2])
 	    (struct timespec){ .tv_nsec = UTIME_NOW };
 }
 
+static const mode_t types[] = {
+	[AGENT_KIND_FILE] = S_IFREG,
+	[AGENT_KIND_DIR] = S_IFDIR,
+	[AGENT_KIND_SYMLINK] = S_IFLNK,
+	[AGENT_KIND_FIFO] = S_IFIFO,
+	[AGENT_KIND_CHAR] = S_IFCHR,
+	[AGENT_KIND_BLOCK] = S_IFBLK,
+};
+
+/*
+ * What was made, and not what somebody who may write in the directory has
+ * put there since: a link to a file of root's would be given to him.
+ */
+static int
+open_made(int dir, const char *name, const struct agent_entry *n)
+{
+	own_fd int fd = -1;
+	struct stat st;
+
+	fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return -1;
+	if ((st.st_mode & S_IFMT) != types[n->kind] ||
+	    (n->kind != AGENT_KIND_DIR && st.st_nlink != 1)) {
+		errno = EBUSY;
+		return -1;
+	}
+	return take_fd(&fd);
+}
+
 /* Owner first: chown(2) takes set-user-id bits away. */
 static int
 set_meta(int dir, const char *name, const struct agent_entry *n)
 {
+	own_fd int fd = open_made(dir, name, n);
 	struct timespec ts[2];
+	char self[32];
 
 	entry_times(n, ts);
-	if (fchownat(dir, name, n->uid, n->gid, AT_SYMLINK_NOFOLLOW) == -1)
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (fd == -1 ||
+	    fchownat(fd, "", n->uid, n->gid, AT_EMPTY_PATH) == -1 ||
+	    (n->kind != AGENT_KIND_SYMLINK && chmod(self, n->mode) == -1))
 		return -1;
-	if (n->kind != AGENT_KIND_SYMLINK && fchmodat(dir, name, n->mode,
-	    0) == -1)
-		return -1;
-	return utimensat(dir, name, ts, AT_SYMLINK_NOFOLLOW);
+	return utimensat(fd, "", ts, AT_EMPTY_PATH);
 }
 
 /* Move what is complete to its place. */
@@ -284,11 +316,6 @@ make_symlink(struct put *p, const struct agent_entry *n, struct err *e)
 static int
 make_node(struct put *p, const struct agent_entry *n, struct err *e)
 {
-	static const mode_t types[] = {
-		[AGENT_KIND_FIFO] = S_IFIFO,
-		[AGENT_KIND_CHAR] = S_IFCHR,
-		[AGENT_KIND_BLOCK] = S_IFBLK,
-	};
 	const char *name;
 
 	if (place(p, n->path, &name, e) == -1)
