@@ -131,6 +131,14 @@ start_range(struct blk *b, struct blk_req *r)
 	start(b, r, punch && disk_info(b->disk)->punch ? AIO_PUNCH : AIO_ZERO);
 }
 
+/* Write-through: zeroes and discarded blocks are written, too. */
+static bool
+wants_sync(const struct blk *b, const struct aio_req *aio)
+{
+	return !b->config.writeback &&
+	    (aio->op == AIO_PUNCH || aio->op == AIO_ZERO);
+}
+
 static void
 on_done(void *arg, struct aio_req *aio)
 {
@@ -144,6 +152,8 @@ on_done(void *arg, struct aio_req *aio)
 		answer(b, r, VIRTIO_BLK_S_IOERR);
 	} else if (r->nranges > 0)
 		start_range(b, r);
+	else if (wants_sync(b, aio))
+		start(b, r, AIO_SYNC);
 	else
 		answer(b, r, VIRTIO_BLK_S_OK);
 }

@@ -134,6 +134,7 @@ refuse_sync(void)
 static void
 sync_fails(void **state)
 {
+	static const struct virtio_blk_range range = { 0, 8, 0 };
 	struct drive d;
 
 	(void)state;
@@ -149,6 +150,9 @@ sync_fails(void **state)
 	up(&d, ALL & ~VIRTIO_BIT(VIRTIO_BLK_F_FLUSH) &
 	    ~VIRTIO_BIT(VIRTIO_BLK_F_CONFIG_WCE), "-E", "threads");
 	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 3, 4096),
+	    VIRTIO_BLK_S_IOERR);
+	memcpy(d.mem + DRIVE_DATA, &range, sizeof(range));
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_WRITE_ZEROES, 0, sizeof(range)),
 	    VIRTIO_BLK_S_IOERR);
 	drive_fini(&d);
 }
