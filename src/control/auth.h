@@ -4,9 +4,10 @@
  *
  * On the unix socket the kernel says who: root and the user who started the
  * daemon see everything, others what they own.  The user vmd-control and its
- * jobs run as is nobody: a job that was taken over gains nothing here.  On TCP only a JSON Web Token
- * (RFC 7519) signed with HS256 counts: claims sub, exp and, where the token
- * is not to allow everything, permissions (a list of "resource:action").
+ * jobs run as is one of the others: a job that was taken over gains nothing
+ * here.  On TCP only a JSON Web Token (RFC 7519) signed with HS256 counts:
+ * claims sub, exp and, where the token is not to allow everything,
+ * permissions (a list of "resource:action").
  */
 
 #ifndef CONTROL_AUTH_H

@@ -190,9 +190,9 @@ allow_sockets(scmp_filter_ctx f, unsigned may)
  * A process or thread, in no namespace of its own: in one of users it would
  * have every capability.
  */
-#define CLONE_NAMESPACES	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | \
-				 CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
-				 CLONE_NEWNET)
+#define CLONE_NAMESPACES						\
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |	\
+	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
 static int
 allow_threads(scmp_filter_ctx f, unsigned may)

@@ -19,7 +19,7 @@
 #include "lib/json.h"
 #include "lib/util.h"
 
-/* --- log tails ------------------------------------------------------------- */
+/* --- log tails ------------------------------------------------------------ */
 
 static char dir[64];
 static int dirfd_;
@@ -170,7 +170,7 @@ events_are_json(void **state)
 	    "\xef\xbf\xbdz");
 }
 
-/* --- exit lines ------------------------------------------------------------ */
+/* --- exit lines ----------------------------------------------------------- */
 
 static void
 exit_lines(void **state)
@@ -202,7 +202,7 @@ exit_lines(void **state)
 	}
 }
 
-/* --- text frames ------------------------------------------------------------- */
+/* --- text frames ---------------------------------------------------------- */
 
 static void
 command(struct exec_command *c, const char *text)
@@ -292,7 +292,7 @@ cp_frames(void **state)
 	assert_int_equal(cp_frame_parse(&what, &en, &hole, doc, &e), -1);
 }
 
-/* --- the guest's archive ------------------------------------------------------- */
+/* --- the guest's archive -------------------------------------------------- */
 
 static void
 archive(void **state)
@@ -315,7 +315,7 @@ archive(void **state)
 	buf_fini(&to);
 }
 
-/* --- admission --------------------------------------------------------------------- */
+/* --- admission ------------------------------------------------------------ */
 
 static void
 numbers(void **state)
@@ -335,7 +335,7 @@ numbers(void **state)
 	assert_int_equal(admission_fits(&memory, "memory", 0, 1, &e), 0);
 }
 
-/* --- times and ids --------------------------------------------------------------------- */
+/* --- times and ids -------------------------------------------------------- */
 
 static void
 times_and_ids(void **state)

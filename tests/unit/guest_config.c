@@ -20,7 +20,8 @@ parse_bytes(const char *text, size_t len)
 	guest_config_fini(&c);
 	return guest_config_parse(&c, text, len, &e);
 }
-#define PARSE(text)	parse_bytes("version=1\0" text, sizeof("version=1\0" text))
+#define PARSE(text)							\
+	parse_bytes("version=1\0" text, sizeof("version=1\0" text))
 
 static void
 test_all(void **state)

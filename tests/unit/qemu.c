@@ -21,7 +21,7 @@
 #include "qemu/child.h"
 #include "qemu/qemu.h"
 
-/* --- the doubles ----------------------------------------------------------- */
+/* --- the doubles ---------------------------------------------------------- */
 
 static struct {
 	struct event_base	*base;
@@ -108,7 +108,7 @@ launch_start(struct launched *ret, struct launch *l, struct event_base *base,
 	return 0;
 }
 
-/* --- a talk ---------------------------------------------------------------- */
+/* --- a talk --------------------------------------------------------------- */
 
 static int
 setup(void **state)
@@ -213,7 +213,7 @@ until_ended(void)
 		event_base_loop(w.base, EVLOOP_ONCE);
 }
 
-/* --- the tests ------------------------------------------------------------- */
+/* --- the tests ------------------------------------------------------------ */
 
 static void
 life(void **state)

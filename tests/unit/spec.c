@@ -113,7 +113,8 @@ refusals(void **state)
 		assert_non_null(e.code);
 		assert_string_equal(e.code, refused[i].code);
 		if (strstr(e.text, refused[i].names) == NULL)
-			fail_msg("%s does not name %s", e.text, refused[i].names);
+			fail_msg("%s does not name %s", e.text,
+			    refused[i].names);
 		assert_int_equal(s.vcpus, 77);
 	}
 }

@@ -39,7 +39,7 @@ struct cp {
 	const char		*base;		/* of the root; NULL: tree */
 	char			*last;		/* path of the last entry */
 	bool			 open;		/* an entry without its end */
-	uint64_t		 zeros;		/* of a hole, still to be sent */
+	uint64_t		 zeros;		/* of a hole, not yet sent */
 };
 
 void	cp_free(struct cp *);
