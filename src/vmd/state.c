@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* state.c - STATE on disk; see state.h */
 
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -16,8 +15,6 @@
 #include "lib/own.h"
 #include "vmd/state.h"
 
-#define LOCK_TRIES	10
-#define LOCK_PAUSE_US	20000
 #define DEPTH_MAX	16	/* directories in a directory, when removing */
 
 /* Names in STATE/vms that no VM can have: being made, being removed. */
@@ -94,21 +91,6 @@ open_dir(struct monitor *m, const char *name, uid_t uid, mode_t mode,
 	return take_fd(&fd);
 }
 
-/* A child that a killed vmd just forked has the lock until it executes. */
-static int
-lock_soon(int fd)
-{
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return 0;
-		if (errno != EWOULDBLOCK)
-			return -1;
-		(void)usleep(LOCK_PAUSE_US);
-	}
-	errno = EWOULDBLOCK;
-	return -1;
-}
-
 /*
  * -s with a directory that is somebody's: it would be taken over, owner and
  * mode.  Ours has something called vmd.*, or nothing at all.
@@ -135,25 +117,29 @@ check_ours(struct monitor *m, struct err *e)
 	return 0;
 }
 
+/*
+ * A lock of the process, fcntl(2)'s: a child that was just forked has no part
+ * in it, so the next vmd has it the moment this one is gone.  Whoever closes
+ * another descriptor of the file loses it: it is opened here only.
+ */
 static int
 take_lock(struct monitor *m, struct err *e)
 {
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	own_fd int fd = -1;
 	char pid[32];
-	ssize_t n;
 
 	fd = openat(m->state_fd, "vmd.lock",
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd == -1)
 		return err_sys(e, "%s/vmd.lock", m->o->state);
-	if (lock_soon(fd) == -1) {
-		if (errno != EWOULDBLOCK)
+	if (fcntl(fd, F_SETLK, &l) == -1) {
+		if (errno != EAGAIN && errno != EACCES)
 			return err_sys(e, "lock %s/vmd.lock", m->o->state);
-		n = read(fd, pid, sizeof(pid) - 1);
-		pid[n > 0 ? n : 0] = '\0';
-		pid[strspn(pid, "0123456789")] = '\0';
-		return err_set(e, EBUSY, "%s: already running as pid %s",
-		    m->o->state, pid);
+		if (fcntl(fd, F_GETLK, &l) == -1)
+			l.l_pid = 0;
+		return err_set(e, EBUSY, "%s: already running as pid %d",
+		    m->o->state, (int)l.l_pid);
 	}
 	(void)snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) == -1 ||
