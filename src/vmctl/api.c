@@ -388,6 +388,12 @@ api_call(struct api *a, const char *method, const char *path,
 	}
 	prepare(a, a->curl, url);
 	curl_easy_setopt(a->curl, CURLOPT_CUSTOMREQUEST, method);
+	/*
+	 * libcurl sends a request again when a connection that was used before
+	 * ends without an answer; a daemon that was killed may have done it.
+	 */
+	if (strcmp(method, "GET") != 0)
+		curl_easy_setopt(a->curl, CURLOPT_FRESH_CONNECT, 1L);
 	if (body != NULL && (text = json_print(body)) == NULL)
 		return err_set(e, ENOMEM, "request: out of memory");
 	/* A POST without a body says so: some servers wait for one else. */
