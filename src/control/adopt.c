@@ -58,7 +58,10 @@ ignore_done(void *arg, const struct err *e)
 
 /* --- one living VM -------------------------------------------------------- */
 
-/* hypeman's states of Cloud Hypervisor's. */
+/*
+ * hypeman's states of Cloud Hypervisor's.  Created is none: whoever was about
+ * to boot it is gone.
+ */
 static int
 state_of(enum vm_state *ret, const json_t *info)
 {
@@ -66,9 +69,7 @@ state_of(enum vm_state *ret, const json_t *info)
 
 	if (s == NULL)
 		return -1;
-	if (strcmp(s, "Created") == 0)
-		*ret = VM_CREATED;
-	else if (strcmp(s, "Running") == 0)
+	if (strcmp(s, "Running") == 0)
 		*ret = VM_INITIALIZING;
 	else if (strcmp(s, "Paused") == 0)
 		*ret = VM_PAUSED;
@@ -79,36 +80,57 @@ state_of(enum vm_state *ret, const json_t *info)
 	return 0;
 }
 
+/* What its VMM says of it, and whether it says anything. */
 static void
-on_info(void *arg, const struct chapi_answer *answer)
+take_info(struct vm *vm, const struct chapi_answer *answer)
 {
-	struct question *q = arg;
-	struct vm *vm = q->vm;
 	enum vm_state s;
 
 	if (answer->err != NULL || state_of(&s, answer->body) == -1) {
 		/* It never got to boot, or does not answer: no VM to keep. */
-		log_warnx("%s: its VMM does not answer: killing it",
-		    vm->spec.name);
-		(void)snprintf(vm->first_end, sizeof(vm->first_end),
+		(void)snprintf(vm->first_end, sizeof(vm->first_end), "%s",
+		    answer->status != 0 ? "the daemon ended while it started" :
 		    "its VMM did not answer when the daemon started");
+		log_warnx("%s: killing it: %s", vm->spec.name, vm->first_end);
 		vm->first_weight = VM_WEIGHT_KNOWN;
 		vm_kill_quietly(vm);
-	} else {
-		if (s == VM_INITIALIZING && vm_is_null(vm))
-			s = VM_RUNNING;
-		vm_set_state(vm, s);
-		vm->live = true;
-		vm_probe(vm);
+		return;
 	}
+	if (s == VM_INITIALIZING && vm_is_null(vm))
+		s = VM_RUNNING;
+	vm_set_state(vm, s);
+	vm->live = true;
+	vm_probe(vm);
+}
+
+static void
+on_info(void *arg, const struct chapi_answer *answer)
+{
+	struct question *q = arg;
+
+	/* Else it ended after it was asked. */
+	if (q->vm->state != VM_STOPPED)
+		take_info(q->vm, answer);
+	answered(q->adoption);
+	free(q);
+}
+
+/* What it left says how it ended, should that have a record. */
+static void
+found_dead(struct question *q, const char *reason)
+{
+	struct vm *vm = q->vm;
+
+	vm->gone = false;
+	vm_stopped(vm, reason);
+	vm_plan_restart(vm);
 	answered(q->adoption);
 	free(q);
 }
 
 static void
-on_directory(void *arg, int fd, const struct err *e)
+ask_info(struct question *q, const struct err *e)
 {
-	struct question *q = arg;
 	struct vm *vm = q->vm;
 	struct chapi_call call = {
 		.name = "vm.info", .done = on_info, .arg = q,
@@ -117,13 +139,32 @@ on_directory(void *arg, int fd, const struct err *e)
 	struct chapi_answer none = { 0 };
 	struct err why;
 
-	vm->dir = fd;
 	if (e == NULL && vm_listen_ready(vm, &why) == 0 &&
-	    chapi_client_new(&vm->chapi, vm->control->base, fd, &why) == 0 &&
+	    chapi_client_new(&vm->chapi, vm->control->base, vm->dir,
+	    &why) == 0 &&
 	    chapi_client_call(vm->chapi, &call, &why) == 0)
 		return;
 	none.err = e != NULL ? e : &why;
 	on_info(q, &none);
+}
+
+static void
+on_directory(void *arg, int fd, const struct err *e)
+{
+	struct question *q = arg;
+	struct vm *vm = q->vm;
+
+	vm->dir = fd;
+	if (vm->gone) {
+		found_dead(q, vm->first_end[0] != '\0' ? vm->first_end :
+		    "its processes ended");
+	} else if (vm->nprocs == 0) {
+		/* The last has ended: vmd is about to say that it is gone. */
+		answered(q->adoption);
+		free(q);
+	} else {
+		ask_info(q, e);
+	}
 }
 
 /* --- one that does not live ----------------------------------------------- */
@@ -140,10 +181,7 @@ on_dead_directory(void *arg, int fd, const struct err *e)
 		reason = "the host was restarted";
 	if (e != NULL)
 		log_err(e, "%s", vm->spec.name);
-	vm_stopped(vm, reason);
-	vm_plan_restart(vm);
-	answered(q->adoption);
-	free(q);
+	found_dead(q, reason);
 }
 
 static void
@@ -162,18 +200,22 @@ ask_directory(struct adoption *a, struct vm *vm, priv_fd_fn *fn)
 static void
 on_unacknowledged(void *arg, struct vm *vm, const struct err *e)
 {
-	(void)arg;
 	if (e != NULL && vm != NULL)
 		log_err(e, "remove %s, which was never made", vm->spec.name);
+	answered(arg);
 }
 
-/* A planned restart goes on; one that was stopped stays so. */
+/*
+ * What was never acknowledged is gone before anybody can ask for its name.
+ * A planned restart goes on; one that was stopped stays so.
+ */
 static void
 settle(struct adoption *a, struct vm *vm)
 {
-	if (vm->creating)
-		vm_op(vm, OP_REMOVE, NULL, on_unacknowledged, NULL);
-	else if (vm->nprocs > 0)
+	if (vm->creating) {
+		a->open++;
+		vm_op(vm, OP_REMOVE, NULL, on_unacknowledged, a);
+	} else if (vm_state_live(vm->state))
 		ask_directory(a, vm, on_directory);
 	else if (vm->live)
 		ask_directory(a, vm, on_dead_directory);
@@ -225,6 +267,7 @@ on_list(void *arg, const struct priv_vm *p, bool more, const struct err *e)
 		}
 		return;
 	}
+	a->control->listed = true;
 	name_strays(a->control);
 	for (vm = TAILQ_FIRST(&a->control->vms); vm != NULL; vm = next) {
 		next = TAILQ_NEXT(vm, entry);

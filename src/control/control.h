@@ -40,6 +40,7 @@ struct control {
 	size_t			 nvms;
 	unsigned		 last_number;
 	int			 state;	/* STATE, a directory */
+	bool			 listed; /* vmd has said which VMs live */
 	char			 boot_id[40];
 	const char		*data;	/* DATA, absolute */
 };

@@ -322,6 +322,11 @@ vm_gone(struct vm *vm)
 {
 	struct op *op;
 
+	/* Being adopted: what it left is read when its directory is open. */
+	if (vm->dir == -1 && TAILQ_EMPTY(&vm->ops)) {
+		vm->gone = true;
+		return;
+	}
 	vm_stopped(vm, vm->first_end[0] != '\0' ? vm->first_end :
 	    "its processes ended");
 	op = TAILQ_FIRST(&vm->ops);

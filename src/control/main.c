@@ -77,9 +77,10 @@ commit(void *arg, struct err *e)
 static void
 on_ended(void *arg, const struct priv_ended *p)
 {
-	struct vm *vm = vm_table_id(arg, p->vm);
+	struct control *ctl = arg;
+	struct vm *vm = vm_table_id(ctl, p->vm);
 
-	if (vm != NULL)
+	if (vm != NULL && ctl->listed)
 		vm_process_ended(vm, p);
 }
 
@@ -96,7 +97,8 @@ on_vm_gone(void *arg, const char *id)
 	struct control *ctl = arg;
 	struct vm *vm = vm_table_id(ctl, id);
 
-	if (vm != NULL)
+	/* Before the list it is one that died while no daemon ran. */
+	if (vm != NULL && ctl->listed)
 		vm_gone(vm);
 }
 

@@ -78,6 +78,7 @@ struct vm {
 	json_t		*image;		/* what the image says: entrypoint.. */
 	bool		 creating;	/* not acknowledged yet */
 	bool		 removing;	/* its directory is going */
+	bool		 gone;		/* ended before it was adopted */
 	bool		 live;		/* as of the last commit */
 	char		 boot_id[40];	/* of the host, at start */
 	int64_t		 created_ms;	/* times of day; 0: never */
