@@ -24,6 +24,7 @@
 #include "vmd/report.h"
 #include "vmd/requests.h"
 #include "vmd/spawn.h"
+#include "vmd/vms.h"
 
 struct control {
 	struct monitor		*m;
@@ -35,7 +36,7 @@ struct control {
 	struct listen		 listen;
 	struct event		*timer;		/* restart, or SIGKILL */
 	uint64_t		 started_ms;
-	unsigned		 delay_s;	/* before the next start */
+	unsigned		 delay_ms;	/* before the next start */
 	bool			 steady;	/* the first one served */
 	struct err		 why;		/* the first one's last words */
 	void			(*ready)(void *, const struct err *);
@@ -144,6 +145,7 @@ control_died(void *arg, pid_t pid, int status)
 	chan_destroy(c->chan);
 	c->chan = NULL;
 	jobs_end(c->m);
+	vms_undo_starts(c->m);
 	if (c->state == CONTROL_ENDING) {
 		c->state = CONTROL_DOWN;
 		c->ended = NULL;
@@ -185,10 +187,11 @@ control_next(struct control *c)
 	report_destroy(c->report);
 	c->report = NULL;
 	if (os_now_ms() - c->started_ms >= CONTROL_STEADY_MS)
-		c->delay_s = 0;
-	tv.tv_sec = c->delay_s;
-	c->delay_s = c->delay_s == 0 ? 1 :
-	    MIN(c->delay_s * 2, CONTROL_DELAY_MAX_S);
+		c->delay_ms = 0;
+	tv.tv_sec = c->delay_ms / 1000;
+	tv.tv_usec = (suseconds_t)(c->delay_ms % 1000) * 1000;
+	c->delay_ms = c->delay_ms == 0 ? CONTROL_DELAY_MIN_MS :
+	    MIN(c->delay_ms * 2, CONTROL_DELAY_MAX_MS);
 	(void)evtimer_add(c->timer, &tv);
 }
 

@@ -2,9 +2,10 @@
 /*
  * control.h - vmd-control as vmd sees it: started, asked by, told, restarted
  *
- * When it dies it is started again: at once, and after 1, 2, 4 .. 30 s when
- * it dies within CONTROL_STEADY_MS of a start.  Each is a generation; an
- * answer for one that is gone is dropped.
+ * When it dies it is started again: at once, and after 100, 200 .. 1000 ms
+ * when it dies within CONTROL_STEADY_MS of a start.  Clients wait that long at
+ * the sockets, which are vmd's.  Each is a generation; an answer for one that
+ * is gone is dropped, and a start that it asked for is undone.
  */
 
 #ifndef VMD_CONTROL_H
@@ -15,8 +16,9 @@
 #include "lib/err.h"
 #include "vmd/monitor.h"
 
-#define CONTROL_STEADY_MS	60000
-#define CONTROL_DELAY_MAX_S	30
+#define CONTROL_STEADY_MS	10000
+#define CONTROL_DELAY_MIN_MS	100
+#define CONTROL_DELAY_MAX_MS	1000
 #define CONTROL_END_MS		5000	/* from SIGTERM to SIGKILL */
 
 /* What is asked, and what may be asked, of vmd-control's life. */

@@ -21,7 +21,7 @@
 #include "vmd/listen.h"
 
 #define BACKLOG		128
-#define LISTEN_TRIES	100
+#define LISTEN_TRIES	250	/* 5 s */
 #define LISTEN_PAUSE_US	20000
 #define SECRET_MIN	32	/* bytes: as long as HS256's digest */
 #define PASSED_FD	3	/* first of sd_listen_fds(3) */

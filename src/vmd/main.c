@@ -151,15 +151,6 @@ ended(void *arg)
 	(void)event_base_loopbreak(g->m.base);
 }
 
-/* What was not acknowledged does not stay. */
-static void
-end_starting(void *arg, struct vm *v)
-{
-	(void)arg;
-	if (v->start != NULL)
-		vm_kill(v, true);
-}
-
 static void
 on_signal(evutil_socket_t signo, short what, void *arg)
 {
@@ -175,7 +166,7 @@ on_signal(evutil_socket_t signo, short what, void *arg)
 	g->m.ending = true;
 	log_info("ending; VMs go on");
 	listen_notify("STOPPING=1");
-	vms_each(&g->m, end_starting, NULL);
+	vms_undo_starts(&g->m);
 	jobs_end(&g->m);
 	control_end(&g->m, ended, g);
 }

@@ -313,6 +313,21 @@ vm_start_ended(struct start *s, const char *name, int status)
 	start_fails(s, name, &e);
 }
 
+void
+vm_start_undo(struct start *s)
+{
+	struct err e;
+
+	(void)err_set(&e, ECANCELED, "nobody waits for the start");
+	start_fails(s, "vmd-control", &e);
+}
+
+bool
+vm_start_orphaned(const struct start *s)
+{
+	return s->asker.generation != control_generation(s->vm->m);
+}
+
 bool
 vm_start_waits(const struct start *s)
 {

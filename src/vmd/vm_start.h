@@ -29,6 +29,12 @@ void	vm_start_ended(struct start *, const char *name, int status);
  */
 bool	vm_start_waits(const struct start *);
 
+/* Fail it: who asked is gone, or vmd ends. */
+void	vm_start_undo(struct start *);
+
+/* Another vmd-control than the one of now asked for it. */
+bool	vm_start_orphaned(const struct start *);
+
 /* The last process of a failed start is gone: answer. */
 void	vm_start_failed(struct start *);
 

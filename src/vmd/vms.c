@@ -237,9 +237,10 @@ vm_gone(struct vm *v)
 	struct priv_vm_id gone;
 
 	log_debug("VM %s: no process left", v->id);
-	if (v->start != NULL) {
+	if (v->start != NULL)
 		vm_start_failed(v->start);
-	} else {
+	/* The vmd-control after the one that asked found it in the list. */
+	if (v->start == NULL || vm_start_orphaned(v->start)) {
 		priv_init(PRIV_E_VM_GONE, &gone);
 		(void)snprintf(gone.vm, sizeof(gone.vm), "%s", v->id);
 		control_tell(v->m, PRIV_E_VM_GONE, &gone);
@@ -359,6 +360,20 @@ vm_kill(struct vm *v, bool hard)
 		if (!hard)
 			break;
 	}
+}
+
+static void
+undo_start(void *arg, struct vm *v)
+{
+	(void)arg;
+	if (v->start != NULL)
+		vm_start_undo(v->start);
+}
+
+void
+vms_undo_starts(struct monitor *m)
+{
+	vms_each(m, undo_start, NULL);
 }
 
 /* --- found at the start --------------------------------------------------- */

@@ -87,6 +87,9 @@ void	vm_describe(struct priv_vm *ret, const struct vm *);
 /* Call fn for each. */
 void	vms_each(struct monitor *, void (*fn)(void *, struct vm *), void *arg);
 
+/* Kill what is being started: nobody waits for it, so it does not stay. */
+void	vms_undo_starts(struct monitor *);
+
 /*
  * For vms_adopt(): process i of a VM that was added is one that an earlier
  * vmd started; takes the handle, also on failure.  vm_adopted() when all are
