@@ -43,7 +43,9 @@ $(foreach a,$(GUEST_ARCHS),$(eval $(call guest_rules,$(a))))
 # built, its initrd follows vminit as Debian's does.
 OWN		= $(GUEST_SHARE)/x86_64/own
 
-kernel: $(OWN)/vmlinux
+kernel:
+	@scripts/deps kernel
+	@$(MAKE) --no-print-directory -s $(OWN)/vmlinux
 $(OWN)/vmlinux: etc/kernel/x86_64.fragment etc/kernel/x86_64.cmdline \
     scripts/guest-own-kernel | $(GUEST_O)/x86_64/vminit
 	$(call say,GUEST)VMD_CACHE=$(VMD_CACHE) scripts/guest-own-kernel x86_64 \
