@@ -117,6 +117,28 @@ capabilities_probe(struct control *ctl)
 
 /* --- the answer ----------------------------------------------------------- */
 
+#define REASON_MAX	512	/* bytes; what is longer is cut */
+
+/* Why qemu is chosen or not, and with which accelerator it would run. */
+static void
+qemu_reason(char *to, size_t size, const struct probes *p)
+{
+	const char *accel, *why;
+
+	if (p != NULL && p->done && !p->works) {
+		(void)snprintf(to, size, "%s", p->reason);
+		return;
+	}
+	accel = p == NULL ? NULL :
+	    json_string_value(json_object_get(p->details, "accel"));
+	why = p == NULL ? NULL :
+	    json_string_value(json_object_get(p->details, "reason"));
+	(void)snprintf(to, size, "chosen by auto%s%s%s%s",
+	    accel == NULL ? "" : ", accelerator ", accel == NULL ? "" : accel,
+	    why == NULL || why[0] == '\0' ? "" : ": ",
+	    why == NULL ? "" : why);
+}
+
 static json_t *
 runtime_json(const struct control *ctl, const struct hypervisor *h)
 {
@@ -124,16 +146,16 @@ runtime_json(const struct control *ctl, const struct hypervisor *h)
 	bool qemu = strcmp(h->name, "qemu") == 0;
 	bool available = h->here && (!qemu || p == NULL || !p->done ||
 	    p->works);
-	const char *reason = h->reason;
+	char reason[REASON_MAX];
 	json_t *o;
 
-	if (qemu && p != NULL && p->done && !p->works)
-		reason = p->reason;
-	else if (qemu)
-		reason = "chosen by auto: the first that can run here";
+	if (qemu)
+		qemu_reason(reason, sizeof(reason), p);
+	else
+		(void)snprintf(reason, sizeof(reason), "%s",
+		    h->reason == NULL ? "" : h->reason);
 	o = json_pack("{s:s,s:b,s:[],s:s}", "name", h->name,
-	    "available", available, "features",
-	    "reason", reason == NULL ? "" : reason);
+	    "available", available, "features", "reason", reason);
 	if (qemu && o != NULL && available) {
 		json_t *f = json_object_get(o, "features");
 
