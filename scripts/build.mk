@@ -78,6 +78,12 @@ $(O)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# Where programs and data will be is in one file: made again when that changes.
+PATHS		:= $(shell mkdir -p $(O) && \
+		  { echo '$(libexecdir) $(datadir)' | cmp -s - $(O)/paths || \
+		  echo '$(libexecdir) $(datadir)' > $(O)/paths; })
+$(O)/obj/vmd/options.o: $(O)/paths
+
 # --- tests: a file each, linked with whatever it uses ----------------------------
 
 ARCHIVES	= $(patsubst %,$(O)/lib/prog-%.a,$(PROGRAMS)) \
@@ -201,7 +207,8 @@ install: all guest
 	install -m 755 $(O)/bin/vmctl $(DESTDIR)$(bindir)
 	install -m 755 $(filter-out %/vmd %/vmctl,$(BINARIES)) \
 	    $(DESTDIR)$(libexecdir)
-	cp -R $(O)/share/. $(DESTDIR)$(datadir)
+	cp -R $(GUEST_SHARE) $(DESTDIR)$(datadir)
+	chmod -R u=rwX,go=rX $(DESTDIR)$(datadir)
 	install -m 644 man/*.8 $(DESTDIR)$(mandir)/man8
 	install -m 644 man/*.7 $(DESTDIR)$(mandir)/man7
 	@scripts/install-system "$(DESTDIR)" "$(prefix)" "$(sbindir)"
