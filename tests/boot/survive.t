@@ -16,17 +16,19 @@ before=$(count)
 boot=$(vmctl exec counter cat /proc/sys/kernel/random/boot_id)
 qemu=$(vm_pids counter | sort | tr '\n' ' ')
 
-# The worker makes and removes VMs that cost nothing, and notes in "acked"
-# what was acknowledged: "+name" made, "-name" removal asked for.
+# A worker makes, stops and removes VMs that cost nothing, and notes in
+# "acked" what was acknowledged: "+name" made, "!name" stopped, "=name"
+# removed, where "-name" was asked for.
+: > "$t/acked"
 work() {
 	i=0
-	: > "$t/acked"
 	while [ ! -e "$t/enough" ]; do
 		i=$((i + 1))
 		"$bin/vmctl" run -d --name "w$i" --hypervisor null -m 64M \
 		    busybox:hello > /dev/null 2>&1 && echo "+w$i" >> "$t/acked"
 		"$bin/vmctl" exec counter true > /dev/null 2>&1
-		"$bin/vmctl" stop -f "w$i" > /dev/null 2>&1
+		"$bin/vmctl" stop -f "w$i" > /dev/null 2>&1 &&
+		    echo "!w$i" >> "$t/acked"
 		if [ $((i % 2)) -eq 0 ]; then
 			echo "-w$i" >> "$t/acked"
 			"$bin/vmctl" rm -f "w$i" > /dev/null 2>&1 &&
@@ -34,8 +36,22 @@ work() {
 		fi
 	done
 }
+# Another makes real ones, which are gone before they have booted.
+work_real() {
+	i=0
+	while [ ! -e "$t/enough" ]; do
+		i=$((i + 1))
+		"$bin/vmctl" run -d --name "q$i" -m 128M -c 1 busybox:hello \
+		    > /dev/null 2>&1 && echo "+q$i" >> "$t/acked"
+		echo "-q$i" >> "$t/acked"
+		"$bin/vmctl" rm -f "q$i" > /dev/null 2>&1 &&
+		    echo "=q$i" >> "$t/acked"
+	done
+}
 work &
 worker=$!
+work_real &
+worker_real=$!
 
 # One of the two at a time, after 20 to 620 ms; who restarts vmd is us.
 random() { od -An -tu2 -N2 /dev/urandom | tr -d ' '; }
@@ -54,7 +70,7 @@ while [ $killed -lt "$kills" ]; do
 done
 is "$kills times killed and back" "$kills" "$killed"
 : > "$t/enough"
-wait $worker
+wait $worker $worker_real
 ok "the daemon answers" wait_for 30 "$bin/vmctl" version
 
 is "the VM is the same processes" "$qemu" \
@@ -64,8 +80,9 @@ is "and the same boot" "$boot" \
 after=$(count)
 ok "its counter went on ($before to $after)" test "$after" -gt "$before"
 
-vmctl ps -a --format json | jq -r '(if type == "array" then .[] else . end) | .name' \
-    | sort > "$t/there"
+vmctl ps -a --format json | jq -r '(if type == "array" then .[] else . end) |
+    .name + " " + .state' | sort > "$t/states"
+cut -d ' ' -f 1 "$t/states" > "$t/there"
 lost=$(sed -n 's/^+//p' "$t/acked" | while read -r v; do
 	grep -qx -e "-$v" "$t/acked" || grep -qx "$v" "$t/there" || echo "$v"
     done)
@@ -74,16 +91,21 @@ undead=$(sed -n 's/^=//p' "$t/acked" | while read -r v; do
 	! grep -qx "$v" "$t/there" || echo "$v"
     done)
 is "every removal acknowledged is done" "" "$undead"
-stuck=$(vmctl ps -a --format json |
-    jq -r '(if type == "array" then .[] else . end) |
-	select(.state == "Unknown" or .state == "Shutdown") | .name')
-is "no VM is stuck" "" "$stuck"
+alive=$(sed -n 's/^!//p' "$t/acked" | while read -r v; do
+	grep -qx -e "-$v" "$t/acked" || grep -x "$v Stopped" "$t/states" \
+	    > /dev/null || grep "^$v " "$t/states"
+    done)
+is "every stop acknowledged is done" "" "$alive"
+# A real one may still boot.
+is "no VM is stuck" "" "$(grep -v -e ' Running$' -e ' Stopped$' \
+    -e '^q[0-9]* Initializing$' "$t/states")"
 
 ok "all can be removed" vmctl rm -f -a
 ended() { [ -z "$(leftovers | grep -v -e vmd-control -e /vmd)" ]; }
 wait_for 20 ended
 is "no process is left" "" "$(leftovers | grep -v -e vmd-control -e /vmd)"
-is "no directory of a VM is left" "" "$(ls "$state/vms")"
+is "no directory of a VM is left" "" "$(ls -A "$state/vms")"
+is "no file of a job is left" "" "$(ls -A "$state/images/tmp")"
 is "no mount is left" "" "$(grep -F "$t" /proc/mounts)"
 stop_vmd
 is "no process after the daemon's end" "" "$(leftovers)"
