@@ -92,7 +92,7 @@ image_add(struct control *ctl, char *name, uid_t owner, struct err *e)
 	}
 	i->name = name;
 	i->control = ctl;
-	i->owner = owner;
+	i->owner = i->puller = owner;
 	i->created_ms = time_ms();
 	TAILQ_INIT(&i->waiters);
 	TAILQ_FOREACH(other, &ctl->images, entry)
@@ -292,7 +292,7 @@ pull(struct image *i)
 	memset(&i->progress, 0, sizeof(i->progress));
 	priv_init(PRIV_JOB_START, &job);
 	job.kind = PRIV_JOB_PULL;
-	job.uid = i->owner;
+	job.uid = i->puller;
 	job.insecure = image_is_local(i->name);
 	(void)snprintf(job.ref, sizeof(job.ref), "%s", i->name);
 	(void)snprintf(job.platform, sizeof(job.platform), "%s",
@@ -364,7 +364,7 @@ image_pull(struct image **ret, struct control *ctl,
 		return -1;
 	free(i->platform);
 	i->platform = r->platform == NULL ? NULL : strdup(r->platform);
-	i->owner = r->uid;
+	i->puller = r->uid;
 	if (r->tags != NULL) {
 		json_decref(i->tags);
 		i->tags = json_incref(r->tags);
@@ -378,9 +378,18 @@ image_pull(struct image **ret, struct control *ctl,
 	return 0;
 }
 
+int
+image_mine(const struct image *i, const struct caller *c, struct err *e)
+{
+	if (auth_owns(c, i->owner))
+		return 0;
+	return err_api(e, EPERM, "forbidden",
+	    "image %s was pulled by another user", i->name);
+}
+
 struct image *
-image_imported(struct control *ctl, const json_t *info, uid_t owner,
-    struct err *e)
+image_imported(struct control *ctl, const json_t *info,
+    const struct caller *c, struct err *e)
 {
 	const char *text = NULL;
 	struct image *i;
@@ -399,7 +408,9 @@ image_imported(struct control *ctl, const json_t *info, uid_t owner,
 	i = name == NULL ? NULL : by_name(ctl, name);
 	if (i != NULL)
 		free(name);
-	else if (name == NULL || (i = image_add(ctl, name, owner, e)) == NULL)
+	else if (name == NULL || (i = image_add(ctl, name, c->uid, e)) == NULL)
+		return NULL;
+	if (image_mine(i, c, e) == -1)
 		return NULL;
 	if (image_busy(i) && i->job != NULL)
 		job_cancel(i->job);
@@ -531,7 +542,7 @@ load(void *arg, const char *id, const json_t *r, struct err *e)
 	    spec_tags(&i->tags, r, e) == -1)
 		return err_prefix(e, "record of image %s", id);
 	i->platform = platform == NULL ? NULL : strdup(platform);
-	i->owner = (uid_t)owner;
+	i->owner = i->puller = (uid_t)owner;
 	i->created_ms = (int64_t)created;
 	i->info = json_incref(info);
 	(void)snprintf(i->error, sizeof(i->error), "%s", error);

@@ -55,6 +55,7 @@ struct image {
 	char			*name;		/* normalised */
 	char			*platform;	/* as asked, or NULL */
 	uid_t			 owner;		/* who asked first */
+	uid_t			 puller;	/* whose credentials */
 	enum image_status	 status;
 	char			 error[ERR_TEXT_MAX];
 	const char		*error_code;	/* static, or NULL */
@@ -105,10 +106,14 @@ void	image_remove(struct image *, void (*done)(void *,
 
 /*
  * What the store was given by an import job: an IMAGE line.  The image is
- * then converted.  NULL: out of room, said in the err.
+ * then converted.  NULL: out of room, or a name that is another user's, who
+ * would run what this one made; said in the err.
  */
 struct image *image_imported(struct control *, const json_t *info,
-	    uid_t owner, struct err *);
+	    const struct caller *, struct err *);
+
+/* May he replace or remove it?  forbidden. */
+int	image_mine(const struct image *, const struct caller *, struct err *);
 
 /* The Image of the API. */
 json_t	*image_json(const struct image *);

@@ -14,6 +14,7 @@
 #include "control/cp_request.h"
 #include "control/exec_request.h"
 #include "control/guest.h"
+#include "control/images.h"
 #include "control/lifecycle.h"
 #include "control/log_tail.h"
 #include "lib/json.h"
@@ -354,6 +355,32 @@ times_and_ids(void **state)
 	assert_string_not_equal(a, b);
 }
 
+/* --- images --------------------------------------------------------------- */
+
+/* A name another user runs images by is not to be given other contents. */
+static void
+images_of_others(void **state)
+{
+	static char name[] = "docker.io/library/web:1";
+	static const struct caller other = { .uid = 1001 };
+	struct control ctl = { .db = NULL };
+	struct image i = { .name = name, .owner = 1000, .puller = 1000,
+	    .status = IMAGE_READY, .control = &ctl };
+	own_json json_t *info = json_pack("{s:s,s:s}", "name", name,
+	    "digest", "sha256:1");
+	struct err e;
+
+	(void)state;
+	TAILQ_INIT(&ctl.images);
+	TAILQ_INIT(&i.waiters);
+	TAILQ_INSERT_TAIL(&ctl.images, &i, entry);
+	assert_null(image_imported(&ctl, info, &other, &e));
+	assert_string_equal(e.code, "forbidden");
+	assert_int_equal(i.status, IMAGE_READY);
+	assert_int_equal(i.owner, 1000);
+	assert_null(i.next);
+}
+
 #define D(f)	cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -370,6 +397,7 @@ main(void)
 		cmocka_unit_test(archive),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(times_and_ids),
+		cmocka_unit_test(images_of_others),
 	};
 
 	return unit_run("control_parts", tests);

@@ -130,7 +130,7 @@ on_image(struct image_waiter *w, struct image *i)
 }
 
 static void
-convert_one(struct import *im, const json_t *info, uid_t owner)
+convert_one(struct import *im, const json_t *info, const struct caller *c)
 {
 	struct part *p = calloc(1, sizeof(*p));
 	struct err e;
@@ -142,7 +142,7 @@ convert_one(struct import *im, const json_t *info, uid_t owner)
 	}
 	p->import = im;
 	p->waiter.changed = on_image;
-	p->image = image_imported(im->control, info, owner, &e);
+	p->image = image_imported(im->control, info, c, &e);
 	if (p->image == NULL) {
 		fail(im, &e);
 		free(p);
@@ -169,7 +169,7 @@ static void
 on_done(void *arg, const json_t *last, const struct err *e)
 {
 	struct import *im = arg;
-	uid_t owner;
+	const struct caller *c;
 	json_t *info;
 	size_t i;
 
@@ -182,12 +182,12 @@ on_done(void *arg, const json_t *last, const struct err *e)
 		release(im);
 		return;
 	}
-	owner = request_caller(im->request)->uid;
+	c = request_caller(im->request);
 	/* One more, so that nothing is answered while the loop goes. */
 	im->open = 1;
 	json_array_foreach(im->infos, i, info)
 		if (!im->failed)
-			convert_one(im, info, owner);
+			convert_one(im, info, c);
 	if (--im->open == 0)
 		answer(im);
 	release(im);
@@ -268,8 +268,29 @@ start(struct import *im, const char *name, struct err *e)
 	(void)fd_nonblock(im->pipe, 1);
 	im->writable = event_new(im->control->base, im->pipe, EV_WRITE,
 	    on_writable, im);
+	if (im->writable == NULL) {
+		priv_close(PRIV_JOB_START, &job);
+		return err_set(e, ENOMEM, "import: out of memory");
+	}
 	im->job = job_start(im->control, &job, &ops, im, e);
 	return im->job == NULL ? -1 : 0;
+}
+
+/* The name the image is to have; refused where it is another user's. */
+static int
+take_name(char **ret, struct request *r, struct err *e)
+{
+	const char *text = "";
+	const struct image *i;
+
+	if (request_query(&text, r, "name", e) == -1)
+		return -1;
+	if (*text == '\0')
+		return 0;
+	i = image_find(request_context(r), text, NULL);
+	if (i != NULL && image_mine(i, request_caller(r), e) == -1)
+		return -1;
+	return image_name(ret, text, e);
 }
 
 void
@@ -279,7 +300,6 @@ route_image_import(struct request *r)
 		.write = on_body, .end = on_end, .close = on_close,
 	};
 	struct import *im = calloc(1, sizeof(*im));
-	const char *text = "";
 	char *name = NULL;
 	struct err e;
 
@@ -292,8 +312,7 @@ route_image_import(struct request *r)
 	im->pipe = -1;
 	im->infos = json_array();
 	im->result = json_array();
-	if (request_query(&text, r, "name", &e) == -1 ||
-	    (*text != '\0' && image_name(&name, text, &e) == -1) ||
+	if (take_name(&name, r, &e) == -1 ||
 	    start(im, name == NULL ? "" : name, &e) == -1) {
 		reply_err(r, &e);
 		im->request = NULL;

@@ -131,12 +131,7 @@ route_image_delete(struct request *r)
 	struct image *i = image_find(request_context(r), request_param(r),
 	    &e);
 
-	if (i != NULL && !auth_owns(request_caller(r), i->owner)) {
-		(void)err_api(&e, EPERM, "forbidden",
-		    "image %s was pulled by another user", i->name);
-		i = NULL;
-	}
-	if (i == NULL)
+	if (i == NULL || image_mine(i, request_caller(r), &e) == -1)
 		reply_err(r, &e);
 	else
 		image_remove(i, on_removed, r);
