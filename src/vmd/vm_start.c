@@ -123,7 +123,7 @@ own_file(struct making *k, const char *name, int flags, struct err *e)
 	if (unlinkat(k->dir, name, 0) == -1 && errno != ENOENT)
 		return err_sys(e, "remove %s", name);
 	fd = openat(k->dir, name,
-	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | flags, 0640);
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | flags, 0600);
 	return fd == -1 ? err_sys(e, "make %s", name) : fd;
 }
 

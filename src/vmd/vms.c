@@ -174,7 +174,7 @@ lock_open(int dirfd, const char *id, struct err *e)
 	struct stat st;
 
 	fd = openat(dirfd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
-	    O_NONBLOCK, 0640);
+	    O_NONBLOCK, 0600);
 	if (fd == -1)
 		return err_sys(e, "VM %s: lock", id);
 	/* Others write in the directory; who holds it is signalled. */
