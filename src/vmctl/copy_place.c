@@ -39,6 +39,7 @@ struct place {
 	char			*top;		/* the root's path here */
 	bool			 keep;		/* a root that is there */
 	bool			 root_was;	/* it was there */
+	bool			 have_root;	/* its entry came */
 	int			 root;		/* its descriptor, -1: no dir */
 	struct open_dir		 dirs[COPY_DEPTH_MAX + 1];
 	size_t			 ndirs;
@@ -313,6 +314,11 @@ make_other(struct place *p, int dir, const char *name,
 	struct timespec ts[2] = { 0 };
 	int r;
 
+	/* As root's it would be a way to the host's disks, for everybody. */
+	if ((n->kind == COPY_CHAR || n->kind == COPY_BLOCK) &&
+	    !p->options->owners)
+		return err_set(e, EPERM, "%s: a device is copied with -a only",
+		    n->path);
 	if (unlinkat(dir, name, 0) == -1 && errno != ENOENT)
 		return err_sys(e, "replace %s", n->path);
 	if (n->kind == COPY_SYMLINK)
@@ -331,6 +337,21 @@ make_other(struct place *p, int dir, const char *name,
 
 /* --- the sink ---------------------------------------------------------- */
 
+/*
+ * The root is there once; a directory comes again behind its contents.  One
+ * that was a symbolic link first would lead out of the copy.
+ */
+static int
+check_root(struct place *p, const struct copy_entry *n, struct err *e)
+{
+	if (strcmp(n->path, ".") != 0)
+		return 0;
+	if (p->have_root && (n->kind != COPY_DIR || p->root == -1))
+		return err_set(e, EPROTO, "%s: a second root", p->top);
+	p->have_root = true;
+	return 0;
+}
+
 static int
 place_entry(struct copy_sink *s, const struct copy_entry *n, struct err *e)
 {
@@ -340,6 +361,8 @@ place_entry(struct copy_sink *s, const struct copy_entry *n, struct err *e)
 
 	if (p->fd != -1)
 		return err_set(e, EPROTO, "%s: not complete", p->path);
+	if (check_root(p, n, e) == -1)
+		return -1;
 	if (leave_dirs(p, n->path, e) == -1)
 		return -1;
 	if (n->kind == COPY_DIR)
