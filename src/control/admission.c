@@ -28,12 +28,11 @@ limit(struct resource *r, uint32_t percent)
 static void
 capacities(struct resources *r, const struct control *ctl)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
 	struct statvfs fs;
 
 	memset(r, 0, sizeof(*r));
-	r->cpu.capacity = cpus < 1 ? 1 : (uint64_t)cpus;
+	r->cpu.capacity = ctl->ncpus < 1 ? 1 : (uint64_t)ctl->ncpus;
 	r->memory.capacity = (uint64_t)pages * (uint64_t)page;
 	if (fstatvfs(ctl->state, &fs) == 0) {
 		r->disk.capacity = (uint64_t)fs.f_blocks * fs.f_frsize;

@@ -42,6 +42,7 @@ struct control {
 	int			 state;	/* STATE, a directory */
 	bool			 listed; /* vmd has said which VMs live */
 	char			 boot_id[40];
+	long			 ncpus;		/* of the host; asked once */
 	const char		*data;	/* DATA, absolute */
 };
 
