@@ -76,12 +76,13 @@ ping(struct event_base *base, int s, bool reads)
 	static const uint8_t frame[] = { 0x89, 0x80, 1, 2, 3, 4 };
 	uint8_t answers[4096];
 	unsigned n = 0;
+	bool full;
 
 	while (n < PINGS && !closed) {
-		if (send(s, frame, sizeof(frame), MSG_NOSIGNAL) ==
-		    sizeof(frame))
-			n++;
-		if (n % 64 != 0)
+		full = send(s, frame, sizeof(frame), MSG_NOSIGNAL) !=
+		    sizeof(frame);
+		n += !full;
+		if (!full && n % 64 != 0)
 			continue;
 		(void)event_base_loop(base, EVLOOP_NONBLOCK);
 		while (reads && read(s, answers, sizeof(answers)) > 0)
