@@ -86,11 +86,15 @@ take_info(struct vm *vm, const struct chapi_answer *answer)
 {
 	enum vm_state s;
 
-	if (answer->err != NULL || state_of(&s, answer->body) == -1) {
-		/* It never got to boot, or does not answer: no VM to keep. */
-		(void)snprintf(vm->first_end, sizeof(vm->first_end), "%s",
-		    answer->status != 0 ? "the daemon ended while it started" :
-		    "its VMM did not answer when the daemon started");
+	if (answer->status == 0 && vm->live) {
+		/* Slow, or stopped by somebody: it may well run. */
+		log_err(answer->err, "%s: its VMM does not answer",
+		    vm->spec.name);
+		s = VM_INITIALIZING;
+	} else if (answer->err != NULL || state_of(&s, answer->body) == -1) {
+		/* It never got to boot: no VM to keep. */
+		(void)snprintf(vm->first_end, sizeof(vm->first_end),
+		    "the daemon ended while it started");
 		log_warnx("%s: killing it: %s", vm->spec.name, vm->first_end);
 		vm->first_weight = VM_WEIGHT_KNOWN;
 		vm_kill_quietly(vm);
@@ -103,27 +107,39 @@ take_info(struct vm *vm, const struct chapi_answer *answer)
 	vm_probe(vm);
 }
 
+/* What it left says how it ended, should that have a record. */
+static void
+found_dead(struct question *q, const char *reason)
+{
+	q->vm->adopting = false;
+	vm_stopped(q->vm, reason);
+	vm_plan_restart(q->vm);
+	answered(q->adoption);
+	free(q);
+}
+
+/* vmd said that it has ended, while it was asked. */
+static bool
+ended_meanwhile(struct question *q)
+{
+	struct vm *vm = q->vm;
+
+	if (!vm->gone)
+		return false;
+	found_dead(q, vm->first_end[0] != '\0' ? vm->first_end :
+	    "its processes ended");
+	return true;
+}
+
 static void
 on_info(void *arg, const struct chapi_answer *answer)
 {
 	struct question *q = arg;
 
-	/* Else it ended after it was asked. */
-	if (q->vm->state != VM_STOPPED)
-		take_info(q->vm, answer);
-	answered(q->adoption);
-	free(q);
-}
-
-/* What it left says how it ended, should that have a record. */
-static void
-found_dead(struct question *q, const char *reason)
-{
-	struct vm *vm = q->vm;
-
-	vm->gone = false;
-	vm_stopped(vm, reason);
-	vm_plan_restart(vm);
+	if (ended_meanwhile(q))
+		return;
+	q->vm->adopting = false;
+	take_info(q->vm, answer);
 	answered(q->adoption);
 	free(q);
 }
@@ -155,16 +171,16 @@ on_directory(void *arg, int fd, const struct err *e)
 	struct vm *vm = q->vm;
 
 	vm->dir = fd;
-	if (vm->gone) {
-		found_dead(q, vm->first_end[0] != '\0' ? vm->first_end :
-		    "its processes ended");
-	} else if (vm->nprocs == 0) {
-		/* The last has ended: vmd is about to say that it is gone. */
-		answered(q->adoption);
-		free(q);
-	} else {
+	if (ended_meanwhile(q))
+		return;
+	if (vm->nprocs > 0) {
 		ask_info(q, e);
+		return;
 	}
+	/* The last has ended: vmd is about to say that it is gone. */
+	vm->adopting = false;
+	answered(q->adoption);
+	free(q);
 }
 
 /* --- one that does not live ----------------------------------------------- */
@@ -193,6 +209,8 @@ ask_directory(struct adoption *a, struct vm *vm, priv_fd_fn *fn)
 		fatal("adopt");
 	q->adoption = a;
 	q->vm = vm;
+	vm->adopting = true;
+	vm->gone = false;
 	a->open++;
 	priv_dir_open(a->control->priv, vm->id, fn, q);
 }

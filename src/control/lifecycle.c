@@ -322,8 +322,8 @@ vm_gone(struct vm *vm)
 {
 	struct op *op;
 
-	/* Being adopted: what it left is read when its directory is open. */
-	if (vm->dir == -1 && TAILQ_EMPTY(&vm->ops)) {
+	/* Who asks its VMM is to hear an answer, or that there is none. */
+	if (vm->adopting) {
 		vm->gone = true;
 		return;
 	}

@@ -78,7 +78,8 @@ struct vm {
 	json_t		*image;		/* what the image says: entrypoint.. */
 	bool		 creating;	/* not acknowledged yet */
 	bool		 removing;	/* its directory is going */
-	bool		 gone;		/* ended before it was adopted */
+	bool		 adopting;	/* it is being asked what it does */
+	bool		 gone;		/* and it ended meanwhile */
 	bool		 live;		/* as of the last commit */
 	char		 boot_id[40];	/* of the host, at start */
 	int64_t		 created_ms;	/* times of day; 0: never */

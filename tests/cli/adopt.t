@@ -74,7 +74,8 @@ run() {
 }
 
 # A VMM that notes what it is asked in "calls", and does not do what "mode"
-# names: report, vm.create, vm.boot; with "end" vm.info is its end.
+# names: report, vm.create, vm.boot; with "end" vm.info is its end, and with
+# "hold" a child keeps that connection, and nothing else of the VM.
 mkdir "$lib"
 cat > "$lib/vmm-null" <<EOF
 #!/usr/bin/perl
@@ -95,7 +96,16 @@ while (accept my \$c, \$api) {
 	note(\$call);
 	push @kept, \$c;
 	next if mode() eq \$call;
-	if (\$call eq 'vm.info' && mode() eq 'end') {
+	if (\$call eq 'vm.info' && mode() =~ /^(end|hold)\$/) {
+		pipe my \$r, my \$w;
+		if (\$1 eq 'hold' && fork() == 0) {
+			require POSIX;
+			POSIX::setsid();
+			POSIX::close(\$_) for grep { \$_ != fileno \$c } 3 .. 63;
+			sleep 1000;
+		}
+		close \$w;
+		sysread \$r, \$text, 1;	# the child has let go
 		open my \$f, '>', 'exit.json';
 		syswrite \$f, '{"reason":"it had enough","code":"powered_off"}';
 		exit;
@@ -150,12 +160,29 @@ for at in report vm.create vm.boot; do
 	ok "and can be started" vmctl start a
 done
 
-mode end
+for how in end hold; do
+	mode $how
+	kill_control
+	ok "a VM that ends while it is adopted: $how" until_true in_state \
+	    Stopped
+	is "its VMM's last words are heard" "it had enough" \
+	    "$(field exit_reason)"
+	mode none
+	ok "it can be started" vmctl start a
+done
+is "the daemon is never waited for in vain" 0 \
+    "$(grep -c 'did not answer within' "$d/log")"
+# The one that held the connection.
+leftovers | while read -r p; do
+	grep -qx "vmm $p .*" "$state"/vms/*/pids || kill -9 "$p"
+done
+
+vmm=$(cut -d " " -f 2 "$state"/vms/*/pids)
+mode vm.info
 kill_control
-ok "a VM that ends while it is adopted" until_true in_state Stopped
-is "its VMM's last words are heard" "it had enough" "$(field exit_reason)"
+ok "a VM whose VMM answers too late is kept" until_true in_state Running
+ok "the same one" kill -0 "$vmm"
 mode none
-ok "it can be started" vmctl start a
 
 # Seven doublings of a second would be two minutes.
 for i in 1 2 3 4 5 6 7; do
