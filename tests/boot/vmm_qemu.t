@@ -184,7 +184,8 @@ tell off
 ended
 is 'the guest powers off' "$reason" \
     '{"code":"powered_off","reason":"guest powered off"}'
-is 'its exit code is the last line' "$(tail -n 1 "$d/console.log" |
+is 'its exit code is its last word' "$(grep '^vmd: ' "$d/console.log" |
+    tail -n 1 |
     tr -d '\r')" 'vmd: exit code=7 signal=- *'
 is 'QEMU is gone' "$(wait_for gone "$q"; echo $?)" 0
 
