@@ -264,7 +264,7 @@ options_defaults(struct options *o, struct err *e)
 	o->uid_base = OPTIONS_UID_BASE;
 	o->cpu_percent = 400;
 	o->memory_percent = 100;
-	o->disk_percent = 100;
+	o->disk_percent = 400;	/* disks are sparse files */
 	(void)snprintf(o->user, sizeof(o->user), "_vmd");
 	(void)snprintf(o->hypervisor, sizeof(o->hypervisor), "auto");
 	(void)snprintf(o->accel, sizeof(o->accel), "auto");
