@@ -85,7 +85,8 @@ by_hand() { # DIRECTORY
 	    -netdev user,id=n -device virtio-net-device,netdev=n \
 	    -object rng-builtin,id=rng -device virtio-rng-device,rng=rng \
 	    -chardev file,id=console,path=console.log \
-	    -device virtio-serial-device -device virtconsole,chardev=console
+	    -device virtio-serial-device,max_ports=1 \
+	    -device virtconsole,chardev=console
 }
 
 # "CPU WALL" of one boot that came up, else nothing.

@@ -32,6 +32,8 @@ root=$(echo "$state"/images/root/*.sqfs)
 overlay=$(echo "$state"/templates/ext4-*)
 vmctl rm -f first > /dev/null
 tsc=$(awk '/^bogomips/ { printf "%d", $3 * 500; exit }' /proc/cpuinfo)
+# One port, as vmm-qemu has: of several the guest learns later, and vminit
+# would not find its console.
 by_hand() {
 	rm -rf "$t/hand"
 	mkdir "$t/hand"
@@ -56,7 +58,8 @@ pic=on,memory-backend=mem \
 	    -device vhost-user-vsock-device,chardev=vsock \
 	    -object rng-builtin,id=rng -device virtio-rng-device,rng=rng \
 	    -chardev file,id=console,path=console.log \
-	    -device virtio-serial-device -device virtconsole,chardev=console
+	    -device virtio-serial-device,max_ports=1 \
+	    -device virtconsole,chardev=console
 }
 
 i=0
