@@ -79,6 +79,22 @@ mount_rows(const struct mount_row *rows, size_t n, struct err *e)
 
 #define SAFE	(MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
+/*
+ * On an hvc console Ctrl-O and a letter is the kernel's to obey: whatever
+ * was typed or pasted there could reset the guest.  A kernel without it has
+ * no such file; an init of the image may allow it again.
+ */
+static void
+forbid_sysrq(void)
+{
+	int fd = open("/proc/sys/kernel/sysrq", O_WRONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	(void)write_full(fd, "0", 1);
+	(void)close(fd);
+}
+
 int
 setup_kernel(struct err *e)
 {
@@ -89,7 +105,10 @@ setup_kernel(struct err *e)
 	};
 
 	(void)umask(0);
-	return mount_rows(rows, COUNT(rows), e);
+	if (mount_rows(rows, COUNT(rows), e) == -1)
+		return -1;
+	forbid_sysrq();
+	return 0;
 }
 
 /* --- console -------------------------------------------------------------- */

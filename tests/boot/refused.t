@@ -69,6 +69,13 @@ for s in "$t/vmd.sock" "$dir/api.sock" "$dir/vsock.sock" "$dir/console.sock"; do
 	    "$(vmctl exec a uname -s)"
 done
 
+# Ctrl-O and a letter: what the kernel would obey, if it were let.
+boot=$(vmctl exec a cat /proc/sys/kernel/random/boot_id)
+printf '\017b\017c' |
+    timeout 5 socat -t 1 - "UNIX-CONNECT:$dir/console.sock" > /dev/null 2>&1
+is "a reset typed on the console is not obeyed" "$boot" \
+    "$(vmctl exec a cat /proc/sys/kernel/random/boot_id)"
+
 # A database that is none.
 vmctl rm -f -a > /dev/null 2>&1
 stop_vmd
