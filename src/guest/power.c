@@ -16,10 +16,21 @@
 
 #define SYSTEMD_POWEROFF	(34 + 4)	/* systemd(1): SIGRTMIN+4 */
 
+/* The kernel's "Power down" would stand behind the command's last words. */
+static void
+quiet_kernel(void)
+{
+	own_fd int fd = open("/proc/sys/kernel/printk", O_WRONLY | O_CLOEXEC);
+
+	if (fd != -1)
+		(void)write_full(fd, "0", 1);
+}
+
 void
 power_off(void)
 {
 	sync();
+	quiet_kernel();
 	(void)reboot(RB_POWER_OFF);
 	/* A machine without a switch stays here; its monitor ends it. */
 	for (;;)
