@@ -487,9 +487,18 @@ result $? "jobs end with vmd"
 
 # --- users of their own ------------------------------------------------------------------
 
-if [ "$(id -u)" -ne 0 ] || ! id nobody > /dev/null 2>&1 ||
-    ! setpriv --reuid nobody --clear-groups "$BUILD/bin/vmd" -n -s /nonexistent \
-    > /dev/null 2>&1; then
+# May everybody pass through all directories above the programs?  (Trying it
+# as another user does not tell where capabilities survive the change.)
+passable() {
+	p=$BUILD/bin
+	while [ "$p" != / ]; do
+		case $(stat -c %A "$p") in
+		*[xt])	p=$(dirname "$p") ;;
+		*)	return 1 ;;
+		esac
+	done
+}
+if [ "$(id -u)" -ne 0 ] || ! id nobody > /dev/null 2>&1 || ! passable; then
 	skip "users of their own" "not root, or nobody may not read the build"
 	echo "1..$n"
 	exit 0
