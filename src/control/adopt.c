@@ -49,13 +49,6 @@ answered(struct adoption *a)
 	free(a);
 }
 
-static void
-ignore_done(void *arg, const struct err *e)
-{
-	(void)arg;
-	(void)e;
-}
-
 /* --- one living VM -------------------------------------------------------- */
 
 /*
@@ -277,7 +270,7 @@ on_list(void *arg, const struct priv_vm *p, bool more, const struct err *e)
 		vm = vm_table_id(a->control, p->vm);
 		if (vm == NULL)
 			priv_vm_kill(a->control->priv, p->vm, true,
-			    ignore_done, NULL);
+			    priv_ignore, NULL);
 		else {
 			vm_processes(vm, p);
 			/* Until it has been asked. */

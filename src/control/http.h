@@ -84,9 +84,11 @@ const char *request_header(const struct request *, const char *name);
  */
 int	request_query(const char **ret, struct request *, const char *name,
 	    struct err *);
-/* Call fn with each "tags[KEY]=VALUE"; stops at -1 and returns it. */
-int	request_tags(struct request *, int (*fn)(void *, const char *key,
-	    const char *value, struct err *), void *, struct err *);
+/*
+ * Has a thing with these tags (an object, or NULL) every "tags[KEY]=VALUE"
+ * of the query?  1 or 0; -1: the query is wrong.
+ */
+int	request_tags_fit(struct request *, const json_t *tags, struct err *);
 
 /*
  * The answer, exactly once for each request.  After it the handler must not

@@ -219,19 +219,12 @@ job_start(struct control *ctl, struct priv_job *what,
 	return j;
 }
 
-static void
-ignore_done(void *arg, const struct err *e)
-{
-	(void)arg;
-	(void)e;
-}
-
 void
 job_cancel(struct job *j)
 {
 	j->ops = NULL;
 	if (j->started && !j->ended)
-		priv_job_kill(j->control->priv, j->number, ignore_done, NULL);
+		priv_job_kill(j->control->priv, j->number, priv_ignore, NULL);
 }
 
 void

@@ -204,17 +204,10 @@ on_reap(evutil_socket_t fd, short what, void *arg)
 	vm_kill_quietly(vm);
 }
 
-static void
-ignore_done(void *arg, const struct err *e)
-{
-	(void)arg;
-	(void)e;
-}
-
 void
 vm_kill_quietly(struct vm *vm)
 {
-	priv_vm_kill(vm->control->priv, vm->id, true, ignore_done, NULL);
+	priv_vm_kill(vm->control->priv, vm->id, true, priv_ignore, NULL);
 }
 
 /*

@@ -85,13 +85,6 @@ on_ended(void *arg, const struct priv_ended *p)
 }
 
 static void
-ignore_done(void *arg, const struct err *e)
-{
-	(void)arg;
-	(void)e;
-}
-
-static void
 on_vm_gone(void *arg, const char *id)
 {
 	struct control *ctl = arg;
@@ -213,7 +206,7 @@ on_adopted(struct control *ctl)
 		refuse(&e);
 	report("ok\n");
 	log_info("serving on %s", ctl->setup.socket);
-	priv_serving(ctl->priv, ignore_done, NULL);
+	priv_serving(ctl->priv, priv_ignore, NULL);
 	capabilities_probe(ctl);
 }
 

@@ -138,13 +138,6 @@ op_timer(struct op *op, uint64_t ms, void (*fn)(int, short, void *))
 }
 
 static void
-ignore_done(void *arg, const struct err *e)
-{
-	(void)arg;
-	(void)e;
-}
-
-static void
 on_not_gone(int fd, short what, void *arg)
 {
 	struct op *op = arg;
@@ -161,7 +154,7 @@ op_fail_killing(struct op *op, const struct err *e)
 	op->failing = true;
 	op->asking = false;
 	op_timer(op, KILLED_MS, on_not_gone);
-	priv_vm_kill(op->vm->control->priv, op->vm->id, true, ignore_done,
+	priv_vm_kill(op->vm->control->priv, op->vm->id, true, priv_ignore,
 	    NULL);
 }
 

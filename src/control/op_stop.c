@@ -79,13 +79,6 @@ on_vmm_over(int fd, short what, void *arg)
 }
 
 static void
-ignore_done(void *arg, const struct err *e)
-{
-	(void)arg;
-	(void)e;
-}
-
-static void
 stop_vmm(struct op *op)
 {
 	struct vm *vm = op->vm;
@@ -98,7 +91,7 @@ stop_vmm(struct op *op)
 	op->agent = NULL;
 	op_timer(op, VMM_MS, on_vmm_over);
 	/* SIGTERM: the VMM ends the VM its way and writes exit.json. */
-	priv_vm_kill(vm->control->priv, vm->id, false, ignore_done, NULL);
+	priv_vm_kill(vm->control->priv, vm->id, false, priv_ignore, NULL);
 }
 
 static void
@@ -121,7 +114,7 @@ stop_kill(struct op *op)
 	struct vm *vm = op->vm;
 
 	op_timer(op, KILL_MS, on_not_gone);
-	priv_vm_kill(vm->control->priv, vm->id, true, ignore_done, NULL);
+	priv_vm_kill(vm->control->priv, vm->id, true, priv_ignore, NULL);
 }
 
 static void

@@ -114,13 +114,20 @@ request_query(const char **ret, struct request *r, const char *name,
 }
 
 struct tags {
-	int		 (*fn)(void *, const char *, const char *,
-			    struct err *);
-	void		*arg;
+	const json_t	*have;	/* of the thing that is looked at, or NULL */
+	bool		 fits;
 	struct err	*e;
 	unsigned	 n;
 	int		 ret;
 };
+
+static bool
+tag_fits(const json_t *have, const char *key, const char *value)
+{
+	const char *s = json_string_value(json_object_get(have, key));
+
+	return s != NULL && strcmp(s, value) == 0;
+}
 
 /* "tags[KEY]=VALUE", also as tags%5BKEY%5D. */
 static enum MHD_Result
@@ -143,20 +150,19 @@ each_tag(void *arg, enum MHD_ValueKind kind, const char *name,
 	key[len - 1] = '\0';
 	t->ret = url_decode(val, sizeof(val), value, strlen(value), true,
 	    t->e);
-	if (t->ret == 0)
-		t->ret = t->fn(t->arg, key + 5, val, t->e);
+	if (t->ret == 0 && !tag_fits(t->have, key + 5, val))
+		t->fits = false;
 	return t->ret == 0 ? MHD_YES : MHD_NO;
 }
 
 int
-request_tags(struct request *r, int (*fn)(void *, const char *, const char *,
-    struct err *), void *arg, struct err *e)
+request_tags_fit(struct request *r, const json_t *have, struct err *e)
 {
-	struct tags t = { .fn = fn, .arg = arg, .e = e };
+	struct tags t = { .have = have, .fits = true, .e = e };
 
 	(void)MHD_get_connection_values(r->connection,
 	    MHD_GET_ARGUMENT_KIND, each_tag, &t);
-	return t.ret;
+	return t.ret == -1 ? -1 : t.fits;
 }
 
 /* --- bodies as they come, and clients that leave -------------------------- */

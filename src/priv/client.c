@@ -55,6 +55,13 @@ union answer {
 	struct priv_job_started	 job;
 };
 
+void
+priv_ignore(void *arg, const struct err *e)
+{
+	(void)arg;
+	(void)e;
+}
+
 static void
 answer_done(struct call *c, unsigned type, union answer *a,
     const struct err *e)

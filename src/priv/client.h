@@ -44,6 +44,8 @@ int	priv_client_new(struct priv_client **ret, struct event_base *, int fd,
 void	priv_client_destroy(struct priv_client *);
 
 typedef void priv_done_fn(void *arg, const struct err *);
+/* A priv_done_fn for whom the answer makes no difference. */
+priv_done_fn priv_ignore;
 /* The descriptor is the callee's; -1 on failure. */
 typedef void priv_fd_fn(void *arg, int fd, const struct err *);
 /* The descriptors are the callee's unless it leaves them in the struct. */

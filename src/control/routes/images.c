@@ -13,41 +13,23 @@
 #include "control/routes/routes.h"
 #include "lib/json.h"
 
-struct filter {
-	const struct image	*image;
-	bool			 fits;
-};
-
-static int
-match_tag(void *arg, const char *key, const char *value, struct err *e)
-{
-	struct filter *f = arg;
-	const char *have = json_string_value(json_object_get(f->image->tags,
-	    key));
-
-	(void)e;
-	if (have == NULL || strcmp(have, value) != 0)
-		f->fits = false;
-	return 0;
-}
-
 void
 route_images_list(struct request *r)
 {
 	const struct control *ctl = request_context(r);
 	own_json json_t *list = json_array();
-	struct filter f;
+	const struct image *i;
 	struct err e;
+	int fits;
 
-	TAILQ_FOREACH(f.image, &ctl->images, entry) {
-		f.fits = true;
-		if (request_tags(r, match_tag, &f, &e) == -1) {
+	TAILQ_FOREACH(i, &ctl->images, entry) {
+		fits = request_tags_fit(r, i->tags, &e);
+		if (fits == -1) {
 			reply_err(r, &e);
 			return;
 		}
-		if (f.fits)
-			(void)json_array_append_new(list,
-			    image_json(f.image));
+		if (fits)
+			(void)json_array_append_new(list, image_json(i));
 	}
 	reply_json(r, 200, take(&list));
 }

@@ -40,24 +40,6 @@ route_running_vm(struct request *r)
 
 /* --- list ----------------------------------------------------------------- */
 
-struct filter {
-	const struct vm	*vm;
-	bool		 fits;
-};
-
-static int
-match_tag(void *arg, const char *key, const char *value, struct err *e)
-{
-	struct filter *f = arg;
-	const char *have = json_string_value(json_object_get(
-	    f->vm->spec.tags, key));
-
-	(void)e;
-	if (have == NULL || strcmp(have, value) != 0)
-		f->fits = false;
-	return 0;
-}
-
 void
 route_instances_list(struct request *r)
 {
@@ -65,9 +47,9 @@ route_instances_list(struct request *r)
 	own_json json_t *list = json_array();
 	enum vm_state want = VM_STATES;
 	const char *text = NULL;
-	struct filter f;
+	const struct vm *vm;
 	struct err e;
-	int found;
+	int found, fits;
 
 	found = request_query(&text, r, "state", &e);
 	if (found == -1 || (found == 1 && vm_state_parse(&want, text, &e) ==
@@ -75,18 +57,18 @@ route_instances_list(struct request *r)
 		reply_err(r, &e);
 		return;
 	}
-	TAILQ_FOREACH(f.vm, &ctl->vms, entry) {
-		if (f.vm->creating || f.vm->removing ||
-		    !auth_owns(request_caller(r), f.vm->owner) ||
-		    (want != VM_STATES && f.vm->state != want))
+	TAILQ_FOREACH(vm, &ctl->vms, entry) {
+		if (vm->creating || vm->removing ||
+		    !auth_owns(request_caller(r), vm->owner) ||
+		    (want != VM_STATES && vm->state != want))
 			continue;
-		f.fits = true;
-		if (request_tags(r, match_tag, &f, &e) == -1) {
+		fits = request_tags_fit(r, vm->spec.tags, &e);
+		if (fits == -1) {
 			reply_err(r, &e);
 			return;
 		}
-		if (f.fits)
-			(void)json_array_append_new(list, vm_json(f.vm));
+		if (fits)
+			(void)json_array_append_new(list, vm_json(vm));
 	}
 	reply_json(r, 200, take(&list));
 }

@@ -9,44 +9,25 @@
 #include "control/volumes.h"
 #include "lib/json.h"
 
-struct filter {
-	const struct volume	*volume;
-	bool			 fits;
-};
-
-static int
-match_tag(void *arg, const char *key, const char *value, struct err *e)
-{
-	struct filter *f = arg;
-	const char *have = json_string_value(json_object_get(
-	    f->volume->tags, key));
-
-	(void)e;
-	if (have == NULL || strcmp(have, value) != 0)
-		f->fits = false;
-	return 0;
-}
-
 void
 route_volumes_list(struct request *r)
 {
 	const struct control *ctl = request_context(r);
 	own_json json_t *list = json_array();
-	struct filter f;
+	const struct volume *v;
 	struct err e;
+	int fits;
 
-	TAILQ_FOREACH(f.volume, &ctl->volumes, entry) {
-		if (!f.volume->ready ||
-		    !auth_owns(request_caller(r), f.volume->owner))
+	TAILQ_FOREACH(v, &ctl->volumes, entry) {
+		if (!v->ready || !auth_owns(request_caller(r), v->owner))
 			continue;
-		f.fits = true;
-		if (request_tags(r, match_tag, &f, &e) == -1) {
+		fits = request_tags_fit(r, v->tags, &e);
+		if (fits == -1) {
 			reply_err(r, &e);
 			return;
 		}
-		if (f.fits)
-			(void)json_array_append_new(list,
-			    volume_json(f.volume));
+		if (fits)
+			(void)json_array_append_new(list, volume_json(v));
 	}
 	reply_json(r, 200, take(&list));
 }
