@@ -84,6 +84,7 @@ is "vmd knows" \
     "$d/opt/sbin/vmd" -s "$d/state" $user 2>&1 | tail -n 1)"
 mv "$d/control" "$d/opt/libexec/vmd/vmd-control"
 ok "built again, nothing is made" sh -c "[ -z \"\$(env -u MAKEFLAGS make \
+    --no-print-directory \
     O='$d/build' prefix='$d/opt' programs 2>&1 | grep -v 'Nothing to be')\" ]"
 
 # The unit.
