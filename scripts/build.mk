@@ -130,7 +130,8 @@ unit: $(UNIT) $(O)/tests/cli/fake-api $(O)/tests/double/vmd-control
 bench-programs: $(BENCH)
 fuzz-programs: $(patsubst %,$(O)/tests/fuzz/%,$(FUZZ))
 
-# --- libFuzzer: clang, one minute a target unless FUZZ_SECONDS says else -----------
+# --- libFuzzer: clang, one minute a target unless FUZZ_SECONDS says else; what
+# it finds is in build/fuzz/found, and moves to the corpus by hand -----------
 
 FUZZ_SECONDS	= 60
 FO		= build/fuzz
@@ -154,10 +155,10 @@ $(FO)/%: tests/fuzz/%.c $(FO)/all.a
 	    $(call pkg_libs,$(all_LIBS)) -lpthread
 fuzz: $(patsubst %,$(FO)/%,$(FUZZ))
 	@for t in $(FUZZ); do \
-		mkdir -p tests/fuzz/corpus/$$t && \
+		mkdir -p $(FO)/found/$$t tests/fuzz/corpus/$$t && \
 		echo "fuzz: $$t, $(FUZZ_SECONDS) s" && \
 		$(FO)/$$t -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
-		    tests/fuzz/corpus/$$t || exit 1; \
+		    $(FO)/found/$$t tests/fuzz/corpus/$$t || exit 1; \
 	done
 
 # --- the commands ------------------------------------------------------------------
