@@ -191,5 +191,7 @@ has "the VM goes on" Linux "$(vmctl exec c uname)"
 ok "remove" vmctl rm -f c
 is "no directory is left" "" "$(ls -A "$state/vms")"
 stop_vmd
+ended() { [ -z "$(pgrep -u nobody -f "$t")" ]; }
+wait_for 20 ended
 is "no process is left" "" "$(pgrep -u nobody -f "$t")"
 done_testing

@@ -108,5 +108,7 @@ is "no directory of a VM is left" "" "$(ls -A "$state/vms")"
 is "no file of a job is left" "" "$(ls -A "$state/images/tmp")"
 is "no mount is left" "" "$(grep -F "$t" /proc/mounts)"
 stop_vmd
+ended() { [ -z "$(leftovers)" ]; }
+wait_for 20 ended
 is "no process after the daemon's end" "" "$(leftovers)"
 done_testing

@@ -67,6 +67,10 @@ ok "remove" vmctl rm -f a
 ok "remove the other" vmctl rm -f b
 is "no directory is left" "" "$(ls -A "$state/vms")"
 # An adopted process that has ended is reaped by init, in its own time.
-is "no process is left" "" "$(pgrep -U "$ua,$ub" | xargs -r ps -o stat=,args= -p |
-    grep -v ^Z)"
+living() {
+	pgrep -U "$ua,$ub" | xargs -r ps -o stat=,args= -p | grep -v '^[ZX]'
+}
+gone() { [ -z "$(living)" ]; }
+wait_for 20 gone
+is "no process is left" "" "$(living)"
 done_testing

@@ -197,5 +197,11 @@ kill "$vmd"
 wait "$vmd"
 is "the daemon ends" 0 $?
 vmd=
+# What was killed may take a moment to give its memory back.
+tries=200
+until [ -z "$(leftovers)" ] || [ $tries -eq 0 ]; do
+	tries=$((tries - 1))
+	sleep 0.1
+done
 is "no process is left" "" "$(leftovers)"
 echo "1..$n"
