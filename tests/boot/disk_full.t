@@ -60,7 +60,7 @@ ref=$(sed -n 's/.*listening on \(127.0.0.1:[0-9]*\).*/\1/p' \
 ok "a registry" skopeo copy -q --insecure-policy --dest-tls-verify=false \
     "oci:$lay:big:1" "docker://$ref"
 
-start_vmd -o disk_ratio=100 || skip_all "vmd did not start"
+start_vmd -o disk_ratio=100 || broken "vmd starts"
 left 135000
 fails "an import" 1 vmctl image import "$t/big.tar"
 nothing_made

@@ -2,7 +2,7 @@
 # exec.t: exec into a real VM: bytes, codes, signals, terminals, endurance.
 . tests/boot/lib.sh
 
-start_vmd || skip_all "vmd did not start"
+start_vmd || broken "vmd starts"
 import_hello
 ok "a VM of the busybox image answers" run_hello a
 

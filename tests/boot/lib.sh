@@ -13,6 +13,19 @@ bin=$build/bin
 top=$PWD
 
 skip_all() { echo "1..0 # SKIP $*"; exit 0; }
+# What should work here and does not is a failure, never a skip.
+broken() { echo "not ok 1 - $*"; echo 1..1; exit 1; }
+# May everybody pass through all directories above the build?  (Trying it as
+# another user does not tell where capabilities survive the change.)
+passable() {
+	p=$build
+	while [ "$p" != / ]; do
+		case $(stat -c %A "$p") in
+		*[xt])	p=$(dirname "$p") ;;
+		*)	return 1 ;;
+		esac
+	done
+}
 for p in vmd vmd-control vmd-image vmctl viod vmm-qemu; do
 	[ -x "$bin/$p" ] || skip_all "no $bin/$p"
 done

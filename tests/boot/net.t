@@ -6,7 +6,7 @@
 for p in curl socat sha256sum; do
 	command -v $p > /dev/null || skip_all "no $p"
 done
-start_vmd || skip_all "vmd did not start"
+start_vmd || broken "vmd starts"
 import_hello
 
 # A port nobody has now.

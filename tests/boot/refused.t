@@ -2,7 +2,7 @@
 # refused.t: bad input, each with its message; nothing changes by it.
 . tests/boot/lib.sh
 
-start_vmd || skip_all "vmd did not start"
+start_vmd || broken "vmd starts"
 import_hello
 no() { # no TEXT PATTERN COMMAND...: fails, and says PATTERN.
 	text=$1 pattern=$2; shift 2

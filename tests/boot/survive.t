@@ -5,7 +5,7 @@
 . tests/boot/lib.sh
 
 kills=${SURVIVE_KILLS:-100}
-start_vmd || skip_all "vmd did not start"
+start_vmd || broken "vmd starts"
 import_hello
 ok "a VM that counts answers" run_hello counter
 vmctl exec -d counter sh -c \

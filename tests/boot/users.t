@@ -6,11 +6,11 @@
 [ "$(id -u)" -eq 0 ] || skip_all "not root"
 command -v setpriv > /dev/null || skip_all "no setpriv"
 chmod 755 "$t"
-setpriv --reuid nobody --clear-groups test -r "$build/share/guest/x86_64/vmlinux" ||
+passable ||
     skip_all "other users may not read the build tree"
 
 # The last -o user= counts.
-start_vmd -o user=nobody || skip_all "vmd did not start"
+start_vmd -o user=nobody || broken "vmd starts"
 import_hello
 ok "a VM answers" run_hello a
 ok "another" run_hello b

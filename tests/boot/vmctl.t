@@ -3,7 +3,7 @@
 # VM, cp, run in the foreground, volumes, names.
 . tests/boot/lib.sh
 
-start_vmd || skip_all "vmd did not start"
+start_vmd || broken "vmd starts"
 import_hello
 hello() { # OPTION...: in the foreground
 	vmctl run -m 192M -c 1 --entrypoint sh "$@"

@@ -7,6 +7,8 @@ build=${BUILD:-build}
 bin=$build/bin
 prism=${VMD_CACHE:-build/cache}/npm/node_modules/.bin/prism
 skip_all() { echo "1..0 # SKIP $*"; exit 0; }
+# What should work here and does not is a failure, never a skip.
+broken() { echo "not ok 1 - $*"; echo 1..1; exit 1; }
 [ -x "$prism" ] || skip_all "no prism (scripts/npm-tools)"
 [ -x "$bin/vmd-control" ] && [ -x "$bin/vmm-null" ] || skip_all "not built"
 for p in curl jq socat sqfstar; do
@@ -48,7 +50,7 @@ until_ok() {
 "$bin/vmd" -d -s "$d/state" -S "$sock" $opts 2> "$d/log" &
 pids=$!
 until_ok curl -sf --unix-socket "$sock" http://vmd/health ||
-    skip_all "vmd does not serve"
+    broken "vmd serves"
 socat -d -d TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr \
     "UNIX-CONNECT:$sock" 2> "$d/socat" &
 pids="$pids $!"
@@ -62,7 +64,7 @@ grep -v '^ *additionalProperties: false$' api/openapi.yaml |
 "$prism" proxy -p 0 "$d/openapi.yaml" "http://127.0.0.1:$port" \
     > "$d/prism" 2>&1 &
 pids="$pids $!"
-until_ok grep -q 'is listening' "$d/prism" || skip_all "prism does not serve"
+until_ok grep -q 'is listening' "$d/prism" || broken "prism serves"
 url=$(sed -n 's/.*is listening on \(http[^ ]*\).*/\1/p' "$d/prism" |
     head -n 1)
 
