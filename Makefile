@@ -46,6 +46,12 @@ viod_FILES	= aio aio_threads aio_uring blk blk_main disk_raw limit main \
 viod_LAYERS	= virtio os lib
 viod_LIBS	= libevent_core slirp glib-2.0 liburing libseccomp
 
+PROGRAMS	+= vmm
+vmm_DIR		= vmm
+vmm_FILES	= bus main
+vmm_LAYERS	= chapi virtio accel os lib
+vmm_LIBS	= libevent_core jansson
+
 PROGRAMS	+= vmm-null
 vmm-null_DIR	= null
 vmm-null_FILES	= main

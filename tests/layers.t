@@ -14,6 +14,7 @@ agent: os
 priv: os
 guest: agent
 viod: os virtio
+vmm: os chapi accel virtio
 null: os chapi
 qemu: os chapi accel
 vmd: os priv

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * accel_x86.h - what accelerators of x86 machines have besides
+ *
+ * Registers for loaders and debuggers, and the whole state for snapshots.
+ * A state is JSON that only the accelerator reads; big tables are hexadecimal
+ * strings in it.  It names its format and the processor it came from:
+ * loading another's is refused with the reason.
+ *
+ * Source: Intel SDM volume 3, chapters 2 and 10; Linux,
+ * Documentation/virt/kvm/api.rst.
+ */
+
+#ifndef ACCEL_ACCEL_X86_H
+#define ACCEL_ACCEL_X86_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+struct accel_vm;
+struct accel_vcpu;
+
+struct x86_segment {
+	uint64_t	base;
+	uint32_t	limit;		/* bytes - 1 */
+	uint16_t	selector;
+	uint16_t	flags;		/* access byte, and G D L AVL in bits
+					   12 to 15: as in a descriptor's
+					   second word from bit 8 on */
+	bool		unusable;
+};
+
+struct x86_table {
+	uint64_t	base;
+	uint16_t	limit;
+};
+
+enum x86_gpr {
+	X86_RAX, X86_RBX, X86_RCX, X86_RDX, X86_RSI, X86_RDI, X86_RBP,
+	X86_RSP, X86_R8, X86_R9, X86_R10, X86_R11, X86_R12, X86_R13,
+	X86_R14, X86_R15, X86_GPRS		/* gdb's order */
+};
+
+enum x86_seg {
+	X86_CS, X86_SS, X86_DS, X86_ES, X86_FS, X86_GS, X86_LDTR, X86_TR,
+	X86_SEGS
+};
+
+struct x86_regs {
+	uint64_t		gpr[X86_GPRS];
+	uint64_t		rip, rflags;
+	struct x86_segment	seg[X86_SEGS];
+	struct x86_table	gdt, idt;
+	uint64_t		cr0, cr2, cr3, cr4, cr8, efer;
+};
+
+#define X86_BREAKPOINTS_MAX	4	/* by the debug registers */
+
+/* What a debugger wants; ACCEL_EXIT_DEBUG tells that it happened. */
+struct x86_debug {
+	bool		on;
+	bool		step;		/* one instruction, then stop */
+	bool		int3;		/* breakpoints in memory stop too */
+	unsigned	nbreak;
+	uint64_t	addr[X86_BREAKPOINTS_MAX];
+};
+
+/* Calls are as those of struct accel. */
+struct accel_x86 {
+	int	(*get_regs)(struct accel_vcpu *, struct x86_regs *ret,
+		    struct err *);				/* [vcpu] */
+	int	(*set_regs)(struct accel_vcpu *, const struct x86_regs *,
+		    struct err *);				/* [vcpu] */
+	int	(*debug)(struct accel_vcpu *, const struct x86_debug *,
+		    struct err *);				/* [vcpu] */
+	int	(*nmi)(struct accel_vcpu *, struct err *);	/* [vcpu] */
+
+	/* Virtual to physical by the guest's page tables; -1: not mapped. */
+	int	(*translate)(struct accel_vcpu *, uint64_t va, uint64_t *ret,
+		    struct err *);				/* [vcpu] */
+
+	/*
+	 * As after power on: the registers of a reset vector, the boot
+	 * processor runnable, the others waiting for INIT.
+	 */
+	int	(*vcpu_reset)(struct accel_vcpu *, struct err *); /* [vcpu] */
+	int	(*vm_reset)(struct accel_vm *, struct err *);	/* irqchips */
+
+	/*
+	 * All vCPUs are stopped.  The caller owns what save returns; NULL
+	 * with the err filled.  vm: irqchips, PIT and clock; load sets the
+	 * clock forward by the time that has passed since the save.
+	 */
+	json_t	*(*vm_save)(struct accel_vm *, struct err *);
+	int	(*vm_load)(struct accel_vm *, const json_t *, struct err *);
+	json_t	*(*vcpu_save)(struct accel_vcpu *, struct err *); /* [vcpu] */
+	int	(*vcpu_load)(struct accel_vcpu *, const json_t *,
+		    struct err *);				/* [vcpu] */
+};
+
+#endif

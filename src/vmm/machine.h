@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * machine.h - a whole virtual machine
+ *
+ * Built from a VmConfig: memory, board, loader, devices, vCPUs.  The
+ * functions are the main thread's.
+ */
+
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "accel/accel.h"
+#include "lib/err.h"
+#include "lib/own.h"
+#include "vmm/vio.h"
+
+#define MACHINE_DEVICES_MAX	31	/* slot 0 is the host bridge */
+
+struct event_base;
+struct machine;
+struct vcpus;
+struct vm_config;
+
+/* What the guest did; delivered on the main thread. */
+enum machine_event {
+	MACHINE_POWERED_OFF,
+	MACHINE_REBOOT,		/* machine_reset() when it shall go on */
+	MACHINE_PANICKED,
+	MACHINE_BROKEN,		/* text says why: the VM cannot go on */
+};
+
+/* Streams are -1 where there is none. */
+struct machine_setup {
+	struct event_base	*base;
+	const struct accel	*accel;
+	const struct vm_config	*config;
+	int			 console;	/* hvc0, a stream; taken */
+	int			 serial;	/* COM1, a stream; taken */
+	void			(*event)(void *arg, enum machine_event,
+				    const char *text);
+	void			*arg;
+};
+
+/* Everything is there and the guest stands at its entry, paused. */
+int	machine_new(struct machine **ret, const struct machine_setup *,
+	    struct err *);
+void	machine_destroy(struct machine *);
+OWN_DEFINE(struct machine, machine_destroy);
+
+void	machine_pause(struct machine *);
+int	machine_resume(struct machine *, struct err *);
+
+/* Back to the kernel's entry, as machine_new() left it; paused. */
+int	machine_reset(struct machine *, struct err *);
+
+/* Press the power button: an ACPI event; the guest may not listen. */
+void	machine_power_button(struct machine *);
+int	machine_nmi(struct machine *, struct err *);
+
+struct board *machine_board(struct machine *);
+struct vcpus *machine_vcpus(struct machine *);
+
+/* Devices, in the order they were plugged. */
+unsigned machine_devices(const struct machine *);
+struct vio *machine_device(struct machine *, unsigned n);
+
+/*
+ * State beside the memory; the machine is paused.  load is for a machine
+ * that was built from the same config and has not run.
+ */
+json_t	*machine_save(struct machine *, struct err *);
+int	machine_load(struct machine *, const json_t *, struct err *);
+
+#endif

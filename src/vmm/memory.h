@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * memory.h - the guest's memory, and where it lies
+ *
+ * The address map of the x86-64 board (a test compares this file with the
+ * drawing in docs/ARCHITECTURE.md):
+ *
+ *	0             memory, up to 3 GiB
+ *	0xc0000000    windows of PCI devices
+ *	0xe8000000    PCI configuration space (ECAM), one bus
+ *	0xfec00000    IOAPIC
+ *	0xfee00000    local APICs
+ *	0x100000000   memory above 3 GiB
+ *	2^40          64-bit windows of PCI devices
+ *
+ * Everything is one file (memfd, or a snapshot's), cut in two where the
+ * windows are.  A page that neither the guest nor a loader touched takes no
+ * memory.
+ */
+
+#ifndef VMM_MEMORY_H
+#define VMM_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/own.h"
+#include "virtio/frontend.h"
+#include "virtio/guest_memory.h"
+
+#define MEMORY_LOW_MAX	0xc0000000ULL	/* bytes below the windows */
+#define MEMORY_PCI	0xc0000000ULL	/* 32-bit windows, 640 MiB */
+#define MEMORY_PCI_END	0xe8000000ULL
+#define MEMORY_ECAM	0xe8000000ULL
+#define MEMORY_ECAM_LEN	0x100000ULL	/* 32 devices, 8 functions, 4 KiB */
+#define MEMORY_IOAPIC	0xfec00000ULL
+#define MEMORY_LAPIC	0xfee00000ULL
+#define MEMORY_HIGH	0x100000000ULL
+#define MEMORY_PCI64	0x10000000000ULL
+#define MEMORY_PCI64_LEN 0x1000000000ULL
+
+struct accel;
+struct accel_vm;
+struct memory;
+
+struct memory_setup {
+	uint64_t	bytes;		/* a multiple of 1 MiB */
+	uint64_t	page;		/* 0, or 2 MiB or 1 GiB: hugetlb */
+	/*
+	 * Can be handed to device processes.  Memory that is not shared is
+	 * anonymous and gets huge pages by itself.
+	 */
+	bool		shared;
+	/* A snapshot's file to begin with, mapped privately, or -1. */
+	int		file;
+};
+
+int	memory_new(struct memory **ret, const struct memory_setup *,
+	    struct err *);
+void	memory_destroy(struct memory *);
+OWN_DEFINE(struct memory, memory_destroy);
+
+/* Give it to a VM: slots 0 and 1. */
+int	memory_attach(struct memory *, const struct accel *,
+	    struct accel_vm *, struct err *);
+
+uint64_t memory_bytes(const struct memory *);
+bool	 memory_shared(const struct memory *);
+
+/*
+ * The table for virtqueues in this process.  "User" addresses in it, and in
+ * memory_regions(), are the guest physical ones: a queue's parts need no
+ * translation for vhost-user either.
+ */
+const struct guest_memory *memory_table(const struct memory *);
+
+/* For frontend_memory(); 1 or 2.  Only of shared memory. */
+unsigned memory_regions(const struct memory *, struct frontend_region ret[2]);
+
+/* [gpa, +len) in one piece, or NULL. */
+void	*memory_at(const struct memory *, uint64_t gpa, uint64_t len);
+
+/* Give pages back to the host: they read as zeroes.  Whole pages only. */
+void	 memory_discard(struct memory *, uint64_t gpa, uint64_t len);
+
+#endif
