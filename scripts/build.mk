@@ -17,20 +17,27 @@ WARN		= -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings \
 		  -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
 		  -Wimplicit-fallthrough -Wformat=2 -Werror
 HARDEN		= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-CFLAGS		= $(OPT) $(WARN) $(if $(SAN),,$(HARDEN)) $(SANFLAGS)
+# A section each, so that a program keeps only what it uses.
+CFLAGS		= $(OPT) $(WARN) -ffunction-sections -fdata-sections \
+		  $(if $(SAN),,$(HARDEN)) $(SANFLAGS)
 CPPFLAGS	= -std=gnu17 -D_GNU_SOURCE -Isrc -DVMD_VERSION='"$(VERSION)"' \
 		  -DVMD_LIBEXECDIR='"$(libexecdir)"' -DVMD_DATADIR='"$(datadir)"'
 LDFLAGS		= $(SANFLAGS) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) \
-		  -Wl,--as-needed
+		  -Wl,--as-needed -Wl,--gc-sections
 
 # Tests link everything: what the layers use, even before a program does.
 all_LIBS	= $(sort jansson libevent_core \
-		  $(foreach p,$(PROGRAMS),$($(p)_LIBS)))
+		  $(foreach p,$(PROGRAMS),$($(p)_LIBS) $($(p)_STATIC_LIBS)))
 # Libraries without a pkg-config file: the name says the flag.
 NO_PC		= libwslay
 pkg_libs	= $(patsubst lib%,-l%,$(filter $(NO_PC),$(1))) \
 		  $(if $(strip $(filter-out $(NO_PC),$(1))),\
 		  $(shell $(PKG_CONFIG) --libs $(filter-out $(NO_PC),$(1))))
+# Libraries that a program takes in, instead of finding them at its start.
+BSTATIC		= -Wl,-Bstatic
+BDYNAMIC	= -Wl,-Bdynamic
+static_libs	= $(if $(strip $(1)),$(BSTATIC) \
+		  $(shell $(PKG_CONFIG) --static --libs-only-l $(1)) $(BDYNAMIC))
 # Headers of every library; asked for once.
 PKG_CFLAGS	:= $(if $(strip $(all_LIBS)),\
 		  $(shell $(PKG_CONFIG) --cflags $(filter-out $(NO_PC),$(all_LIBS)) \
@@ -63,7 +70,7 @@ $(1)_OBJS	= $$(patsubst %,$$(O)/obj/$$($(1)_DIR)/%.o,$$($(1)_FILES))
 $(1)_ARCHIVES	= $$(patsubst %,$$(O)/lib/%.a,$$($(1)_LAYERS))
 $$(O)/bin/$(1): $$($(1)_OBJS) $$($(1)_ARCHIVES)
 	@mkdir -p $$(@D)
-	$$(call say,LINK)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$($(1)_LIBS)) -lpthread
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call static_libs,$$($(1)_STATIC_LIBS)) $$(call pkg_libs,$$($(1)_LIBS)) -lpthread
 $$(O)/lib/prog-$(1).a: $$(filter-out %/main.o,$$($(1)_OBJS))
 	@mkdir -p $$(@D)
 	@rm -f $$@
