@@ -24,7 +24,7 @@ os_FILES	= os_linux process_linux sandbox sandbox_linux sandbox_seccomp
 virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
 # The loop of the probe is the host processor's.
 HOST_ARCH	:= $(shell uname -m)
-accel_FILES	= probe loop_$(if $(filter x86_64,$(HOST_ARCH)),x86,arm64)
+accel_FILES	= device probe loop_$(if $(filter x86_64,$(HOST_ARCH)),x86,arm64)
 chapi_FILES	= client console exit http server vm_config vmm
 agent_FILES	= client entry frame reply
 priv_FILES	= chan client request wire
@@ -48,7 +48,9 @@ viod_LIBS	= libevent_core slirp glib-2.0 liburing libseccomp
 
 PROGRAMS	+= vmm
 vmm_DIR		= vmm
-vmm_FILES	= bus main
+vmm_FILES	= bus \
+		  main \
+		  probe_job
 vmm_LAYERS	= chapi virtio accel os lib
 # Libc only at run time: a VM starts faster and shares more.
 vmm_STATIC_LIBS	= libevent_core jansson

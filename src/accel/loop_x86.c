@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,6 +17,7 @@
 
 #include <linux/kvm.h>
 
+#include "accel/device.h"
 #include "accel/loop.h"
 #include "lib/own.h"
 
@@ -72,9 +72,9 @@ accel_loop_new(struct accel_loop **ret, struct err *e)
 
 	if (l == NULL)
 		return err_sys(e, "guest");
-	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	kvm = accel_device_open(e);
 	if (kvm == -1)
-		return err_sys(e, "open");
+		return -1;
 	if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
 		return err_set(e, ENOTSUP, "another version of the interface");
 	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);

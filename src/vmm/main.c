@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "accel/probe.h"
+#include "lib/num.h"
+#include "vmm/probe_job.h"
 
 /* --probe: can VMs run here?  0 yes, 1 no, with the reason. */
 static int
@@ -28,11 +30,27 @@ probe(void)
 	return 0;
 }
 
+/* -P [-k FD]: the same for vmd-control. */
+static int
+job(int argc, char *argv[])
+{
+	uint64_t fd;
+
+	if (argc == 2)
+		return probe_job(-1);
+	if (argc != 4 || strcmp(argv[2], "-k") != 0 ||
+	    num_parse(&fd, argv[3], 3, INT16_MAX, NULL) == -1)
+		return 2;
+	return probe_job((int)fd);
+}
+
 int
 main(int argc, char *argv[])
 {
 	if (argc == 2 && strcmp(argv[1], "--probe") == 0)
 		return probe();
+	if (argc >= 2 && strcmp(argv[1], "-P") == 0)
+		return job(argc, argv);
 	(void)dprintf(STDERR_FILENO, "usage: vmm --probe\n");
 	return 2;
 }
