@@ -25,7 +25,14 @@ virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
 # The loop of the probe is the host processor's.
 HOST_ARCH	:= $(shell uname -m)
 accel_FILES	= device probe loop_$(if $(filter x86_64,$(HOST_ARCH)),x86,arm64)
-chapi_FILES	= client console exit http server vm_config vmm
+chapi_FILES	= client \
+		  console \
+		  exit \
+		  http \
+		  server \
+		  vm_config \
+		  vm_config_json \
+		  vmm
 agent_FILES	= client entry frame reply
 priv_FILES	= chan client request wire
 oci_FILES	= digest reference
@@ -63,7 +70,7 @@ vmm-null_LIBS	= libevent_core jansson
 
 PROGRAMS	+= vmm-qemu
 vmm-qemu_DIR	= qemu
-vmm-qemu_FILES	= child command launch main qemu qmp runstate
+vmm-qemu_FILES	= check child command launch main qemu qmp runstate
 vmm-qemu_LAYERS	= chapi accel os lib
 vmm-qemu_LIBS	= libevent_core jansson libseccomp
 

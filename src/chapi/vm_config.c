@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* vm_config.c - Cloud Hypervisor's VmConfig; see vm_config.h */
+/* vm_config.c - read Cloud Hypervisor's VmConfig; see vm_config.h */
 
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
 #include "chapi/vm_config.h"
+#include "chapi/vm_config_words.h"
 #include "lib/util.h"
 #include "os/os.h"
+
+#define FS_QUEUE_SIZE_MIN	4
+#define FS_QUEUE_SIZE_MAX	1024
 
 static int
 refuse(struct err *e, const char *name, const char *what)
@@ -127,22 +131,44 @@ parse_cpus(struct vm_config *c, const json_t *obj, struct err *e)
 }
 
 static int
+parse_hugepages(struct vm_memory *m, const json_t *obj, struct err *e)
+{
+	bool huge = false;
+	uint64_t page = VM_PAGE_2M;
+	int r;
+
+	if (json_get_bool(&huge, obj, "hugepages", e) == -1 ||
+	    (r = json_get_u64(&page, obj, "hugepage_size", VM_PAGE_2M,
+	    VM_PAGE_1G, e)) == -1)
+		return -1;
+	if (r == 1 && !huge)
+		return refuse(e, "hugepage_size", "goes with hugepages");
+	if (page != VM_PAGE_2M && page != VM_PAGE_1G)
+		return refuse(e, "hugepage_size", "must be 2 MiB or 1 GiB");
+	if (huge && m->size % page != 0)
+		return refuse(e, "size", "must be a multiple of hugepage_size");
+	m->page = huge ? page : 0;
+	return 0;
+}
+
+static int
 parse_memory(struct vm_config *c, const json_t *obj, struct err *e)
 {
-	static const char *const known[] = { "size", "shared", NULL };
-	bool shared = true;
+	static const char *const known[] = { "size", "shared", "hugepages",
+	    "hugepage_size", "thp", "prefault", NULL };
+	struct vm_memory *m = &c->memory;
 
+	m->shared = m->thp = true;
 	if (json_only(obj, known, e) == -1 ||
-	    required(json_get_u64(&c->memory, obj, "size", VM_MEMORY_MIN,
+	    required(json_get_u64(&m->size, obj, "size", VM_MEMORY_MIN,
 	    VM_MEMORY_MAX, e), "size", e) == -1 ||
-	    json_get_bool(&shared, obj, "shared", e) == -1)
+	    json_get_bool(&m->shared, obj, "shared", e) == -1 ||
+	    json_get_bool(&m->thp, obj, "thp", e) == -1 ||
+	    json_get_bool(&m->prefault, obj, "prefault", e) == -1)
 		return -1;
-	if (c->memory % VM_MEMORY_STEP != 0)
+	if (m->size % VM_MEMORY_STEP != 0)
 		return refuse(e, "size", "must be a multiple of 1 MiB");
-	if (!shared)
-		return refuse(e, "shared",
-		    "must be true: devices are processes of their own");
-	return 0;
+	return parse_hugepages(m, obj, e);
 }
 
 static int
@@ -177,6 +203,30 @@ parse_net(struct vm_net *n, const json_t *obj, struct err *e)
 	if (queues % 2 != 0)
 		return refuse(e, "num_queues", "must be even");
 	n->queues = (unsigned)queues / 2;
+	return 0;
+}
+
+static int
+parse_share(struct vm_fs *f, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "socket", "tag", "num_queues",
+	    "queue_size", "id", NULL };
+	uint64_t queues = 1, size = FS_QUEUE_SIZE_MAX;
+
+	if (json_only(obj, known, e) == -1 || get_id(&f->id, obj, e) == -1 ||
+	    required(get_text(&f->socket, obj, "socket", VM_PATH_MAX, e),
+	    "socket", e) == -1 ||
+	    required(get_text(&f->tag, obj, "tag", VM_TAG_MAX, e), "tag",
+	    e) == -1 ||
+	    json_get_u64(&queues, obj, "num_queues", 1, VM_QUEUES_MAX,
+	    e) == -1 ||
+	    json_get_u64(&size, obj, "queue_size", FS_QUEUE_SIZE_MIN,
+	    FS_QUEUE_SIZE_MAX, e) == -1)
+		return -1;
+	if ((size & (size - 1)) != 0)
+		return refuse(e, "queue_size", "must be a power of 2");
+	f->queues = (unsigned)queues;
+	f->queue_size = (unsigned)size;
 	return 0;
 }
 
@@ -222,6 +272,20 @@ parse_nets(struct vm_config *c, const json_t *list, struct err *e)
 }
 
 static int
+parse_fs(struct vm_config *c, const json_t *list, struct err *e)
+{
+	const json_t *v;
+
+	for (; c->nfs < json_array_size(list); c->nfs++) {
+		if ((v = entry(list, c->nfs, e)) == NULL)
+			return -1;
+		if (parse_share(&c->fs[c->nfs], v, e) == -1)
+			return err_prefix(e, "[%zu]", c->nfs);
+	}
+	return 0;
+}
+
+static int
 parse_vsock(struct vm_config *c, const json_t *obj, struct err *e)
 {
 	static const char *const known[] = { "cid", "socket", "vhost_socket",
@@ -238,50 +302,88 @@ parse_vsock(struct vm_config *c, const json_t *obj, struct err *e)
 	    VM_PATH_MAX, e), "vhost_socket", e);
 }
 
+/* The word's place in a list that ends with NULL; -1 names the choices. */
+static int
+get_word(int *ret, const json_t *obj, const char *name,
+    const char *const words[], struct err *e)
+{
+	const char *s;
+	int r = json_get_str(&s, obj, name, VM_ID_MAX, e);
+
+	if (r != 1)
+		return r;
+	for (int i = 0; words[i] != NULL; i++) {
+		if (strcmp(words[i], s) == 0) {
+			*ret = i;
+			return 1;
+		}
+	}
+	return err_api(e, EINVAL, "invalid_request", "%s: \"%s\" is not known",
+	    name, s);
+}
+
+/* A console or serial port. */
+static int
+parse_stream(struct vm_stream *t, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "mode", "socket", "file", NULL };
+	int mode = VM_STREAM_OFF;
+
+	if (json_only(obj, known, e) == -1 ||
+	    required(get_word(&mode, obj, "mode", vm_stream_modes, e), "mode",
+	    e) == -1 ||
+	    get_text(&t->socket, obj, "socket", VM_PATH_MAX, e) == -1 ||
+	    get_text(&t->file, obj, "file", VM_PATH_MAX, e) == -1)
+		return -1;
+	t->mode = (enum vm_stream_mode)mode;
+	if ((mode == VM_STREAM_SOCKET) != (t->socket != NULL))
+		return refuse(e, "socket", "goes with mode Socket");
+	if (mode == VM_STREAM_FILE && t->file == NULL)
+		return refuse(e, "file", "is required by mode File");
+	if (mode < VM_STREAM_FILE && t->file != NULL)
+		return refuse(e, "file", "goes with mode File or Socket");
+	return 0;
+}
+
 static int
 parse_serial(struct vm_config *c, const json_t *obj, struct err *e)
 {
-	static const char *const known[] = { "mode", NULL };
-	const char *mode;
-	int r;
-
-	(void)c;
-	if (json_only(obj, known, e) == -1)
-		return -1;
-	r = json_get_str(&mode, obj, "mode", VM_ID_MAX, e);
-	if (r == 1 && strcmp(mode, "Off") != 0)
-		return refuse(e, "mode", "must be Off: the console is virtio");
-	return r;
+	return parse_stream(&c->serial, obj, e);
 }
 
 static int
 parse_console(struct vm_config *c, const json_t *obj, struct err *e)
 {
-	static const char *const known[] = { "mode", "socket", "file", NULL };
-	const char *mode;
+	return parse_stream(&c->console, obj, e);
+}
 
+static int
+parse_balloon(struct vm_config *c, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "size", "deflate_on_oom",
+	    "free_page_reporting", NULL };
+	struct vm_balloon *b = &c->balloon;
+
+	b->on = true;
 	if (json_only(obj, known, e) == -1 ||
-	    required(json_get_str(&mode, obj, "mode", VM_ID_MAX, e), "mode",
+	    json_get_u64(&b->size, obj, "size", 0, c->memory.size, e) == -1 ||
+	    json_get_bool(&b->deflate_on_oom, obj, "deflate_on_oom",
 	    e) == -1 ||
-	    get_text(&c->console_socket, obj, "socket", VM_PATH_MAX, e) == -1 ||
-	    get_text(&c->console_file, obj, "file", VM_PATH_MAX, e) == -1)
+	    json_get_bool(&b->free_page_reporting, obj, "free_page_reporting",
+	    e) == -1)
 		return -1;
-	if (strcmp(mode, "Off") == 0) {
-		c->console = VM_CONSOLE_OFF;
-	} else if (strcmp(mode, "File") == 0) {
-		c->console = VM_CONSOLE_FILE;
-	} else if (strcmp(mode, "Socket") == 0) {
-		c->console = VM_CONSOLE_SOCKET;
-	} else {
-		return refuse(e, "mode", "must be Off, File or Socket");
-	}
-	if ((c->console == VM_CONSOLE_SOCKET) != (c->console_socket != NULL))
-		return refuse(e, "socket", "goes with mode Socket");
-	if (c->console == VM_CONSOLE_FILE && c->console_file == NULL)
-		return refuse(e, "file", "is required by mode File");
-	if (c->console == VM_CONSOLE_OFF && c->console_file != NULL)
-		return refuse(e, "file", "goes with mode File or Socket");
 	return 0;
+}
+
+static int
+parse_gdb(struct vm_config *c, const json_t *obj, struct err *e)
+{
+	static const char *const known[] = { "socket", NULL };
+
+	if (json_only(obj, known, e) == -1)
+		return -1;
+	return required(get_text(&c->gdb, obj, "socket", VM_PATH_MAX, e),
+	    "socket", e);
 }
 
 static int
@@ -303,19 +405,21 @@ parse_rng(struct vm_config *c, const json_t *obj, struct err *e)
 static int
 parse_platform(struct vm_config *c, const json_t *obj, struct err *e)
 {
-	static const char *const known[] = { "arch", NULL };
+	static const char *const known[] = { "arch", "cpu", "irqchip", NULL };
 	const char *arch;
-	int r;
+	int r, cpu = VM_CPU_HOST, irqchip = VM_IRQCHIP_KERNEL;
 
-	if (json_only(obj, known, e) == -1)
+	if (json_only(obj, known, e) == -1 ||
+	    (r = json_get_str(&arch, obj, "arch", VM_ID_MAX, e)) == -1 ||
+	    get_word(&cpu, obj, "cpu", vm_cpus, e) == -1 ||
+	    get_word(&irqchip, obj, "irqchip", vm_irqchips, e) == -1)
 		return -1;
-	r = json_get_str(&arch, obj, "arch", VM_ID_MAX, e);
-	if (r != 1)
-		return r;
-	return vm_arch_parse(&c->arch, arch, e);
+	c->cpu = (enum vm_cpu)cpu;
+	c->irqchip = (enum vm_irqchip)irqchip;
+	return r == 1 ? vm_arch_parse(&c->arch, arch, e) : 0;
 }
 
-/* The members of VmConfig; max is the entries of a list, else 0. */
+/* Members of VmConfig, but bools; max is the entries of a list, else 0. */
 static const struct section {
 	const char	*name;
 	size_t		 max;
@@ -327,10 +431,13 @@ static const struct section {
 	{ "memory",	0,		true,	parse_memory },
 	{ "disks",	VM_DISKS_MAX,	false,	parse_disks },
 	{ "net",	VM_NETS_MAX,	false,	parse_nets },
+	{ "fs",		VM_FS_MAX,	false,	parse_fs },
 	{ "vsock",	0,		false,	parse_vsock },
 	{ "serial",	0,		false,	parse_serial },
 	{ "console",	0,		false,	parse_console },
+	{ "balloon",	0,		false,	parse_balloon },
 	{ "rng",	0,		false,	parse_rng },
+	{ "gdb",	0,		false,	parse_gdb },
 	{ "platform",	0,		false,	parse_platform },
 };
 
@@ -358,13 +465,15 @@ parse_section(struct vm_config *c, const struct section *s, const json_t *doc,
 static int
 unique_ids(const struct vm_config *c, struct err *e)
 {
-	const char *ids[VM_DISKS_MAX + VM_NETS_MAX];
+	const char *ids[VM_DISKS_MAX + VM_NETS_MAX + VM_FS_MAX];
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->ndisks; i++)
 		ids[n++] = c->disks[i].id;
 	for (size_t i = 0; i < c->nnets; i++)
 		ids[n++] = c->nets[i].id;
+	for (size_t i = 0; i < c->nfs; i++)
+		ids[n++] = c->fs[i].id;
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(ids[i], ids[k]) == 0)
@@ -372,10 +481,19 @@ unique_ids(const struct vm_config *c, struct err *e)
 	return 0;
 }
 
+static int
+check_whole(const struct vm_config *c, struct err *e)
+{
+	if (c->console.mode == VM_STREAM_TTY &&
+	    c->serial.mode == VM_STREAM_TTY)
+		return refuse(e, "serial", "only one can be mode Tty");
+	return unique_ids(c, e);
+}
+
 int
 vm_config_parse(struct vm_config *ret, json_t *doc, struct err *e)
 {
-	const char *known[COUNT(sections) + 1];
+	const char *known[COUNT(sections) + 2];
 	struct vm_config c = { .kernel = NULL };
 
 	if (!json_is_object(doc))
@@ -384,13 +502,15 @@ vm_config_parse(struct vm_config *ret, json_t *doc, struct err *e)
 		return -1;
 	for (size_t i = 0; i < COUNT(sections); i++)
 		known[i] = sections[i].name;
-	known[COUNT(sections)] = NULL;
-	if (json_only(doc, known, e) == -1)
+	known[COUNT(sections)] = "pvpanic";
+	known[COUNT(sections) + 1] = NULL;
+	if (json_only(doc, known, e) == -1 ||
+	    json_get_bool(&c.pvpanic, doc, "pvpanic", e) == -1)
 		return -1;
 	for (size_t i = 0; i < COUNT(sections); i++)
 		if (parse_section(&c, &sections[i], doc, e) == -1)
 			return -1;
-	if (unique_ids(&c, e) == -1)
+	if (check_whole(&c, e) == -1)
 		return -1;
 	c.doc = json_incref(doc);
 	*ret = c;
@@ -404,68 +524,6 @@ vm_config_fini(struct vm_config *c)
 		return;
 	json_decref(c->doc);
 	memset(c, 0, sizeof(*c));
-}
-
-/* Packing steals references; "?" and "*" leave NULL members out. */
-static json_t *
-devices_json(const struct vm_config *c, bool nets)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; !nets && i < c->ndisks; i++)
-		(void)json_array_append_new(list, json_pack(
-		    "{s:s, s:b, s:s, s:b, s:i}", "id", c->disks[i].id,
-		    "vhost_user", 1, "vhost_socket", c->disks[i].socket,
-		    "readonly", c->disks[i].readonly,
-		    "num_queues", (int)c->disks[i].queues));
-	for (size_t i = 0; nets && i < c->nnets; i++)
-		(void)json_array_append_new(list, json_pack(
-		    "{s:s, s:b, s:s, s:s, s:i}", "id", c->nets[i].id,
-		    "vhost_user", 1, "vhost_socket", c->nets[i].socket,
-		    "mac", c->nets[i].mac,
-		    "num_queues", (int)c->nets[i].queues * 2));
-	if (json_array_size(list) != (nets ? c->nnets : c->ndisks)) {
-		json_decref(list);
-		return NULL;
-	}
-	return list;
-}
-
-static json_t *
-console_json(const struct vm_config *c)
-{
-	static const char *const modes[] = { "Off", "File", "Socket" };
-
-	return json_pack("{s:s, s:s*, s:s*}", "mode", modes[c->console],
-	    "socket", c->console_socket, "file", c->console_file);
-}
-
-json_t *
-vm_config_json(const struct vm_config *c)
-{
-	json_t *v = json_pack(
-	    "{s:{s:s, s:s*, s:s*}, s:{s:i, s:i}, s:{s:I, s:b},"
-	    " s:o, s:o, s:o, s:{s:s}, s:{s:s}}",
-	    "payload", "kernel", c->kernel, "initramfs", c->initramfs,
-	    "cmdline", c->cmdline,
-	    "cpus", "boot_vcpus", (int)c->cpus, "max_vcpus", (int)c->cpus,
-	    "memory", "size", (json_int_t)c->memory, "shared", 1,
-	    "disks", devices_json(c, false), "net", devices_json(c, true),
-	    "console", console_json(c), "serial", "mode", "Off",
-	    "platform", "arch", vm_arch_name(c->arch));
-
-	if (v != NULL && c->vsock.vhost_socket != NULL &&
-	    json_object_set_new(v, "vsock", json_pack("{s:I, s:s, s:s}",
-	    "cid", (json_int_t)c->vsock.cid, "socket", c->vsock.socket,
-	    "vhost_socket", c->vsock.vhost_socket)) == -1)
-		goto fail;
-	if (v != NULL && c->rng && json_object_set_new(v, "rng",
-	    json_pack("{s:s}", "src", "/dev/urandom")) == -1)
-		goto fail;
-	return v;
-fail:
-	json_decref(v);
-	return NULL;
 }
 
 int

@@ -5,7 +5,9 @@
  * Source: cloud-hypervisor, vmm/src/api/openapi/cloud-hypervisor.yaml.  The
  * members that are known are exactly those of docs/ARCHITECTURE.md; any
  * other is refused by its name, because a member that is ignored is a
- * promise that is broken.  "platform.arch" and "vsock.vhost_socket" are ours.
+ * promise that is broken.  Ours are "vsock.vhost_socket", "gdb.socket" and
+ * in "platform" "arch", "cpu" and "irqchip".  What a VMM has not of these
+ * it refuses itself (struct vmm_backend, check).
  */
 
 #ifndef CHAPI_VM_CONFIG_H
@@ -26,8 +28,12 @@
 #define VM_MEMORY_MIN	(16ULL << 20)	/* bytes */
 #define VM_MEMORY_MAX	(1ULL << 40)	/* bytes */
 #define VM_MEMORY_STEP	(1ULL << 20)	/* size is a multiple of this */
+#define VM_PAGE_2M	(2ULL << 20)	/* bytes of a hugetlb page */
+#define VM_PAGE_1G	(1ULL << 30)
 #define VM_DISKS_MAX	16
 #define VM_NETS_MAX	4
+#define VM_FS_MAX	8
+#define VM_TAG_MAX	36		/* bytes, virtio 1.2, 5.11.4 */
 #define VM_QUEUES_MAX	16		/* of a disk; pairs of a net */
 #define VM_CID_MIN	3ULL
 #define VM_CID_MAX	0xfffffffeULL
@@ -37,10 +43,39 @@ enum vm_arch {
 	VM_ARCH_ARM64,
 };
 
-enum vm_console {
-	VM_CONSOLE_OFF,
-	VM_CONSOLE_FILE,	/* recorded in 'file' only */
-	VM_CONSOLE_SOCKET,	/* served; 'file' may record it */
+/* The processors a guest sees. */
+enum vm_cpu {
+	VM_CPU_HOST,		/* all that the host's can do */
+	VM_CPU_BASELINE,	/* the same on every host */
+};
+
+enum vm_irqchip {
+	VM_IRQCHIP_KERNEL,	/* all interrupt controllers in the kernel */
+	VM_IRQCHIP_SPLIT,	/* only the local ones */
+};
+
+/* Where a console or serial port goes. */
+enum vm_stream_mode {
+	VM_STREAM_OFF,		/* the device is not there */
+	VM_STREAM_NULL,		/* it is there; what it says is lost */
+	VM_STREAM_TTY,		/* the VMM's standard input and output */
+	VM_STREAM_FILE,		/* recorded in 'file' only */
+	VM_STREAM_SOCKET,	/* served; 'file' may record it */
+};
+
+struct vm_stream {
+	enum vm_stream_mode	 mode;
+	const char		*socket;
+	const char		*file;
+};
+
+struct vm_memory {
+	uint64_t	size;		/* bytes */
+	uint64_t	page;		/* bytes of a hugetlb page; 0: none */
+	bool		shared;		/* devices map it; else they get
+					   copies of what they may see */
+	bool		thp;		/* transparent huge pages */
+	bool		prefault;	/* take all of it at the boot */
 };
 
 /* All sockets are vhost-user; relative paths begin at the VM's directory. */
@@ -64,6 +99,21 @@ struct vm_vsock {
 	uint64_t	 cid;
 };
 
+struct vm_fs {
+	const char	*id;
+	const char	*socket;
+	const char	*tag;		/* what the guest mounts */
+	unsigned	 queues;	/* of requests: 1..VM_QUEUES_MAX */
+	unsigned	 queue_size;	/* a power of 2, 1024 at most */
+};
+
+struct vm_balloon {
+	bool		 on;
+	uint64_t	 size;		/* bytes taken from the guest */
+	bool		 deflate_on_oom;
+	bool		 free_page_reporting;
+};
+
 /*
  * Strings belong to 'doc' in a config that vm_config_parse() made, else to
  * whoever fills the struct; NULL where the member is absent.
@@ -74,16 +124,22 @@ struct vm_config {
 	const char	*initramfs;
 	const char	*cmdline;
 	unsigned	 cpus;		/* boot_vcpus = max_vcpus */
-	uint64_t	 memory;	/* bytes */
+	enum vm_cpu	 cpu;
+	enum vm_irqchip	 irqchip;
+	struct vm_memory memory;
 	struct vm_disk	 disks[VM_DISKS_MAX];
 	size_t		 ndisks;
 	struct vm_net	 nets[VM_NETS_MAX];
 	size_t		 nnets;
+	struct vm_fs	 fs[VM_FS_MAX];
+	size_t		 nfs;
 	struct vm_vsock	 vsock;
-	enum vm_console	 console;
-	const char	*console_socket;
-	const char	*console_file;
+	struct vm_stream console;	/* hvc0 */
+	struct vm_stream serial;	/* ttyS0 */
+	struct vm_balloon balloon;
 	bool		 rng;
+	bool		 pvpanic;
+	const char	*gdb;		/* socket for a debugger, or NULL */
 	json_t		*doc;		/* owned; private */
 };
 

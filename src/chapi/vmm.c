@@ -112,6 +112,23 @@ set_empty(struct vmm *v)
 	v->state = VMM_EMPTY;
 }
 
+/* A config the back-end can run; the caller owns *ret. */
+static int
+take_config(struct vm_config *ret, const struct vmm *v, json_t *doc,
+    struct err *e)
+{
+	struct vm_config c;
+
+	if (vm_config_parse(&c, doc, e) == -1)
+		return -1;
+	if (v->backend->check != NULL && v->backend->check(&c, e) == -1) {
+		vm_config_fini(&c);
+		return -1;
+	}
+	*ret = c;
+	return 0;
+}
+
 static void
 handle_create(struct chapi_request *r, void *arg)
 {
@@ -122,7 +139,7 @@ handle_create(struct chapi_request *r, void *arg)
 	if (v->state != VMM_EMPTY) {
 		refuse(r, 405, "VM is created already");
 	} else if (chapi_request_json(&doc, r, &e) == -1 ||
-	    vm_config_parse(&v->config, doc, &e) == -1) {
+	    take_config(&v->config, v, doc, &e) == -1) {
 		chapi_refuse(r, 400, &e);
 	} else {
 		v->state = VMM_CREATED;
@@ -161,7 +178,7 @@ handle_info(struct chapi_request *r, void *arg)
 	}
 	body = json_pack("{s:o, s:s, s:I, s:o}",
 	    "config", vm_config_json(&v->config), "state", names[v->state],
-	    "memory_actual_size", (json_int_t)v->config.memory,
+	    "memory_actual_size", (json_int_t)v->config.memory.size,
 	    "vmd", v->backend->info(v->arg));
 	if (body == NULL)
 		refuse(r, 500, "out of memory");

@@ -48,6 +48,8 @@ enum vmm_action {
  */
 struct vmm_backend {
 	const char	*name;
+	/* Refuse a config that asks for what is not there; NULL: take all. */
+	int		(*check)(const struct vm_config *, struct err *);
 	void		(*act[VMM_ACTIONS])(void *arg);
 	/* The guest does not run any more when this returns. */
 	void		(*kill)(void *arg);

@@ -434,9 +434,9 @@ fill_guest(struct vm_config *c, struct names *n, const struct vm *vm,
 	c->vsock.cid = GUEST_CID;
 	c->vsock.socket = "vsock.sock";
 	c->vsock.vhost_socket = "vsock0.vu";
-	c->console = VM_CONSOLE_SOCKET;
-	c->console_socket = "console.sock";
-	c->console_file = "console.log";
+	c->console.mode = VM_STREAM_SOCKET;
+	c->console.socket = "console.sock";
+	c->console.file = "console.log";
 	c->rng = true;
 	return 0;
 }
@@ -453,7 +453,8 @@ guest_config(json_t **ret, const struct vm *vm, struct err *e)
 	if (vm_arch_parse(&c.arch, guest_arch(vm), e) == -1)
 		return -1;
 	c.cpus = vm->spec.vcpus;
-	c.memory = vm->spec.memory;
+	c.memory.size = vm->spec.memory;
+	c.memory.shared = c.memory.thp = true;
 	c.kernel = n.kernel;
 	if (vm_is_null(vm))
 		(void)snprintf(n.kernel, sizeof(n.kernel), "none");

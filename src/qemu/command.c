@@ -140,10 +140,10 @@ add_machine(struct command *c, const struct vm_config *v,
 	option(c, "-accel", h->kvm ? "kvm" : "tcg");
 	option(c, "-cpu", "%s", h->kvm ? b->cpu_kvm : b->cpu_tcg);
 	option(c, "-smp", "%u", v->cpus);
-	option(c, "-m", "%" PRIu64 "M", v->memory >> 20);
+	option(c, "-m", "%" PRIu64 "M", v->memory.size >> 20);
 	option(c, "-object",
 	    "memory-backend-memfd,id=mem,size=%" PRIu64 "M,share=on",
-	    v->memory >> 20);
+	    v->memory.size >> 20);
 	option(c, "-global", "virtio-mmio.force-legacy=false");
 }
 
@@ -204,7 +204,7 @@ static void
 add_console(struct command *c, const struct vm_config *v,
     const struct command_host *h)
 {
-	if (v->console == VM_CONSOLE_OFF)
+	if (v->console.mode == VM_STREAM_OFF)
 		return;
 	option(c, "-chardev", "socket,id=console,fd=%d", h->console_fd);
 	option(c, "-device", "virtio-serial-device,max_ports=1");

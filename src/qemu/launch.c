@@ -140,8 +140,8 @@ launch_start(struct launched *ret, struct launch *l, struct event_base *base,
 {
 	OWN(console_destroy) struct console *console = NULL;
 	own_fd int qmp = -1, qmp_theirs = -1, guest = -1, guest_theirs = -1;
-	struct console_setup s = { .base = base, .path = v->console_socket,
-	    .file = v->console_file };
+	struct console_setup s = { .base = base, .path = v->console.socket,
+	    .file = v->console.file };
 	struct child *child;
 	int theirs[FD_COUNT];
 
@@ -149,7 +149,7 @@ launch_start(struct launched *ret, struct launch *l, struct event_base *base,
 	    make_pair(&qmp, &qmp_theirs, e) == -1 ||
 	    make_pair(&guest, &guest_theirs, e) == -1)
 		return -1;
-	if (v->console != VM_CONSOLE_OFF) {
+	if (v->console.mode != VM_STREAM_OFF) {
 		s.guest = take_fd(&guest);
 		if (console_new(&console, &s, e) == -1)
 			return -1;

@@ -16,6 +16,7 @@
 #include "chapi/console.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "qemu/check.h"
 #include "qemu/child.h"
 #include "qemu/launch.h"
 #include "qemu/qemu.h"
@@ -409,6 +410,7 @@ qemu_counters(void *arg)
 
 const struct vmm_backend qemu_backend = {
 	.name		= "qemu",
+	.check		= qemu_check,
 	.act		= {
 		[VMM_BOOT]		= qemu_boot,
 		[VMM_PAUSE]		= qemu_pause,

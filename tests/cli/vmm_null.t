@@ -61,7 +61,8 @@ for c in boot pause resume shutdown reboot power-button delete; do
 	ok "$c before create" "$(call PUT vm.$c)" '["VM is not created"]404'
 done
 ok 'an unknown member is refused by name' \
-    "$(call PUT vm.create '{"balloon":{}}')" '["balloon: no such member"]400'
+    "$(call PUT vm.create '{"watchdog":true}')" \
+    '["watchdog: no such member"]400'
 ok 'no JSON' "$(call PUT vm.create '{' | tail -c 3)" 400
 ok 'wrong method' "$(call POST vm.create)" '["/api/v1/vm.create: only PUT"]405'
 ok 'no such path' "$(call GET vm.fly)" '["/api/v1/vm.fly: no such path"]404'

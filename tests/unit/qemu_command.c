@@ -73,9 +73,9 @@ largest(void **state)
 {
 	struct command_host host = { .tsc_khz = 1, .qmp_fd = 3 };
 	struct vm_config v = { .kernel = "k", .cpus = VM_CPUS_MAX,
-	    .memory = VM_MEMORY_MAX, .ndisks = VM_DISKS_MAX,
-	    .nnets = VM_NETS_MAX, .rng = true, .console = VM_CONSOLE_SOCKET,
-	    .console_socket = "s", .vsock = { "s", "v", 3 } };
+	    .memory.size = VM_MEMORY_MAX, .ndisks = VM_DISKS_MAX,
+	    .nnets = VM_NETS_MAX, .rng = true, .console.mode = VM_STREAM_SOCKET,
+	    .console.socket = "s", .vsock = { "s", "v", 3 } };
 	struct command c;
 	struct err e;
 

@@ -9,6 +9,9 @@
 
 #define MINIMAL "'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1}," \
 	"'memory':{'size':268435456}"
+#define MEMORY(more) "'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1}," \
+	"'memory':{'size':268435456" more "}"
+#define FS "'id':'fs0','socket':'fs0.vu','tag':'src'"
 #define DISK "'vhost_user':true,'vhost_socket':'disk0.vu'"
 #define NET "'id':'net0','vhost_user':true,'vhost_socket':'net0.vu'"
 
@@ -22,6 +25,17 @@ static const char full[] = "{'payload':{'kernel':'/k','initramfs':'initrd',"
     "'serial':{'mode':'Off'},'console':{'mode':'Socket','socket':"
     "'console.sock','file':'console.log'},'rng':{'src':'/dev/urandom'},"
     "'platform':{'arch':'arm64'}}";
+
+/* All that only vmm has. */
+static const char whole[] = "{'payload':{'kernel':'/k'},"
+    "'cpus':{'boot_vcpus':1,'max_vcpus':1},'memory':{'size':1073741824,"
+    "'shared':false,'hugepages':true,'hugepage_size':1073741824,"
+    "'thp':false,'prefault':true},'disks':[],'net':[],'fs':[{" FS ","
+    "'num_queues':2,'queue_size':512}],'console':{'mode':'Tty'},"
+    "'serial':{'mode':'File','file':'serial.log'},'balloon':{'size':4096,"
+    "'deflate_on_oom':true,'free_page_reporting':true},'pvpanic':true,"
+    "'gdb':{'socket':'gdb.sock'},'platform':{'arch':'amd64',"
+    "'cpu':'baseline','irqchip':'split'}}";
 
 /* JSON in single quotes, as it reads well in C. */
 static json_t *
@@ -65,6 +79,33 @@ there_and_back(void **state)
 }
 
 static void
+there_and_back_whole(void **state)
+{
+	own_json json_t *in = json(whole), *out = NULL;
+	struct vm_config c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(vm_config_parse(&c, in, &e), 0);
+	assert_int_equal(c.memory.page, VM_PAGE_1G);
+	assert_false(c.memory.shared);
+	assert_false(c.memory.thp);
+	assert_true(c.memory.prefault);
+	assert_int_equal(c.nfs, 1);
+	assert_string_equal(c.fs[0].tag, "src");
+	assert_int_equal(c.fs[0].queue_size, 512);
+	assert_int_equal(c.console.mode, VM_STREAM_TTY);
+	assert_int_equal(c.serial.mode, VM_STREAM_FILE);
+	assert_int_equal(c.balloon.size, 4096);
+	assert_int_equal(c.cpu, VM_CPU_BASELINE);
+	assert_int_equal(c.irqchip, VM_IRQCHIP_SPLIT);
+	out = vm_config_json(&c);
+	assert_non_null(out);
+	assert_true(json_equal(in, out));
+	vm_config_fini(&c);
+}
+
+static void
 minimal(void **state)
 {
 	own_json json_t *in = json("{" MINIMAL "}");
@@ -75,7 +116,11 @@ minimal(void **state)
 	assert_int_equal(vm_config_parse(&c, in, &e), 0);
 	assert_null(c.initramfs);
 	assert_null(c.vsock.vhost_socket);
-	assert_int_equal(c.console, VM_CONSOLE_OFF);
+	assert_int_equal(c.console.mode, VM_STREAM_OFF);
+	assert_int_equal(c.serial.mode, VM_STREAM_OFF);
+	assert_true(c.memory.shared);
+	assert_true(c.memory.thp);
+	assert_false(c.balloon.on);
 	assert_false(c.rng);
 	vm_config_fini(&c);
 }
@@ -85,7 +130,7 @@ static const struct {
 	const char	*text, *want;
 } bad[] = {
 	{ "[]", "VmConfig: must be an object" },
-	{ "{" MINIMAL ",'balloon':{}}", "balloon: no such member" },
+	{ "{" MINIMAL ",'watchdog':true}", "watchdog: no such member" },
 	{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1}}",
 	    "memory: is required" },
 	{ "{" MINIMAL ",'disks':{}}", "disks: must be a list" },
@@ -112,8 +157,6 @@ static const struct {
 	{ "{" MINIMAL ",'vsock':{'cid':2,'socket':'s',"
 	    "'vhost_socket':'v'}}",
 	    "vsock: cid: 2 is not between 3 and 4294967294" },
-	{ "{" MINIMAL ",'serial':{'mode':'Tty'}}",
-	    "serial: mode: must be Off: the console is virtio" },
 	{ "{" MINIMAL ",'console':{'mode':'Socket'}}",
 	    "console: socket: goes with mode Socket" },
 	{ "{" MINIMAL ",'console':{'mode':'File'}}",
@@ -134,10 +177,35 @@ static const struct {
 	{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1},"
 	    "'memory':{'size':268435457}}",
 	    "memory: size: must be a multiple of 1 MiB" },
-	{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1},"
-	    "'memory':{'size':268435456,'shared':false}}",
-	    "memory: shared: must be true: devices are processes of "
-	    "their own" },
+	{ "{" MEMORY(",'hugepage_size':2097152") "}",
+	    "memory: hugepage_size: goes with hugepages" },
+	{ "{" MEMORY(",'hugepages':true,'hugepage_size':4194304") "}",
+	    "memory: hugepage_size: must be 2 MiB or 1 GiB" },
+	{ "{" MEMORY(",'hugepages':true,'hugepage_size':1073741824") "}",
+	    "memory: size: must be a multiple of hugepage_size" },
+	{ "{" MEMORY(",'mergeable':true") "}",
+	    "memory: mergeable: no such member" },
+	{ "{" MINIMAL ",'fs':[{'id':'fs0','socket':'s'}]}",
+	    "fs: [0]: tag: is required" },
+	{ "{" MINIMAL ",'fs':[{" FS ",'queue_size':100}]}",
+	    "fs: [0]: queue_size: must be a power of 2" },
+	{ "{" MINIMAL ",'fs':[{" FS "},{" FS "}]}",
+	    "fs0: id is used twice" },
+	{ "{" MINIMAL ",'fs':[{'id':'fs0','socket':'s','tag':"
+	    "'0123456789012345678901234567890123456'}]}",
+	    "fs: [0]: tag: longer than 36 bytes" },
+	{ "{" MINIMAL ",'serial':{'mode':'Pty'}}",
+	    "serial: mode: \"Pty\" is not known" },
+	{ "{" MINIMAL ",'serial':{'mode':'Null','file':'f'}}",
+	    "serial: file: goes with mode File or Socket" },
+	{ "{" MINIMAL ",'serial':{'mode':'Tty'},'console':{'mode':'Tty'}}",
+	    "serial: only one can be mode Tty" },
+	{ "{" MINIMAL ",'balloon':{'size':268435457}}",
+	    "balloon: size: 268435457 is not between 0 and 268435456" },
+	{ "{" MINIMAL ",'gdb':{}}", "gdb: socket: is required" },
+	{ "{" MINIMAL ",'pvpanic':1}", "pvpanic: must be true or false" },
+	{ "{" MINIMAL ",'platform':{'cpu':'z80'}}",
+	    "platform: cpu: \"z80\" is not known" },
 };
 
 static void
@@ -175,6 +243,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back),
+		cmocka_unit_test(there_and_back_whole),
 		cmocka_unit_test(minimal),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(too_many),

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+/* vm_config_words.h - the words of VmConfig's enums, NULL at the end */
+
+#ifndef CHAPI_VM_CONFIG_WORDS_H
+#define CHAPI_VM_CONFIG_WORDS_H
+
+extern const char *const vm_stream_modes[];	/* enum vm_stream_mode */
+extern const char *const vm_cpus[];		/* enum vm_cpu */
+extern const char *const vm_irqchips[];		/* enum vm_irqchip */
+
+#endif

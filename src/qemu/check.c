@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/* check.c - what of a VmConfig QEMU is not started with; see check.h */
+
+#include <errno.h>
+
+#include "chapi/vm_config.h"
+#include "lib/util.h"
+#include "qemu/check.h"
+
+int
+qemu_check(const struct vm_config *c, struct err *e)
+{
+	const struct {
+		bool		 asked;
+		const char	*what;
+	} lacks[] = {
+		{ !c->memory.shared, "memory: shared: false" },
+		{ c->memory.page != 0, "memory: hugepages" },
+		{ c->memory.prefault, "memory: prefault" },
+		{ c->cpu != VM_CPU_HOST, "platform: cpu" },
+		{ c->irqchip != VM_IRQCHIP_KERNEL, "platform: irqchip" },
+		{ c->serial.mode != VM_STREAM_OFF, "serial: other than Off" },
+		{ c->console.mode == VM_STREAM_TTY, "console: mode Tty" },
+		{ c->nfs > 0, "fs" },
+		{ c->balloon.on, "balloon" },
+		{ c->pvpanic, "pvpanic" },
+		{ c->gdb != NULL, "gdb" },
+	};
+
+	for (size_t i = 0; i < COUNT(lacks); i++)
+		if (lacks[i].asked)
+			return err_api(e, ENOTSUP, "invalid_request",
+			    "%s: not supported by qemu", lacks[i].what);
+	return 0;
+}
