@@ -28,6 +28,13 @@
 #define PCI_VECTORS_MAX		64	/* MSI-X vectors of a device */
 #define PCI_CONFIG_BYTES	256
 
+#define PCI_BINDS_MAX		64	/* eventfds bound to vectors */
+#define PCI_NO_VECTOR		0xffff
+
+/* Ports that windows are given; a guest may move them from 0x1000 on. */
+#define PCI_PORTS		0xc000
+#define PCI_PORTS_END		0x10000
+
 struct board;
 struct pci;
 struct pci_device;
@@ -54,11 +61,33 @@ struct pci_setup {
 	struct pci_identity	 id;
 	struct pci_bar		 bar[PCI_BARS];
 	unsigned		 vectors;	/* MSI-X; 0: only INTx */
-	unsigned		 msix_bar;	/* a BAR of its own, ops NULL */
-	void			*arg;		/* of ops and moved */
+	unsigned		 msix_bar;	/* 4096 bytes, no ops */
+	/*
+	 * The windows answer from the start, as firmware would leave them.
+	 * Costs guests that do not need it some exits.
+	 */
+	bool			 decode;
+
+	/* Of the config space [offset, +len): about to be read; written. */
+	void			(*config_read)(void *arg, unsigned offset,
+				    unsigned len);
+	void			(*config_write)(void *arg, unsigned offset,
+				    unsigned len);
+	/* MSI-X was switched on or off. */
+	void			(*msix)(void *arg);
+	void			*arg;		/* of all of these */
 };
 
+/* bytes[0] is the capability's id; bytes[1], the next one, is filled in. */
+struct pci_cap {
+	const void	*bytes;
+	const void	*mask;		/* bits the guest may write, or NULL */
+	unsigned	 len;
+};
+
+/* With the host bridge in slot 0. */
 int	pci_new(struct pci **ret, struct board *, struct err *);
+/* The devices are gone by then. */
 void	pci_destroy(struct pci *);
 OWN_DEFINE(struct pci, pci_destroy);
 
@@ -67,39 +96,48 @@ int	pci_add(struct pci_device **ret, struct pci *,
 	    const struct pci_setup *, struct err *);
 void	pci_remove(struct pci_device *);
 
-/*
- * Add a capability of len bytes (its first two are filled in here); *offset
- * is where it is.  Only before the guest runs.
- */
-int	pci_capability(struct pci_device *, const void *, unsigned len,
-	    unsigned *offset, struct err *);
+/* Add a capability; its offset, or -1.  Only before the guest runs. */
+int	pci_capability(struct pci_device *, const struct pci_cap *,
+	    struct err *);
 
 unsigned pci_slot(const struct pci_device *);
 struct pci_device *pci_find(struct pci *, const char *name);
+/* Slots with a device in them, a bit each. */
+uint32_t pci_slots(const struct pci *);
+
+/* The configuration space, for the hooks of it. */
+uint8_t	*pci_config(struct pci_device *);
 
 /* A BAR's address now; 0: it is off. */
 uint64_t pci_bar_addr(const struct pci_device *, unsigned bar);
 
 /*
- * Interrupts.  With MSI-X on: send 'vector' (dropped into the PBA while it
- * is masked).  pci_msix_fd() binds an eventfd of the device to a vector:
- * written to, the interrupt is sent without us whenever the vector is not
- * masked; fd -1 unbinds.  With MSI-X off, pci_intx() is the line, which is
+ * Interrupts.  With MSI-X on: send 'vector' (kept in the PBA while it is
+ * masked).  pci_msix_bind() makes an eventfd of the device that vector:
+ * written to, the interrupt is sent without us while the vector is not
+ * masked.  Several may share one; PCI_NO_VECTOR takes the eventfd, which
+ * does not block, back.  With MSI-X off, pci_intx() is the line, which is
  * shared: it is high while any device's is.
  */
 bool	pci_msix_on(const struct pci_device *);
 void	pci_msix_send(struct pci_device *, unsigned vector);
-int	pci_msix_fd(struct pci_device *, unsigned vector, int fd,
-	    struct err *);
+void	pci_msix_bind(struct pci_device *, int fd, unsigned vector);
 void	pci_intx(struct pci_device *, bool level);
 
-/* The GSI of a slot's INTx; the same is in ACPI and the MP table. */
+/* The GSI of a slot's INTA; the same is in ACPI and the MP table. */
 unsigned pci_intx_gsi(unsigned slot);
 
 /* Power on state: windows where they were, everything off. */
 void	pci_reset(struct pci *);
 
-json_t	*pci_save(const struct pci_device *);
+/*
+ * What the guest set in a device's configuration space and MSI-X table.
+ * load refuses the state of another kind of device.  bus: that of the bus
+ * and its bridge.  A state is the caller's; NULL: out of memory.
+ */
+json_t	*pci_save(struct pci_device *);
 int	 pci_load(struct pci_device *, const json_t *, struct err *);
+json_t	*pci_bus_save(struct pci *);
+int	 pci_bus_load(struct pci *, const json_t *, struct err *);
 
 #endif

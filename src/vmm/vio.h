@@ -19,23 +19,36 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/log.h"
 #include "lib/own.h"
 #include "virtio/virtio.h"
 #include "virtio/virtq.h"
 
 #define VIO_QUEUES_MAX	40		/* a net with 16 pairs and control */
+#define VIO_NAME_MAX	32		/* bytes of a device's name, "disk0" */
+#define VIO_CONFIG_MAX	4096		/* bytes of config space */
+#define VIO_BUDGET	256		/* chains a kick may pop */
+
+/* What queues of this process know, for 'offered'. */
+#define VIO_FEATURES	(VIRTIO_BIT(VIRTIO_F_VERSION_1) |		\
+			VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) |		\
+			VIRTIO_BIT(VIRTIO_F_EVENT_IDX))
 
 struct board;
 struct event;
 struct pci_device;
 struct vio;
+struct vio_pci;
 
 struct vio_class {
 	const char	*name;
 	unsigned	 id;		/* VIRTIO_ID_ */
 	uint32_t	 pci_class;	/* 24 bits */
 
-	/* Config space; offset + len lies within vio->config_len. */
+	/*
+	 * Config space; offset + len lies within vio->config_len.  NULL:
+	 * there is none; nothing in it can be written.
+	 */
 	void	(*config_read)(struct vio *, unsigned offset, void *to,
 		    unsigned len);
 	void	(*config_write)(struct vio *, unsigned offset,
@@ -45,7 +58,9 @@ struct vio_class {
 	 * DRIVER_OK: queues that are 'enabled' may be used from now on.  -1
 	 * marks the device broken.  stop ends the use of all queues and
 	 * leaves each queue's 'base' at the next chain to pop; it is called
-	 * for a reset, a pause for a snapshot, and removal.
+	 * for a reset, a pause for a snapshot, and removal.  NULL where
+	 * there is nothing to do: of classes with kick, vio.c sets up the
+	 * queues and their bases.
 	 */
 	int	(*start)(struct vio *, struct err *);
 	void	(*stop)(struct vio *);
@@ -68,48 +83,74 @@ struct vio_queue {
 	bool			 enabled;
 	struct virtq_addr	 addr;		/* guest physical */
 	uint16_t		 base;		/* see stop */
-	uint16_t		 vector;	/* MSI-X, or 0xffff */
-	int			 kick;		/* eventfds, the vio's */
-	int			 call;
+	uint16_t		 vector;	/* MSI-X, or PCI_NO_VECTOR */
+	int			 kick;		/* eventfds, the vio's; */
+	int			 call;		/* -1 before it is set up */
 	struct virtq		*virtq;		/* in-process classes only */
-	struct event		*event;		/* on kick */
+	struct event		*kicked;	/* the same */
+	struct event		*called;	/* others, with INTx */
 };
 
 struct vio {
 	const struct vio_class	*class;
 	struct board		*board;
-	char			 name[33];	/* "disk0" */
+	char			 name[VIO_NAME_MAX + 1];
+	bool			 transitional;	/* old drivers work too */
 	uint64_t		 offered;	/* features */
 	uint64_t		 accepted;
 	uint8_t			 status;
 	unsigned		 config_len;	/* bytes */
 	unsigned		 nqueues;
 	struct vio_queue	 queue[VIO_QUEUES_MAX];
-	struct pci_device	*pci;		/* set by vio_pci.c */
 	uint8_t			 isr;		/* for INTx */
 	bool			 running;	/* start worked, stop not yet */
 	const char		*broken;	/* why, or NULL */
+
+	/* The transport's registers: vio_pci.c. */
+	struct pci_device	*pci;
+	struct vio_pci		*transport;
+	uint32_t		 device_feature_select;
+	uint32_t		 driver_feature_select;
+	uint16_t		 queue_select;
+	uint16_t		 config_vector;	/* or PCI_NO_VECTOR */
+	uint8_t			 generation;	/* of the config space */
+
+	unsigned		 budget;	/* chains this kick may pop */
+	struct log_limit	 complaints;
 };
 
 /*
  * Make what a class's own struct begins with.  The class then sets offered,
- * config_len, nqueues and each queue's len_max, and calls vio_plug().
+ * config_len, nqueues and each queue's len_max, and its maker calls
+ * vio_plug().  class->destroy() calls vio_fini() and frees; it is for
+ * devices that are not plugged.
  */
 int	vio_init(struct vio *, const struct vio_class *, struct board *,
 	    const char *name, struct err *);
 void	vio_fini(struct vio *);
 
-/* Put it on the PCI bus (slot -1: any), or take it off and destroy it. */
+/*
+ * Put it on the PCI bus (slot -1: any), or take it off and destroy it.  A
+ * device that was not plugged stays the caller's.
+ */
 int	vio_plug(struct vio *, int slot, struct err *);
 void	vio_unplug(struct vio *);
 
 /* --- for classes that work in this process ------------------------------- */
 
+/*
+ * A chain to work on, or false: there is none, the queue broke (and the
+ * device with it), or the budget is spent (the queue is kicked again
+ * later).  Chains are pushed or put back before the class returns.
+ */
 bool	vio_pop(struct vio *, unsigned q, struct virtq_chain *);
+void	vio_unpop(struct vio *, unsigned q, const struct virtq_chain *);
 void	vio_push(struct vio *, unsigned q, const struct virtq_chain *,
 	    uint32_t written);
 /* Show the guest what was pushed; interrupt it if it wants that. */
 void	vio_flush(struct vio *, unsigned q);
+/* Ask for a kick at the next chain.  True: it is there, look again. */
+bool	vio_again(struct vio *, unsigned q);
 
 /* --- for all -------------------------------------------------------------- */
 
@@ -119,18 +160,26 @@ void	vio_config_changed(struct vio *);
 
 /*
  * The guest broke the rules (why: a static string): the device stops and
- * asks to be reset.  Logged within a budget.
+ * asks to be reset.  Logged within a budget.  Nothing is popped any more;
+ * class->stop() is called when the driver resets it.
  */
 void	vio_broken(struct vio *, const char *why);
 
-/* The transport's state and the class's; the board is paused. */
+/*
+ * The transport's state and the class's; the board and the device are
+ * paused.  load is for a device as vio_plug() left it; vio_resume() then
+ * goes on where it was.  The caller owns the state; NULL: out of memory.
+ */
 json_t	*vio_save(struct vio *);
 int	 vio_load(struct vio *, const json_t *, struct err *);
 
 /* As after power on. */
 void	vio_reset(struct vio *);
 
-/* Pause for a snapshot: stop what runs; start it again. */
+/*
+ * Pause for a snapshot: stop what runs, vCPUs first; start it again.  What
+ * the guest asked for meanwhile is done then.
+ */
 void	vio_pause(struct vio *);
 int	vio_resume(struct vio *, struct err *);
 
