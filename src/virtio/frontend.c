@@ -16,7 +16,7 @@
 	 VIRTIO_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |		\
 	 VIRTIO_BIT(VHOST_USER_PROTOCOL_F_STATUS))
 
-static int
+static bool
 has(const struct frontend *f, unsigned bit)
 {
 	return (f->protocol & VIRTIO_BIT(bit)) != 0;
@@ -29,12 +29,14 @@ frontend_call(struct frontend *f, struct vhost_user_msg *m, struct err *e)
 	uint32_t request = m->request;
 	int answer = vhost_user_has_answer(request), r;
 
-	if (!answer && has(f, VHOST_USER_PROTOCOL_F_REPLY_ACK))
+	if (!answer && !f->batch && has(f, VHOST_USER_PROTOCOL_F_REPLY_ACK))
 		m->flags |= VHOST_USER_NEED_REPLY;
+	f->sent++;
 	if (vhost_user_send(f->sock, m, e) == -1)
 		return -1;
 	if (!answer && !(m->flags & VHOST_USER_NEED_REPLY))
 		return 0;
+	f->waits++;
 	r = vhost_user_recv(&f->rx, f->sock, m, e);
 	if (r == 0)
 		return err_set(e, ETIMEDOUT, "%s: no answer", name);
@@ -107,13 +109,14 @@ set_fd(struct frontend *f, enum vhost_user_request request, unsigned n,
 }
 
 int
-frontend_init(struct frontend *f, int sock, uint64_t want, struct err *e)
+frontend_open(struct frontend *f, int sock, struct err *e)
 {
 	struct vhost_user_msg m;
 	uint64_t bits;
 
 	memset(f, 0, sizeof(*f));
 	f->sock = sock;
+	f->batch = true;
 	vhost_user_rx_init(&f->rx);
 	if (get_u64(f, VHOST_USER_GET_FEATURES, &f->offered, e) == -1)
 		return -1;
@@ -124,13 +127,37 @@ frontend_init(struct frontend *f, int sock, uint64_t want, struct err *e)
 		    bits & PROTOCOL, e) == -1)
 			return -1;
 		f->protocol = bits & PROTOCOL;
-		want |= VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
 	}
-	f->features = f->offered & want;
-	if (set_u64(f, VHOST_USER_SET_FEATURES, f->features, e) == -1)
-		return -1;
 	vhost_user_init(&m, VHOST_USER_SET_OWNER, 0);
-	return frontend_call(f, &m, e);
+	if (frontend_call(f, &m, e) == -1)
+		return -1;
+	f->batch = false;
+	return 0;
+}
+
+int
+frontend_features(struct frontend *f, uint64_t want, struct err *e)
+{
+	want |= VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	f->features = f->offered & want;
+	return set_u64(f, VHOST_USER_SET_FEATURES, f->features, e);
+}
+
+int
+frontend_init(struct frontend *f, int sock, uint64_t want, struct err *e)
+{
+	if (frontend_open(f, sock, e) == -1)
+		return -1;
+	return frontend_features(f, want, e);
+}
+
+int
+frontend_sync(struct frontend *f, struct err *e)
+{
+	uint64_t bits;
+
+	/* Requests are acted upon in order, and this one is answered. */
+	return get_u64(f, VHOST_USER_GET_FEATURES, &bits, e);
 }
 
 void
@@ -216,6 +243,12 @@ frontend_queues(struct frontend *f, unsigned *ret, struct err *e)
 	return 0;
 }
 
+bool
+frontend_has_config(const struct frontend *f)
+{
+	return has(f, VHOST_USER_PROTOCOL_F_CONFIG);
+}
+
 /* A message about [offset, +len) of the config space. */
 static int
 config_init(struct frontend *f, struct vhost_user_msg *m,
@@ -298,6 +331,8 @@ frontend_reset(struct frontend *f, struct err *e)
 {
 	struct vhost_user_msg m;
 
+	if (!has(f, VHOST_USER_PROTOCOL_F_RESET_DEVICE))
+		return 0;
 	vhost_user_init(&m, VHOST_USER_RESET_DEVICE, 0);
 	return frontend_call(f, &m, e);
 }

@@ -4,13 +4,16 @@
  *
  * Every call sends one request and waits for what comes back; with
  * REPLY_ACK all of them are confirmed, so a refusal is an error here and
- * not a surprise later.  The socket is blocking; give it SO_RCVTIMEO if a
- * back-end may be stuck.
+ * not a surprise later.  Waiting costs two context switches a request:
+ * with 'batch' set, requests without an answer are only sent, and
+ * frontend_sync() tells whether all of them were taken.  The socket is
+ * blocking; give it SO_RCVTIMEO and SO_SNDTIMEO if a back-end may be stuck.
  */
 
 #ifndef VIRTIO_FRONTEND_H
 #define VIRTIO_FRONTEND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +26,9 @@ struct frontend {
 	uint64_t		offered;	/* by the back-end */
 	uint64_t		features;	/* accepted */
 	uint64_t		protocol;	/* accepted */
+	bool			batch;		/* see above; the caller's */
+	unsigned		sent;		/* requests so far */
+	unsigned		waits;		/* for an answer, so far */
 	struct vhost_user_rx	rx;
 };
 
@@ -45,13 +51,22 @@ struct frontend_queue {
 };
 
 /*
- * Take a connected socket and agree on features: of 'want' those that the
- * back-end offers, of the protocol all that both know.  The socket is
- * closed by frontend_fini(), also after a failure.
+ * Take a connected socket, learn what is offered and agree on all of the
+ * protocol that both know.  The socket is closed by frontend_fini(), also
+ * after a failure.
  */
+int	frontend_open(struct frontend *, int sock, struct err *);
+void	frontend_fini(struct frontend *);
+
+/* Accept, of 'want', those features that the back-end offers. */
+int	frontend_features(struct frontend *, uint64_t want, struct err *);
+
+/* Both. */
 int	frontend_init(struct frontend *, int sock, uint64_t want,
 	    struct err *);
-void	frontend_fini(struct frontend *);
+
+/* Everything sent until now was acted upon; -1: the back-end is gone. */
+int	frontend_sync(struct frontend *, struct err *);
 
 int	frontend_memory(struct frontend *, const struct frontend_region *,
 	    unsigned n, struct err *);
@@ -62,7 +77,10 @@ int	frontend_start(struct frontend *, unsigned n,
 int	frontend_stop(struct frontend *, unsigned n, uint16_t *base,
 	    struct err *);
 
+/* How many queues the back-end has; 1 when it cannot tell. */
 int	frontend_queues(struct frontend *, unsigned *ret, struct err *);
+/* The config space; frontend_has_config(): there is one to ask for. */
+bool	frontend_has_config(const struct frontend *);
 int	frontend_config(struct frontend *, void *to, uint32_t offset,
 	    uint32_t len, struct err *);
 int	frontend_config_set(struct frontend *, const void *from,
@@ -77,7 +95,10 @@ int	frontend_inflight_get(struct frontend *, struct vhost_user_inflight *,
 int	frontend_inflight_set(struct frontend *,
 	    const struct vhost_user_inflight *, int fd, struct err *);
 
-/* RESET_DEVICE: all queues stop, features are forgotten. */
+/*
+ * RESET_DEVICE: all queues stop, features are forgotten.  A back-end that
+ * does not know it is not asked.
+ */
 int	frontend_reset(struct frontend *, struct err *);
 
 /*

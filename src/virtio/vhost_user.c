@@ -336,7 +336,7 @@ vhost_user_recv(struct vhost_user_rx *rx, int sock,
 		if (n == -1)
 			return err_sys(e, "receive");
 		if (n == 0)
-			return err_set(e, EPIPE, "front-end hung up");
+			return err_set(e, EPIPE, "peer hung up");
 		if (keep_fds(rx, &mh, e) == -1)
 			return -1;
 		rx->have += (size_t)n;

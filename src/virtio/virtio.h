@@ -25,6 +25,7 @@ enum {
 	VIRTIO_ID_RNG		= 4,
 	VIRTIO_ID_BALLOON	= 5,
 	VIRTIO_ID_VSOCK		= 19,
+	VIRTIO_ID_FS		= 26,
 };
 
 /* Device status: section 2.1. */
@@ -177,7 +178,12 @@ enum {
 	VIRTIO_NET_F_MRG_RXBUF		= 15,
 	VIRTIO_NET_F_STATUS		= 16,
 	VIRTIO_NET_F_CTRL_VQ		= 17,
+	VIRTIO_NET_F_CTRL_RX		= 18,
+	VIRTIO_NET_F_CTRL_VLAN		= 19,
+	VIRTIO_NET_F_CTRL_RX_EXTRA	= 20,
+	VIRTIO_NET_F_GUEST_ANNOUNCE	= 21,
 	VIRTIO_NET_F_MQ			= 22,
+	VIRTIO_NET_F_CTRL_MAC_ADDR	= 23,
 };
 
 enum { VIRTIO_NET_S_LINK_UP = 1 };
@@ -257,5 +263,20 @@ _Static_assert(sizeof(struct virtio_vsock_hdr) == 44, "layout");
 struct virtio_vsock_config {
 	uint64_t	guest_cid;
 };
+
+/* On the event queue: connections are gone, the CID may be another. */
+enum { VIRTIO_VSOCK_EVENT_TRANSPORT_RESET = 0 };
+
+struct virtio_vsock_event {
+	uint32_t	id;
+};
+
+/* --- file system device: section 5.11 ------------------------------------ */
+
+struct virtio_fs_config {
+	uint8_t		tag[36];	/* padded with NUL, without an end */
+	uint32_t	num_request_queues;
+};
+_Static_assert(sizeof(struct virtio_fs_config) == 40, "layout");
 
 #endif
