@@ -33,6 +33,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/json.h"
 #include "lib/log.h"
 #include "lib/own.h"
 #include "lib/util.h"
@@ -45,11 +46,7 @@
 
 #define VSOCK_EVENTS	2	/* the queue of a vsock that is ours */
 
-/* Features of every device that can be passed on. */
-#define TRANSPORT	(VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) |		\
-			 VIRTIO_BIT(VIRTIO_F_EVENT_IDX) |		\
-			 VIRTIO_BIT(VIRTIO_F_VERSION_1))
-/* Those of its kind: bits 0 to 23 (virtio 1.2, section 2.2). */
+/* Features of its kind: bits 0 to 23 (virtio 1.2, section 2.2). */
 #define OF_KIND		(VIRTIO_BIT(24) - 1)
 /* A net's that need its control queue. */
 #define NET_CONTROL	(VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) |		\
@@ -532,7 +529,7 @@ ask(struct vhost *v, const struct vhost_setup *s, struct err *e)
 	if (fd == -1 || frontend_open(&v->fe, fd, e) == -1 ||
 	    frontend_queues(&v->fe, &have, e) == -1)
 		return -1;
-	v->vio.offered = v->fe.offered & (TRANSPORT | OF_KIND);
+	v->vio.offered = v->fe.offered & (VIO_FEATURES | OF_KIND);
 	if (!(v->vio.offered & VIRTIO_BIT(VIRTIO_F_VERSION_1)))
 		return err_set(e, EPROTO, "the device process knows only "
 		    "the time before virtio 1.0");
@@ -540,7 +537,8 @@ ask(struct vhost *v, const struct vhost_setup *s, struct err *e)
 	if (k->setup(v, s, have, e) == -1 || read_config(v, e) == -1)
 		return -1;
 	for (unsigned n = 0; n < v->vio.nqueues; n++)
-		v->vio.queue[n].len_max = k->queue_len;
+		v->vio.queue[n].len_max = s->queue_len != 0 ? s->queue_len :
+		    k->queue_len;
 	return 0;
 }
 

@@ -40,6 +40,7 @@ struct vhost_setup {
 	int		 fd;		/* a connection; taken */
 	unsigned	 queues;	/* blk, fs: of requests; net: pairs;
 					   0: one */
+	uint16_t	 queue_len;	/* descriptors; 0: as usual */
 	const char	*mac;		/* net; NULL: the back-end's */
 	const char	*tag;		/* fs: what mount(8) names */
 	uint64_t	 cid;		/* vsock; 0: the back-end's */
