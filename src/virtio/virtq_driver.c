@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/own.h"
 #include "virtio/virtq_driver.h"
 
 #define load16(p)	__atomic_load_n((p), __ATOMIC_RELAXED)
@@ -39,7 +40,7 @@ virtq_driver_init(struct virtq_driver *q, void *memory, uint16_t len,
 	q->avail = (struct virtq_avail *)(void *)(at + avail_offset(len));
 	q->used = (struct virtq_used *)(void *)(at + used_offset(len));
 	for (uint16_t i = 0; i < len; i++)
-		q->desc[i].next = (uint16_t)(i + 1);
+		q->next[i] = (uint16_t)(i + 1);
 }
 
 struct virtq_addr
@@ -58,23 +59,25 @@ bool
 virtq_driver_add(struct virtq_driver *q, const struct virtq_buf *bufs,
     unsigned nout, unsigned nin, void *cookie)
 {
-	uint16_t head = q->free, i = head, next;
+	uint16_t head = q->free, i = head;
+	unsigned all = nout + nin;
 
-	if (nout + nin > q->nfree || nout + nin == 0)
+	if (all > q->nfree || all == 0)
 		return false;
-	for (unsigned n = 0; n < nout + nin; n++) {
+	for (unsigned n = 0; n < all; n++, i = q->next[i]) {
 		struct virtq_desc *d = &q->desc[i];
 
-		next = d->next;
 		d->addr = bufs[n].gpa;
 		d->len = bufs[n].len;
 		d->flags = n < nout ? 0 : VIRTQ_DESC_F_WRITE;
-		if (n + 1 < nout + nin)
+		if (n + 1 < all)
 			d->flags |= VIRTQ_DESC_F_NEXT;
-		i = next;
+		d->next = n + 1 < all ? q->next[i] : 0;
 	}
 	q->free = i;
-	q->nfree = (uint16_t)(q->nfree - nout - nin);
+	q->nfree = (uint16_t)(q->nfree - all);
+	q->count[head] = (uint16_t)all;
+	q->inflight++;
 	q->cookie[head] = cookie;
 	q->avail->ring[q->avail_idx++ & (q->len - 1)] = head;
 	return true;
@@ -100,34 +103,44 @@ virtq_driver_show(struct virtq_driver *q)
 static void
 release(struct virtq_driver *q, uint16_t head)
 {
-	uint16_t i = head, n = 1;
+	uint16_t last = head;
 
-	while (q->desc[i].flags & VIRTQ_DESC_F_NEXT) {
-		i = q->desc[i].next;
-		n++;
-	}
-	q->desc[i].next = q->free;
+	for (unsigned n = 1; n < q->count[head]; n++)
+		last = q->next[last];
+	q->next[last] = q->free;
 	q->free = head;
-	q->nfree = (uint16_t)(q->nfree + n);
+	q->nfree = (uint16_t)(q->nfree + q->count[head]);
+	q->count[head] = 0;
+	q->inflight--;
+}
+
+static bool
+breaks(struct virtq_driver *q, const char *why)
+{
+	q->broken = why;
+	return false;
 }
 
 bool
 virtq_driver_get(struct virtq_driver *q, void **cookie, uint32_t *written)
 {
-	const struct virtq_used_elem *u;
-	uint16_t head;
+	uint16_t idx = load16(&q->used->idx);
+	struct virtq_used_elem *u;
+	uint32_t id;
 
-	if (load16(&q->used->idx) == q->used_idx)
+	if (idx == q->used_idx || q->broken != NULL)
 		return false;
+	if ((uint16_t)(idx - q->used_idx) > q->inflight)
+		return breaks(q, "more chains finished than begun");
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	u = &q->used->ring[q->used_idx & (q->len - 1)];
-	head = (uint16_t)(u->id & (uint32_t)(q->len - 1));
-	*written = u->len;
-	*cookie = q->cookie[head];
-	q->cookie[head] = NULL;
+	id = __atomic_load_n(&u->id, __ATOMIC_RELAXED);
+	if (id >= q->len || q->count[id] == 0)
+		return breaks(q, "a chain finished that was not begun");
+	*written = __atomic_load_n(&u->len, __ATOMIC_RELAXED);
+	*cookie = take(&q->cookie[id]);
 	q->used_idx++;
-	if (*cookie != NULL)
-		release(q, head);
+	release(q, (uint16_t)id);
 	return true;
 }
 

@@ -3,8 +3,9 @@
  * virtq_driver.h - driver side of a split virtqueue (virtio 1.2, 2.7)
  *
  * What a guest's driver does, for tests and benchmarks of back-ends, and
- * for a VMM that does I/O of its own before the guest runs.  The device is
- * not trusted further than its index being checked.
+ * for a VMM between a guest and a device (shadow.h).  The device is not
+ * trusted: what it can write is read once and checked, and nothing that is
+ * needed later lies where it can write.
  */
 
 #ifndef VIRTIO_VIRTQ_DRIVER_H
@@ -27,7 +28,11 @@ struct virtq_driver {
 	uint16_t		 used_idx;	/* next to read */
 	uint16_t		 free;		/* first free descriptor */
 	uint16_t		 nfree;
+	uint16_t		 inflight;	/* chains the device has */
 	bool			 event_idx;	/* negotiated */
+	const char		*broken;	/* why, or NULL */
+	uint16_t		 next[VIRTQ_LEN_MAX];	/* or free */
+	uint16_t		 count[VIRTQ_LEN_MAX];	/* by head */
 	void			*cookie[VIRTQ_LEN_MAX];	/* by head */
 };
 
@@ -58,7 +63,11 @@ bool	virtq_driver_add(struct virtq_driver *, const struct virtq_buf *,
 /* Show what was added.  True when the device wants a kick. */
 bool	virtq_driver_show(struct virtq_driver *);
 
-/* The next finished chain's cookie; false when there is none. */
+/*
+ * The next finished chain's cookie; false when there is none, or when the
+ * device answers what it was not asked: the queue is then broken.
+ * 'written' is what the device claims.
+ */
 bool	virtq_driver_get(struct virtq_driver *, void **cookie,
 	    uint32_t *written);
 

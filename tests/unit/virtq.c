@@ -375,6 +375,58 @@ record_lies(void **state)
 	assert_non_null(p.q.broken);
 }
 
+/* A device that answers what it was not asked, or rewrites descriptors. */
+static void
+device_lies(void **state)
+{
+	static const struct {
+		uint16_t	idx;
+		uint32_t	id;
+	} lie[] = {
+		{ 2, 0 }, { 0x8000, 0 }, { UINT16_MAX, 0 },	/* too many */
+		{ 1, 1 }, { 1, 2 }, { 1, 15 },		/* not a head */
+		{ 1, 16 }, { 1, UINT32_MAX }, { 1, 1U << 16 },
+	};
+	struct pair p;
+	uint32_t written;
+	void *cookie;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lie) / sizeof(lie[0]); i++) {
+		setup(&p, 16, true);
+		assert_true(add(&p, &p));
+		p.driver.used->ring[0].id = lie[i].id;
+		p.driver.used->idx = lie[i].idx;
+		assert_false(virtq_driver_get(&p.driver, &cookie, &written));
+		assert_non_null(p.driver.broken);
+		/* It stays so. */
+		p.driver.used->ring[0].id = 0;
+		p.driver.used->idx = 1;
+		assert_false(virtq_driver_get(&p.driver, &cookie, &written));
+	}
+	setup(&p, 16, true);
+	for (unsigned i = 0; i < 8; i++)
+		assert_true(add(&p, &p));
+	memset(p.driver.desc, 0xff, 16 * sizeof(*p.driver.desc));
+	for (unsigned i = 0; i < 8; i++)
+		p.driver.used->ring[i] = (struct virtq_used_elem){
+		    (7 - i) * 2, 1 };
+	p.driver.used->idx = 8;
+	for (unsigned i = 0; i < 8; i++) {
+		assert_true(virtq_driver_get(&p.driver, &cookie, &written));
+		assert_ptr_equal(cookie, &p);
+	}
+	assert_int_equal(p.driver.nfree, 16);
+	/* Twice the same. */
+	assert_true(add(&p, &p));
+	assert_true(add(&p, &p));
+	p.driver.used->ring[8].id = p.driver.used->ring[9].id = 0;
+	p.driver.used->idx = 10;
+	assert_true(virtq_driver_get(&p.driver, &cookie, &written));
+	assert_false(virtq_driver_get(&p.driver, &cookie, &written));
+	assert_non_null(p.driver.broken);
+}
+
 int
 main(void)
 {
@@ -387,6 +439,7 @@ main(void)
 		cmocka_unit_test(lies),
 		cmocka_unit_test(bad_indices),
 		cmocka_unit_test(bad_setup),
+		cmocka_unit_test(device_lies),
 		cmocka_unit_test(record),
 		cmocka_unit_test(record_lies),
 	};
