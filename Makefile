@@ -22,9 +22,18 @@ LAYERS		= lib os virtio accel chapi agent priv guest oci
 lib_FILES	= buf err io json log num
 os_FILES	= os_linux process_linux sandbox sandbox_linux sandbox_seccomp
 virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
-# The loop of the probe is the host processor's.
+# What of it is made for the host's processor.
 HOST_ARCH	:= $(shell uname -m)
-accel_FILES	= device probe loop_$(if $(filter x86_64,$(HOST_ARCH)),x86,arm64)
+accel_x86_64	= cpuid_x86 \
+		  kvm \
+		  kvm_vcpu \
+		  kvm_x86 \
+		  kvm_x86_regs \
+		  loop_x86
+accel_aarch64	= kvm_none loop_arm64
+accel_FILES	= device \
+		  probe \
+		  $(accel_$(HOST_ARCH))
 chapi_FILES	= client \
 		  console \
 		  exit \

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/* kvm_x86.h - what the files of the KVM accelerator for x86 share */
+
+#ifndef ACCEL_KVM_X86_H
+#define ACCEL_KVM_X86_H
+
+#include <stdint.h>
+
+#include "accel/accel_x86.h"
+#include "accel/kvm.h"
+
+#define KVM_LINES	24	/* of the IOAPIC; GSI n is its input n */
+
+struct kvm_arch {
+	struct kvm_cpuid2	*cpuid;
+	uint32_t		 tsc_khz;
+};
+
+/* kvm_x86_regs.c */
+int	kvm_x86_get_regs(struct accel_vcpu *, struct x86_regs *,
+	    struct err *);
+int	kvm_x86_set_regs(struct accel_vcpu *, const struct x86_regs *,
+	    struct err *);
+int	kvm_x86_debug(struct accel_vcpu *, const struct x86_debug *,
+	    struct err *);
+int	kvm_x86_translate(struct accel_vcpu *, uint64_t va, uint64_t *ret,
+	    struct err *);
+
+#endif
