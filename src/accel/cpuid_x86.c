@@ -44,11 +44,8 @@
  * x86-64-v2 (System V ABI, AMD64 supplement, section 3.1.1), and what every
  * such processor has besides.
  */
-#define V2_1_ECX	(BIT(0) | BIT(9) | BIT(13) | BIT(19) | BIT(20) | BIT(23))
-#define V2_1_EDX	(BIT(0) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) |	\
-	 BIT(7) | BIT(8) | BIT(9) | BIT(11) | BIT(12) | BIT(13) | BIT(14) |	\
-	 BIT(15) | BIT(16) | BIT(17) | BIT(19) | BIT(23) | BIT(24) | BIT(25) |	\
-	 BIT(26))
+#define V2_1_ECX	0x00982201U	/* SSE3 SSSE3 CX16 SSE4 POPCNT */
+#define V2_1_EDX	0x078bfbfdU	/* up to SSE2 */
 #define V2_E1_ECX	BIT(0)				/* LAHF */
 #define V2_E1_EDX	(BIT(11) | BIT(20) | BIT(29))	/* SYSCALL NX LM */
 /* Of leaf 0x80000001 on AMD's: copies of leaf 1. */
@@ -57,7 +54,8 @@
 struct kvm_cpuid2 *
 cpuid_x86_room(unsigned n)
 {
-	struct kvm_cpuid2 *t = calloc(1, sizeof(*t) + n * sizeof(t->entries[0]));
+	struct kvm_cpuid2 *t = calloc(1,
+	    sizeof(*t) + n * sizeof(t->entries[0]));
 
 	if (t != NULL)
 		t->nent = n;
@@ -103,7 +101,7 @@ add(struct kvm_cpuid2 *t, const struct kvm_cpuid_entry2 *n)
 	t->entries[t->nent++] = *n;
 }
 
-/* --- baseline -------------------------------------------------------------- */
+/* --- baseline ------------------------------------------------------------ */
 
 /* The leaves a baseline processor has; the others are left out. */
 static bool
@@ -194,7 +192,7 @@ baseline(struct kvm_cpuid2 *t, struct err *e)
 	return 0;
 }
 
-/* --- what is ours ----------------------------------------------------------- */
+/* --- what is ours -------------------------------------------------------- */
 
 /* Leaves that are made here, whatever KVM has in them. */
 static bool

@@ -9,10 +9,10 @@
 #include <sys/ioctl.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "accel/device.h"
 #include "accel/kvm.h"
 #include "lib/util.h"
 
@@ -71,11 +71,11 @@ kvm_check_needs(int fd, const struct kvm_need *n, struct err *e)
 static int
 open_kvm(int *ret, struct err *e)
 {
-	own_fd int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	own_fd int fd = accel_device_open(e);
 	int version;
 
 	if (fd == -1)
-		return err_sys(e, "/dev/kvm");
+		return err_prefix(e, "/dev/kvm");
 	version = ioctl(fd, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API_VERSION)
 		return err_set(e, ENOTSUP, "/dev/kvm has version %d of its "
@@ -144,7 +144,7 @@ kvm_vm_destroy(struct accel_vm *vm)
 	free(vm);
 }
 
-/* --- memory ---------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------- */
 
 static int
 kvm_map(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
@@ -176,7 +176,7 @@ kvm_dirty(struct accel_vm *vm, unsigned slot, uint64_t *bitmap, struct err *e)
 	return kvm_call(vm->fd, KVM_GET_DIRTY_LOG, &d, e);
 }
 
-/* --- interrupts ------------------------------------------------------------ */
+/* --- interrupts ---------------------------------------------------------- */
 
 static int
 kvm_irq(struct accel_vm *vm, unsigned gsi, int level, struct err *e)

@@ -78,7 +78,7 @@ int	kvm_vcpu_run(struct accel_vcpu *, struct accel_exit *, struct err *);
 void	kvm_vcpu_kick(struct accel_vcpu *);
 int	kvm_kick_prepare(struct err *);
 
-/* --- of the processor ------------------------------------------------------ */
+/* --- of the processor ---------------------------------------------------- */
 
 extern const struct kvm_need kvm_arch_needs[];
 extern const struct accel_x86 kvm_x86;

@@ -110,7 +110,7 @@ enter(struct accel_vcpu *c)
 	return r;
 }
 
-/* --- exits ------------------------------------------------------------------ */
+/* --- exits --------------------------------------------------------------- */
 
 static void __attribute__((format(printf, 3, 4)))
 broken(struct accel_exit *x, struct accel_vcpu *c, const char *fmt, ...)

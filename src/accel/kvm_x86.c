@@ -47,7 +47,7 @@ const struct kvm_need kvm_arch_needs[] = {
 	{ 0, 0, NULL },
 };
 
-/* --- the VM ---------------------------------------------------------------- */
+/* --- the VM -------------------------------------------------------------- */
 
 static int
 make_irqchip(struct accel_vm *vm, struct err *e)
@@ -161,7 +161,7 @@ kvm_arch_routes(const struct accel_vm *vm, struct kvm_irq_routing_entry *r,
 	return n;
 }
 
-/* --- a vCPU ---------------------------------------------------------------- */
+/* --- a vCPU -------------------------------------------------------------- */
 
 /* Firmware would set these: memory is cached, string moves are fast. */
 static int
