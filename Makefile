@@ -41,8 +41,7 @@ chapi_FILES	= client \
 		  server \
 		  vm_config \
 		  vm_config_json \
-		  vmm \
-		  vmm_ask
+		  vmm
 agent_FILES	= client entry frame reply
 priv_FILES	= chan client request wire
 oci_FILES	= digest reference
@@ -65,16 +64,25 @@ viod_LIBS	= libevent_core slirp glib-2.0 liburing libseccomp
 
 PROGRAMS	+= vmm
 vmm_DIR		= vmm
-vmm_FILES	= bus \
+vmm_FILES	= board \
+		  bus \
+		  dev/i8042 \
+		  dev/uart \
+		  loader \
+		  machine \
 		  main \
-		  probe_job
+		  memory \
+		  mptable \
+		  probe_job \
+		  pvh \
+		  vcpu
 vmm_LAYERS	= chapi virtio accel os lib
 # Libc only at run time: a VM starts faster and shares more.
 vmm_STATIC_LIBS	= libevent_core jansson
 
 PROGRAMS	+= vmm-null
 vmm-null_DIR	= null
-vmm-null_FILES	= main snapshot
+vmm-null_FILES	= main
 vmm-null_LAYERS	= chapi os lib
 vmm-null_LIBS	= libevent_core jansson
 

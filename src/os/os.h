@@ -26,6 +26,18 @@ uint64_t os_now_us(void);
 /* Anonymous memory of 'bytes' that can be mapped shared and passed on. */
 int	 os_memfd(const char *name, uint64_t bytes, struct err *);
 
+/* The same of huge pages of 'page' bytes; mmap(2) is what reserves them. */
+int	 os_memfd_huge(const char *name, uint64_t bytes, uint64_t page,
+	    struct err *);
+
+/*
+ * A descriptor that becomes readable 'ms' after os_alarm_set(), until
+ * os_alarm_clear().  Any thread may set it.
+ */
+int	 os_alarm(struct err *);
+void	 os_alarm_set(int fd, unsigned ms);
+void	 os_alarm_clear(int fd);
+
 /*
  * What a disk asks of a file; -1 with errno.  os_datasync() returns when
  * the file's bytes are durable.  os_punch(): [offset, +len) reads as zeroes

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
 
@@ -112,6 +113,52 @@ os_memfd(const char *name, uint64_t bytes, struct err *e)
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == -1)
 		return err_sys(e, "memfd %s: seal", name);
 	return take_fd(&fd);
+}
+
+int
+os_memfd_huge(const char *name, uint64_t bytes, uint64_t page, struct err *e)
+{
+	own_fd int fd = -1;
+	unsigned shift = (unsigned)__builtin_ctzll(page);
+
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_HUGETLB |
+	    shift << MAP_HUGE_SHIFT);
+	if (fd == -1)
+		return err_sys(e, "huge pages of %llu MiB",
+		    (unsigned long long)(page >> 20));
+	if (ftruncate(fd, (off_t)bytes) == -1)
+		return err_sys(e, "huge pages: %llu bytes",
+		    (unsigned long long)bytes);
+	return take_fd(&fd);
+}
+
+int
+os_alarm(struct err *e)
+{
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	return fd == -1 ? err_sys(e, "timerfd") : fd;
+}
+
+void
+os_alarm_set(int fd, unsigned ms)
+{
+	struct itimerspec when = { .it_value = {
+		.tv_sec = ms / 1000,
+		.tv_nsec = (long)(ms % 1000) * 1000000,
+	} };
+
+	/* Nothing but a bad descriptor makes this fail. */
+	(void)timerfd_settime(fd, 0, &when, NULL);
+}
+
+void
+os_alarm_clear(int fd)
+{
+	uint64_t n;
+
+	while (read(fd, &n, sizeof(n)) == -1 && errno == EINTR)
+		;
 }
 
 int

@@ -30,6 +30,9 @@
 #include "virtio/frontend.h"
 #include "virtio/guest_memory.h"
 
+#define MEMORY_MAX	(1ULL << 40)		/* bytes */
+#define MEMORY_STEP	(1ULL << 20)		/* a multiple of this */
+
 #define MEMORY_LOW_MAX	0xc0000000ULL	/* bytes below the windows */
 #define MEMORY_PCI	0xc0000000ULL	/* 32-bit windows, 640 MiB */
 #define MEMORY_PCI_END	0xe8000000ULL
@@ -48,14 +51,18 @@ struct memory;
 struct memory_setup {
 	uint64_t	bytes;		/* a multiple of 1 MiB */
 	uint64_t	page;		/* 0, or 2 MiB or 1 GiB: hugetlb */
+	bool		shared;		/* can be handed to other processes */
+	bool		thp;		/* ask for transparent huge pages */
+	bool		prefault;	/* take all of it now */
 	/*
-	 * Can be handed to device processes.  Memory that is not shared is
-	 * anonymous and gets huge pages by itself.
+	 * A snapshot's file to begin with, or -1; stays the caller's.
+	 * Mapped privately, so that only what is touched is read; shared
+	 * memory and huge pages have to take a copy.
 	 */
-	bool		shared;
-	/* A snapshot's file to begin with, mapped privately, or -1. */
 	int		file;
 };
+
+/* Refused: a size that cannot be, no huge pages left, a short snapshot. */
 
 int	memory_new(struct memory **ret, const struct memory_setup *,
 	    struct err *);
@@ -82,7 +89,13 @@ unsigned memory_regions(const struct memory *, struct frontend_region ret[2]);
 /* [gpa, +len) in one piece, or NULL. */
 void	*memory_at(const struct memory *, uint64_t gpa, uint64_t len);
 
-/* Give pages back to the host: they read as zeroes.  Whole pages only. */
+/*
+ * Give whole pages back to the host.  What the guest reads there afterwards
+ * is zeroes, or what the snapshot had.  Outside of memory nothing happens.
+ */
 void	 memory_discard(struct memory *, uint64_t gpa, uint64_t len);
+
+/* All of it zeroes again, as after memory_new() without a file. */
+int	 memory_clear(struct memory *, struct err *);
 
 #endif

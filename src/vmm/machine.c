@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * machine.c - a whole virtual machine; see machine.h
+ *
+ * What the guest does reaches the main thread through 'wake': a set of bits,
+ * and an eventfd that says that there are some.
+ *
+ * Process: vmm.  Sandbox: after machine_new() only the descriptors that are
+ * held are used.  Needs: the accelerator, the kernel's files.
+ */
+
+#include <sys/eventfd.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "accel/accel_x86.h"
+#include "chapi/vm_config.h"
+#include "lib/log.h"
+#include "lib/util.h"
+#include "vmm/board.h"
+#include "vmm/dev/i8042.h"
+#include "vmm/dev/uart.h"
+#include "vmm/loader.h"
+#include "vmm/machine.h"
+#include "vmm/memory.h"
+#include "vmm/mptable.h"
+#include "vmm/vcpu.h"
+
+struct machine {
+	struct machine_setup	 setup;
+	struct board		 board;
+	struct memory		*memory;
+	struct vcpus		*vcpus;
+	struct uart		*uart;
+	int			 kernel;	/* for a reset too */
+	int			 initrd;
+	char			*cmdline;
+
+	int			 wake;		/* eventfd */
+	struct event		*woken;
+	atomic_uint		 happened;	/* 1 << enum machine_event */
+	char			 broken[120];	/* written before its bit */
+};
+
+/* --- what happens to the guest ------------------------------------------ */
+
+/* Any thread. */
+static void
+tell(struct machine *m, enum machine_event what)
+{
+	uint64_t one = 1;
+
+	atomic_fetch_or(&m->happened, 1U << what);
+	if (write(m->wake, &one, sizeof(one)) == -1 && errno != EAGAIN)
+		fatal("machine: wake");
+}
+
+static void
+board_event(void *arg, enum board_event what)
+{
+	static const enum machine_event means[BOARD_EVENTS] = {
+		[BOARD_RESET] = MACHINE_REBOOT,
+		[BOARD_POWER_OFF] = MACHINE_POWERED_OFF,
+		[BOARD_PANIC] = MACHINE_PANICKED,
+	};
+
+	tell(arg, means[what]);
+}
+
+static void
+break_down(struct machine *m, const char *why)
+{
+	board_lock(&m->board);
+	if (m->broken[0] == '\0')
+		(void)snprintf(m->broken, sizeof(m->broken), "%s", why);
+	board_unlock(&m->board);
+	tell(m, MACHINE_BROKEN);
+}
+
+/* A vCPU met what no device answers; on its thread. */
+static void
+vcpu_stopped(void *arg, unsigned id, const struct accel_exit *x)
+{
+	struct machine *m = arg;
+
+	(void)id;
+	if (x->why == ACCEL_EXIT_RESET)
+		tell(m, MACHINE_REBOOT);
+	else if (x->why == ACCEL_EXIT_OFF)
+		tell(m, MACHINE_POWERED_OFF);
+	else
+		break_down(m, x->text);
+}
+
+/* Of all that happened the gravest; the owner may destroy the machine. */
+static void
+woken_cb(evutil_socket_t fd, short what, void *arg)
+{
+	static const enum machine_event gravest_first[] = { MACHINE_BROKEN,
+	    MACHINE_PANICKED, MACHINE_POWERED_OFF, MACHINE_REBOOT };
+	struct machine *m = arg;
+	uint64_t n;
+	unsigned happened;
+
+	(void)what;
+	if (read(fd, &n, sizeof(n)) == -1)
+		return;
+	happened = atomic_exchange(&m->happened, 0);
+	if (happened == 0)
+		return;
+	machine_pause(m);
+	for (unsigned i = 0; i < COUNT(gravest_first); i++) {
+		if ((happened & 1U << gravest_first[i]) == 0)
+			continue;
+		m->setup.event(m->setup.arg, gravest_first[i], m->broken);
+		return;
+	}
+}
+
+/* --- kernel ------------------------------------------------------------- */
+
+static int
+open_file(int *ret, const char *path, const char *what, struct err *e)
+{
+	*ret = open(path, O_RDONLY | O_CLOEXEC);
+	if (*ret == -1)
+		return err_sys(e, "%s: %s", what, path);
+	return 0;
+}
+
+static int
+open_files(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	if (open_file(&m->kernel, c->kernel, "kernel", e) == -1)
+		return -1;
+	if (c->initramfs != NULL &&
+	    open_file(&m->initrd, c->initramfs, "initramfs", e) == -1)
+		return -1;
+	m->cmdline = strdup(c->cmdline == NULL ? "" : c->cmdline);
+	if (m->cmdline == NULL)
+		return err_sys(e, "command line");
+	return 0;
+}
+
+static int
+set_regs(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct machine *m = arg;
+	struct x86_regs regs;
+	struct load load = {
+		.memory = m->memory,
+		.kernel = m->kernel,
+		.initrd = m->initrd,
+		.cmdline = m->cmdline,
+	};
+
+	if (loader_load(&load, &regs, e) == -1)
+		return -1;
+	return m->board.accel->x86->set_regs(v, &regs, e);
+}
+
+/* Firmware's tables, the kernel, and the boot processor at its entry. */
+static int
+load(struct machine *m, struct err *e)
+{
+	if (mptable_write(m->memory, vcpus_count(m->vcpus),
+	    m->board.pci != NULL, e) == -1)
+		return -1;
+	return vcpus_call(m->vcpus, 0, set_regs, m, e);
+}
+
+/* --- building ----------------------------------------------------------- */
+
+static int
+make_memory(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	struct memory_setup s = {
+		.bytes = c->memory.size,
+		.page = c->memory.page,
+		.shared = c->memory.shared,
+		.thp = c->memory.thp,
+		.prefault = c->memory.prefault,
+		.file = -1,
+	};
+
+	return memory_new(&m->memory, &s, e);
+}
+
+static int
+make_vm(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	struct accel_setup s = {
+		.cpus = c->cpus,
+		.cpu = c->cpu == VM_CPU_HOST ? ACCEL_CPU_HOST :
+		    ACCEL_CPU_BASELINE,
+		.irqchip = c->irqchip == VM_IRQCHIP_KERNEL ?
+		    ACCEL_IRQCHIP_KERNEL : ACCEL_IRQCHIP_SPLIT,
+	};
+
+	if (m->board.accel->vm_new(&m->board.vm, &s, e) == -1)
+		return -1;
+	return memory_attach(m->memory, m->board.accel, m->board.vm, e);
+}
+
+static int
+make_vcpus(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	struct vcpus_setup s = {
+		.board = &m->board,
+		.n = c->cpus,
+		.stopped = vcpu_stopped,
+		.arg = m,
+	};
+
+	return vcpus_new(&m->vcpus, &s, e);
+}
+
+static int
+make_wake(struct machine *m, struct err *e)
+{
+	m->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (m->wake == -1)
+		return err_sys(e, "machine: eventfd");
+	m->woken = event_new(m->setup.base, m->wake, EV_READ | EV_PERSIST,
+	    woken_cb, m);
+	if (m->woken == NULL || event_add(m->woken, NULL) == -1)
+		return err_set(e, ENOMEM, "machine: event");
+	return 0;
+}
+
+/* The devices that every board has, and those of the configuration. */
+static int
+make_devices(struct machine *m, struct err *e)
+{
+	if (i8042_add(&m->board, e) == -1)
+		return -1;
+	if (m->setup.serial != -1 && uart_new(&m->uart, &m->board,
+	    take_fd(&m->setup.serial), e) == -1)
+		return -1;
+	return 0;
+}
+
+static struct machine *
+machine_alloc(const struct machine_setup *s)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	m->setup = *s;
+	m->kernel = m->initrd = m->wake = -1;
+	m->board.accel = s->accel;
+	m->board.base = s->base;
+	m->board.event = board_event;
+	m->board.event_arg = m;
+	(void)pthread_mutex_init(&m->board.lock, NULL);
+	return m;
+}
+
+int
+machine_new(struct machine **ret, const struct machine_setup *s, struct err *e)
+{
+	OWN(machine_destroy) struct machine *m = NULL;
+	own_fd int console = s->console, serial = s->serial;
+	const struct vm_config *c = s->config;
+
+	m = machine_alloc(s);
+	if (m == NULL)
+		return err_sys(e, "machine");
+	(void)take_fd(&console);
+	(void)take_fd(&serial);
+	if (open_files(m, c, e) == -1 || make_wake(m, e) == -1 ||
+	    make_memory(m, c, e) == -1 || make_vm(m, c, e) == -1)
+		return -1;
+	m->board.memory = m->memory;
+	if (make_devices(m, e) == -1 || make_vcpus(m, c, e) == -1 ||
+	    load(m, e) == -1)
+		return -1;
+	m->setup.config = NULL;		/* the caller's, and not needed more */
+	*ret = take(&m);
+	return 0;
+}
+
+void
+machine_destroy(struct machine *m)
+{
+	if (m == NULL)
+		return;
+	vcpus_destroy(m->vcpus);
+	uart_destroy(m->uart);
+	if (m->board.vm != NULL)
+		m->board.accel->vm_destroy(m->board.vm);
+	memory_destroy(m->memory);
+	if (m->woken != NULL)
+		event_free(m->woken);
+	for (unsigned i = 0; i < 5; i++) {
+		int fd = (int[]){ m->wake, m->kernel, m->initrd,
+		    m->setup.console, m->setup.serial }[i];
+
+		if (fd != -1)
+			(void)close(fd);
+	}
+	(void)pthread_mutex_destroy(&m->board.lock);
+	free(m->cmdline);
+	free(m);
+}
+
+/* --- running ------------------------------------------------------------ */
+
+void
+machine_pause(struct machine *m)
+{
+	vcpus_pause(m->vcpus);
+}
+
+int
+machine_resume(struct machine *m, struct err *e)
+{
+	(void)e;
+	vcpus_resume(m->vcpus);
+	return 0;
+}
+
+static int
+reset_vcpu(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct machine *m = arg;
+
+	return m->board.accel->x86->vcpu_reset(v, e);
+}
+
+int
+machine_reset(struct machine *m, struct err *e)
+{
+	machine_pause(m);
+	board_lock(&m->board);
+	if (m->uart != NULL)
+		uart_reset(m->uart);
+	board_unlock(&m->board);
+	if (memory_clear(m->memory, e) == -1 ||
+	    m->board.accel->x86->vm_reset(m->board.vm, e) == -1)
+		return -1;
+	for (unsigned i = 0; i < vcpus_count(m->vcpus); i++)
+		if (vcpus_call(m->vcpus, i, reset_vcpu, m, e) == -1)
+			return -1;
+	return load(m, e);
+}
+
+struct board *
+machine_board(struct machine *m)
+{
+	return &m->board;
+}
+
+struct vcpus *
+machine_vcpus(struct machine *m)
+{
+	return m->vcpus;
+}

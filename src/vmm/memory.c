@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * memory.c - the guest's memory; see memory.h
+ *
+ * One mapping for both pieces.  A guest address and the host address of the
+ * same byte are equal modulo 1 GiB: only then can a nested page table use
+ * the host's huge pages, and it saves thousands of exits at every boot.
+ */
+
+#include <sys/mman.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "accel/accel.h"
+#include "lib/util.h"
+#include "os/os.h"
+#include "vmm/memory.h"
+
+#define ALIGN	(1ULL << 30)
+
+struct memory {
+	uint8_t			*host;		/* the whole, in one piece */
+	uint64_t		 bytes;
+	uint64_t		 page;		/* of hugetlb, or 0 */
+	bool			 thp;
+	int			 fd;		/* memfd, or -1: anonymous */
+	bool			 snapshot;	/* maps a file privately */
+	struct guest_memory	 table;
+};
+
+/*
+ * Address space of the right alignment: reserve too much, give back what
+ * is too much at both ends.
+ */
+static uint8_t *
+reserve(uint64_t bytes)
+{
+	uint8_t *all, *at;
+	uint64_t head;
+
+	all = mmap(NULL, bytes + ALIGN, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (all == MAP_FAILED)
+		return NULL;
+	head = -(uintptr_t)all & (ALIGN - 1);
+	at = all + head;
+	if (head > 0)
+		(void)munmap(all, head);
+	(void)munmap(at + bytes, ALIGN - head);
+	return at;
+}
+
+/* The descriptor to map shared, or -1 for memory that is not shared. */
+static int
+backing(const struct memory_setup *s, int *ret, struct err *e)
+{
+	*ret = -1;
+	if (s->page != 0)
+		*ret = os_memfd_huge("guest", s->bytes, s->page, e);
+	else if (s->shared)
+		*ret = os_memfd("guest", s->bytes, e);
+	else
+		return 0;
+	return *ret == -1 ? -1 : 0;
+}
+
+/* Put the backing at the reserved address. */
+static int
+map(struct memory *m, const struct memory_setup *s, struct err *e)
+{
+	int flags = MAP_FIXED, fd = m->fd;
+
+	/* Huge pages are reserved: one missing later is a bus error. */
+	if (m->page == 0)
+		flags |= MAP_NORESERVE;
+
+	if (fd != -1) {
+		flags |= MAP_SHARED;
+	} else if (s->file != -1) {
+		flags |= MAP_PRIVATE;
+		fd = s->file;
+		m->snapshot = true;
+	} else {
+		flags |= MAP_PRIVATE | MAP_ANONYMOUS;
+	}
+	if (mmap(m->host, m->bytes, PROT_READ | PROT_WRITE, flags, fd, 0) ==
+	    MAP_FAILED)
+		return err_sys(e, m->page == 0 ? "memory: map %llu MiB" :
+		    "memory: %llu MiB of huge pages",
+		    (unsigned long long)(m->bytes >> 20));
+	/* A host without transparent huge pages refuses; that is no harm. */
+	if (s->thp && m->page == 0 && !m->snapshot)
+		(void)madvise(m->host, m->bytes, MADV_HUGEPAGE);
+	if (s->prefault &&
+	    madvise(m->host, m->bytes, MADV_POPULATE_WRITE) == -1)
+		return err_sys(e, "memory: take %llu MiB",
+		    (unsigned long long)(m->bytes >> 20));
+	return 0;
+}
+
+/*
+ * Shared memory cannot be a private mapping of the snapshot: take over what
+ * is in it, leaving out its holes.
+ */
+static int
+copy_in(struct memory *m, int file, struct err *e)
+{
+	off_t data = 0, hole;
+	ssize_t n;
+
+	for (;;) {
+		data = lseek(file, data, SEEK_DATA);
+		if (data == -1 && errno == ENXIO)
+			return 0;
+		if (data == -1 || (hole = lseek(file, data, SEEK_HOLE)) == -1)
+			return err_sys(e, "memory: snapshot");
+		hole = MIN(hole, (off_t)m->bytes);
+		while (data < hole) {
+			n = pread(file, m->host + data, (size_t)(hole - data),
+			    data);
+			if (n == -1 && errno == EINTR)
+				continue;
+			if (n <= 0)
+				return err_sys(e, "memory: snapshot");
+			data += n;
+		}
+		if (data >= (off_t)m->bytes)
+			return 0;
+	}
+}
+
+/* The table of one or two pieces. */
+static int
+describe(struct memory *m, struct err *e)
+{
+	uint64_t low = MIN(m->bytes, MEMORY_LOW_MAX);
+	struct guest_region r = { .len = low, .host = m->host };
+
+	if (guest_memory_add(&m->table, &r, e) == -1)
+		return -1;
+	if (m->bytes == low)
+		return 0;
+	r.gpa = r.user = MEMORY_HIGH;
+	r.len = m->bytes - low;
+	r.host = m->host + low;
+	return guest_memory_add(&m->table, &r, e);
+}
+
+/* A snapshot that is too short would be a bus error later. */
+static int
+file_fits(const struct memory_setup *s, struct err *e)
+{
+	off_t end = lseek(s->file, 0, SEEK_END);
+
+	if (end == -1)
+		return err_sys(e, "memory: snapshot");
+	if ((uint64_t)end < s->bytes)
+		return err_set(e, EINVAL, "memory: the snapshot has %lld "
+		    "bytes, not %llu", (long long)end,
+		    (unsigned long long)s->bytes);
+	return 0;
+}
+
+int
+memory_new(struct memory **ret, const struct memory_setup *s, struct err *e)
+{
+	OWN(memory_destroy) struct memory *m = NULL;
+
+	if (s->bytes == 0 || s->bytes > MEMORY_MAX ||
+	    s->bytes % MEMORY_STEP != 0)
+		return err_set(e, EINVAL, "memory: %llu bytes is not a number "
+		    "of MiB up to 1 TiB", (unsigned long long)s->bytes);
+	if (s->page != 0 && s->bytes % s->page != 0)
+		return err_set(e, EINVAL, "memory: %llu MiB is not a multiple "
+		    "of its pages' %llu MiB",
+		    (unsigned long long)(s->bytes >> 20),
+		    (unsigned long long)(s->page >> 20));
+	if (s->file != -1 && file_fits(s, e) == -1)
+		return -1;
+	m = calloc(1, sizeof(*m));
+	if (m == NULL)
+		return err_sys(e, "memory");
+	m->fd = -1;
+	m->page = s->page;
+	m->thp = s->thp;
+	guest_memory_init(&m->table);
+	m->host = reserve(s->bytes);
+	if (m->host == NULL)
+		return err_sys(e, "memory: %llu MiB of addresses",
+		    (unsigned long long)(s->bytes >> 20));
+	m->bytes = s->bytes;
+	if (backing(s, &m->fd, e) == -1 || map(m, s, e) == -1 ||
+	    describe(m, e) == -1)
+		return -1;
+	if (m->fd != -1 && s->file != -1 && copy_in(m, s->file, e) == -1)
+		return -1;
+	*ret = take(&m);
+	return 0;
+}
+
+void
+memory_destroy(struct memory *m)
+{
+	if (m == NULL)
+		return;
+	guest_memory_fini(&m->table);
+	if (m->host != NULL)
+		(void)munmap(m->host, m->bytes);
+	if (m->fd != -1)
+		(void)close(m->fd);
+	free(m);
+}
+
+int
+memory_attach(struct memory *m, const struct accel *accel,
+    struct accel_vm *vm, struct err *e)
+{
+	const struct guest_region *r;
+	struct accel_memory slot = { 0 };
+
+	for (unsigned i = 0; i < m->table.nregions; i++) {
+		r = &m->table.regions[i];
+		slot.slot = i;
+		slot.gpa = r->gpa;
+		slot.bytes = r->len;
+		slot.host = r->host;
+		if (accel->map(vm, &slot, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+uint64_t
+memory_bytes(const struct memory *m)
+{
+	return m->bytes;
+}
+
+bool
+memory_shared(const struct memory *m)
+{
+	return m->fd != -1;
+}
+
+const struct guest_memory *
+memory_table(const struct memory *m)
+{
+	return &m->table;
+}
+
+unsigned
+memory_regions(const struct memory *m, struct frontend_region ret[2])
+{
+	const struct guest_region *r;
+	unsigned i;
+
+	for (i = 0; i < m->table.nregions; i++) {
+		r = &m->table.regions[i];
+		ret[i] = (struct frontend_region){
+			.gpa = r->gpa,
+			.len = r->len,
+			.user = r->gpa,
+			.offset = (uint64_t)(r->host - m->host),
+			.fd = m->fd,
+		};
+	}
+	return i;
+}
+
+void *
+memory_at(const struct memory *m, uint64_t gpa, uint64_t len)
+{
+	return guest_memory_at(&m->table, gpa, len);
+}
+
+void
+memory_discard(struct memory *m, uint64_t gpa, uint64_t len)
+{
+	uint8_t *at = guest_memory_at(&m->table, gpa, len);
+
+	if (at == NULL || m->page != 0)
+		return;
+	if (m->fd != -1)
+		(void)os_punch(m->fd, (uint64_t)(at - m->host), len);
+	else
+		(void)madvise(at, len, MADV_DONTNEED);
+}
+
+int
+memory_clear(struct memory *m, struct err *e)
+{
+	struct memory_setup none = { .file = -1, .thp = m->thp };
+
+	if (m->fd != -1 && os_punch(m->fd, 0, m->bytes) == -1)
+		return err_sys(e, "memory: clear");
+	/* Anew, without the snapshot; huge pages are reserved again. */
+	m->snapshot = false;
+	return map(m, &none, e);
+}
