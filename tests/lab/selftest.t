@@ -46,6 +46,8 @@ lab -t 5 -d "$t/d" sleep 100 2>/dev/null
 check "a time-out is 124" 124 $?
 check "3 MB of output" 3000000 \
     "$(lab -d "$t/d" head -c 3000000 /dev/zero | wc -c)"
+check "room on its disk" yes "$(lab -f 2000 -d "$t/d" sh -c \
+    '[ $(df -m /lab | awk "NR == 2 { print \$4 }") -gt 1800 ] && echo yes')"
 lab -d "$t/d" sh -c 'echo c > /proc/sysrq-trigger' > "$t/x" 2>&1
 check "a panic is 125" 125 $?
 check "/dev/kvm is there" yes \
