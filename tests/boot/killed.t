@@ -16,7 +16,8 @@ dir=$state/vms/$id
 
 names=$(cut -d' ' -f1 "$dir/pids")
 has "its processes are listed" vmm "$names"
-for name in $names qemu; do
+[ "$HYPERVISOR" != qemu ] || names="$names qemu"
+for name in $names; do
 	if [ "$name" = qemu ]; then
 		vmm=$(awk '$1 == "vmm" { print $2 }' "$dir/pids")
 		pid=$(pgrep -P "$vmm" qemu)

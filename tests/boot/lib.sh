@@ -6,6 +6,9 @@
 #	done_testing
 #
 # $t is a directory of the test's own; whatever runs is ended on exit.
+#
+# HYPERVISOR: qemu (default), null, or vmm, which wants a KVM that is worth
+# using: tests/lab/boot.t runs these tests where there is one.
 
 build=${BUILD:-build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
@@ -26,10 +29,20 @@ passable() {
 		esac
 	done
 }
-for p in vmd vmd-control vmd-image vmctl viod vmm-qemu; do
+HYPERVISOR=${HYPERVISOR:-qemu}
+case $HYPERVISOR in
+qemu)	program=vmm-qemu
+	command -v qemu-system-x86_64 > /dev/null ||
+	    skip_all "no qemu-system-x86_64" ;;
+vmm)	program=vmm ;;
+null)	program=vmm-null ;;
+*)	broken "HYPERVISOR=$HYPERVISOR: qemu, vmm or null" ;;
+esac
+for p in vmd vmd-control vmd-image vmctl viod "$program"; do
 	[ -x "$bin/$p" ] || skip_all "no $bin/$p"
 done
-command -v qemu-system-x86_64 > /dev/null || skip_all "no qemu-system-x86_64"
+[ "$HYPERVISOR" != vmm ] || "$bin/vmm" --probe > /dev/null 2>&1 ||
+    skip_all "vmm --probe: no KVM to use"
 [ -f "$build/share/guest/x86_64/initrd" ] || skip_all "no guest kernel (make guest)"
 
 t=$(mktemp -d "${TMPDIR:-/tmp}/vmd-test.XXXXXX")
@@ -46,8 +59,8 @@ start_vmd() {
 	user=
 	[ "$(id -u)" -ne 0 ] || user="-o user=root"
 	# shellcheck disable=SC2086
-	"$bin/vmd" -d -v -s "$state" -S "$t/vmd.sock" $user "$@" \
-	    >> "$t/vmd.log" 2>&1 &
+	"$bin/vmd" -d -v -s "$state" -S "$t/vmd.sock" $user \
+	    -o hypervisor="$HYPERVISOR" "$@" >> "$t/vmd.log" 2>&1 &
 	vmd_pid=$!
 	wait_for 30 "$bin/vmctl" version
 }
@@ -67,8 +80,14 @@ stop_vmd() {
 	}
 	vmd_pid=
 }
+# The busybox image, as $t/hello.tar; it may have been made already.
+make_hello() {
+	[ ! -f "$build/tests/hello.tar" ] ||
+	    { cp "$build/tests/hello.tar" "$t"; return; }
+	"$top/scripts/busybox-image" "$t/hello.tar"
+}
 import_hello() {
-	"$top/scripts/busybox-image" "$t/hello.tar" &&
+	make_hello &&
 	    vmctl image import --name busybox:hello "$t/hello.tar" > /dev/null
 }
 # run_hello NAME [OPTION...]: a VM of the busybox image that answers.

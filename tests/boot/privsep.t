@@ -69,7 +69,7 @@ confined() {
 # Users that no other test looks at.
 start_root() {
 	"$sbin/vmd" -d -v -s "$state" -S "$t/vmd.sock" \
-	    -o uid_base=1800000000 >> "$t/vmd.log" 2>&1 &
+	    -o hypervisor="$HYPERVISOR" -o uid_base=1800000000 >> "$t/vmd.log" 2>&1 &
 	vmd_pid=$!
 	wait_for 30 vmctl version
 }
@@ -89,7 +89,7 @@ ok "nobody else reads it" no as daemon cat "$state/vmd.db"
 is "everybody may ask" 666 "$(stat -c %a "$t/vmd.sock")"
 
 # A job that waits for its input stays to be looked at.
-"$top/scripts/busybox-image" "$t/hello.tar"
+make_hello
 mkfifo "$t/in"
 vmctl image import --name busybox:hello - < "$t/in" > "$t/import.log" 2>&1 &
 import=$!
@@ -138,7 +138,7 @@ done
 
 as_a() { setpriv --reuid "$ua" --regid "$ua" --clear-groups "$@"; }
 ask() { curl -s -m 5 --unix-socket "$1" http://localhost/api/v1/vmm.ping; }
-has "root asks b's VMM" qemu "$(ask "$b/api.sock")"
+has "root asks b's VMM" "$HYPERVISOR" "$(ask "$b/api.sock")"
 for f in api.sock vsock.sock console.sock disk0.vu; do
 	for u in "$ua" daemon; do
 		ok "user $u does not connect to b's $f" no setpriv \
@@ -168,7 +168,7 @@ vmctl() { mine "$bin/vmctl" "$@"; }
 start_mine() {
 	(cd / && exec setpriv --reuid nobody --regid "$(id -g nobody)" \
 	    --clear-groups env -i HOME="$t/home" PATH="$PATH" "$sbin/vmd" \
-	    -d -v) >> "$t/vmd.log" 2>&1 &
+	    -d -v -o hypervisor="$HYPERVISOR") >> "$t/vmd.log" 2>&1 &
 	vmd_pid=$!
 	wait_for 30 vmctl version
 }

@@ -1,0 +1,69 @@
+#!/bin/sh
+# boot.t: the boot tests with our own VMM, on the lab's KVM.
+#
+#   BOOT_TESTS   which of them (default: those below)
+#   HYPERVISOR   vmm (default), or qemu if LAB_TOOLS brings one
+#   LAB_FULL     set: as often and as much as outside the lab, not a part
+#   LAB_LIMIT    seconds for one of them (default 900)
+cd "$(dirname "$0")/../.." || exit 1
+build=${BUILD:-build}
+PATH=$PATH:/usr/sbin:/sbin
+for p in qemu-system-x86_64 mke2fs debugfs cpio socat curl jq perl tmux; do
+	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
+done
+for f in bin/vmd bin/vmm share/guest/x86_64/initrd; do
+	[ -e "$build/$f" ] || { echo "1..0 # SKIP no $build/$f"; exit 0; }
+done
+tests=${BOOT_TESTS:-null}
+[ -n "${LAB_FULL:-}" ] || {
+	EXEC_BIG_MIB=${EXEC_BIG_MIB:-64} EXEC_COUNT=${EXEC_COUNT:-20}
+	SURVIVE_KILLS=${SURVIVE_KILLS:-5}
+}
+
+t=$(mktemp -d "${TMPDIR:-/tmp}/lab-boot.XXXXXX")
+trap 'rm -rf "$t"' EXIT
+trap 'exit 1' INT TERM HUP
+BUILD=$build tests/lab/lab-tree "$t/tree" > "$t/log" 2>&1 || {
+	sed 's/^/# /' "$t/log"
+	echo "not ok 1 - the programs are put together"
+	echo 1..1
+	exit 1
+}
+
+# each NAME: run it there; its lines with numbers of ours, and $n and $bad.
+n=0 bad=0
+each() {
+	tests/lab/lab-run x86 -m 3072 -f 14000 -t "${LAB_LIMIT:-900}" \
+	    -d "$t/tree" -e HYPERVISOR="${HYPERVISOR:-vmm}" \
+	    -e EXEC_BIG_MIB="${EXEC_BIG_MIB:-}" \
+	    -e EXEC_COUNT="${EXEC_COUNT:-}" \
+	    -e SURVIVE_KILLS="${SURVIVE_KILLS:-}" \
+	    ./enter sh "tests/boot/$1.t" > "$t/out" 2> "$t/err"
+	rc=$?
+	awk -v name="$1" -v n="$n" -v rc="$rc" -v to="$t/end" '
+	/^1\.\.0/	{ sub(/^1\.\.0 */, ""); plan = 1
+			  print "ok " ++n " - " name " " $0; next }
+	/^1\.\./	{ plan = 1; next }
+	/^ok /		{ sub(/^ok [0-9]+ -? */, ""); good++
+			  print "ok " ++n " - " name ": " $0; next }
+	/^not ok /	{ sub(/^not ok [0-9]+ -? */, ""); bad = 1
+			  print "not ok " ++n " - " name ": " $0; next }
+			{ print }
+	END {
+		if (!plan || (rc && !bad)) {
+			print "not ok " ++n " - " name " runs to its end" \
+			    " (status " rc ")"
+			bad = 1
+		}
+		print n, bad + 0 > to
+	}' "$t/out"
+	read -r n one < "$t/end"
+	[ "$one" -eq 0 ] || {
+		bad=1
+		{ grep -A 5 '^not ok' "$t/out"; tail -n 80 "$t/err"; } |
+		    sed "s/^/# $1: /" >&2
+	}
+}
+for name in $tests; do each "$name"; done
+echo "1..$n"
+exit $bad
