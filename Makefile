@@ -32,7 +32,10 @@ accel_x86_64	= cpuid_x86 \
 		  loop_x86
 accel_aarch64	= kvm_none loop_arm64
 accel_FILES	= device \
+		  null \
+		  null_x86 \
 		  probe \
+		  state \
 		  $(accel_$(HOST_ARCH))
 chapi_FILES	= client \
 		  console \
