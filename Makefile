@@ -44,7 +44,8 @@ chapi_FILES	= client \
 		  server \
 		  vm_config \
 		  vm_config_json \
-		  vmm
+		  vmm \
+		  vmm_ask
 agent_FILES	= client entry frame reply
 priv_FILES	= chan client request wire
 oci_FILES	= digest reference
@@ -85,7 +86,7 @@ vmm_STATIC_LIBS	= libevent_core jansson
 
 PROGRAMS	+= vmm-null
 vmm-null_DIR	= null
-vmm-null_FILES	= main
+vmm-null_FILES	= main snapshot
 vmm-null_LAYERS	= chapi os lib
 vmm-null_LIBS	= libevent_core jansson
 

@@ -112,6 +112,19 @@ $(O)/tests/unit/%.t: tests/unit/%.c $(ARCHIVES)
 $(O)/tests/bench/%: tests/bench/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(test_link)
+# What runs in the lab is static and needs nothing of ours.
+LAB_BENCH	= $(patsubst %,$(O)/tests/bench/lab/%,null floor observe marker)
+lab_link	= $(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $^
+$(O)/tests/bench/lab/observe: $(patsubst %,tests/bench/lab/%.c,observe process \
+    tracing)
+	@mkdir -p $(@D)
+	$(call say,TEST)$(lab_link)
+$(O)/tests/bench/lab/marker: tests/bench/lab/marker.S
+	@mkdir -p $(@D)
+	$(call say,TEST)$(lab_link) -nostdlib
+$(O)/tests/bench/lab/%: tests/bench/lab/%.c
+	@mkdir -p $(@D)
+	$(call say,TEST)$(lab_link)
 # A fuzz target with a main that feeds it the corpus; make fuzz has the other.
 $(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(ARCHIVES)
 	@mkdir -p $(@D)
@@ -134,7 +147,7 @@ $(O)/tests/double/vmd-control: tests/cli/double-control.c $(O)/lib/priv.a \
 	    -o $@ $^ $(call pkg_libs,libevent_core)
 
 unit: $(UNIT) $(O)/tests/cli/fake-api $(O)/tests/double/vmd-control
-bench-programs: $(BENCH)
+bench-programs: $(BENCH) $(if $(filter x86_64,$(HOST_ARCH)),$(LAB_BENCH))
 fuzz-programs: $(patsubst %,$(O)/tests/fuzz/%,$(FUZZ))
 
 # --- libFuzzer: clang, one minute a target unless FUZZ_SECONDS says else; what
