@@ -105,8 +105,8 @@ vmd_LIBS	= libevent_core
 
 vmd-control_DIR	= control
 vmd-control_FILES = admission adopt auth capabilities cp_request database \
-		  exec_request exit_info guest http image_json image_names \
-		  images jobs lifecycle log_tail main misc note op op_start \
+		  exec_request exit_info guest http hypervisors image_json \
+		  image_names images jobs lifecycle log_tail main misc note op op_start \
 		  op_stop \
 		  reply request route routes/console routes/cp routes/cp_from \
 		  routes/cp_to routes/create routes/exec routes/image_events \

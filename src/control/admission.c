@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "control/admission.h"
-#include "control/capabilities.h"
 #include "control/control.h"
 #include "control/volumes.h"
 #include "lib/num.h"
@@ -134,8 +133,6 @@ admission_create(const struct vm *vm, struct err *e)
 {
 	struct resources r;
 
-	if (hypervisor_check(vm->control, vm->spec.hypervisor, e) == -1)
-		return -1;
 	admission_count(&r, vm->control);
 	if (cpu_and_memory(&r, vm, e) == -1 ||
 	    disk(&r, "disk", vm->spec.overlay, e) == -1)
@@ -148,8 +145,6 @@ admission_start(const struct vm *vm, struct err *e)
 {
 	struct resources r;
 
-	if (hypervisor_check(vm->control, vm->spec.hypervisor, e) == -1)
-		return -1;
 	admission_count(&r, vm->control);
 	if (cpu_and_memory(&r, vm, e) == -1)
 		return -1;

@@ -36,7 +36,7 @@ struct resources {
 
 void	admission_count(struct resources *, const struct control *);
 
-/* insufficient_resources, port_in_use, or a hypervisor that is not there. */
+/* insufficient_resources or port_in_use. */
 int	admission_create(const struct vm *, struct err *);
 int	admission_start(const struct vm *, struct err *);
 int	admission_disk(const struct control *, const char *what,

@@ -353,7 +353,9 @@ on_restart(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	vm->restarts.next_ms = 0;
-	if (vm->state != VM_STOPPED || vm->restarts.manual_stop)
+	/* Whoever is at work on it decides what becomes of it. */
+	if (vm->state != VM_STOPPED || vm->restarts.manual_stop ||
+	    vm->nops > 0)
 		return;
 	vm->restarts.attempts++;
 	vm->restarts.last_ms = time_ms();

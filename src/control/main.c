@@ -20,10 +20,10 @@
 #include <unistd.h>
 
 #include "control/auth.h"
-#include "control/capabilities.h"
 #include "control/control.h"
 #include "control/database.h"
 #include "control/http.h"
+#include "control/hypervisors.h"
 #include "control/images.h"
 #include "control/jobs.h"
 #include "control/lifecycle.h"
@@ -207,7 +207,6 @@ on_adopted(struct control *ctl)
 	report("ok\n");
 	log_info("serving on %s", ctl->setup.socket);
 	priv_serving(ctl->priv, priv_ignore, NULL);
-	capabilities_probe(ctl);
 }
 
 static void
@@ -228,6 +227,7 @@ on_setup(void *arg, struct priv_setup *s, const struct err *why)
 	    images_load(ctl, &e) == -1)
 		refuse(&e);
 	enter_sandbox(ctl);
+	hypervisors_probe(ctl);
 	lifecycle_adopt(ctl, on_adopted);
 }
 

@@ -19,6 +19,7 @@
 #include "control/admission.h"
 #include "control/control.h"
 #include "control/guest.h"
+#include "control/hypervisors.h"
 #include "control/lifecycle.h"
 #include "control/op.h"
 #include "control/template.h"
@@ -161,13 +162,12 @@ add_net(struct priv_start *s, const struct vm *vm)
 	}
 }
 
-/* The words of capabilities; what is not there was refused by admission. */
 static void
 set_hypervisor(struct priv_start *s, const struct vm *vm)
 {
 	const char *accel = vm->control->setup.accel;
 
-	s->hypervisor = vm_is_null(vm) ? PRIV_HV_NULL : PRIV_HV_QEMU;
+	s->hypervisor = vm->hypervisor->priv;
 	s->accel = PRIV_ACCEL_AUTO;
 	if (strcmp(accel, "kvm") == 0)
 		s->accel = PRIV_ACCEL_KVM;
@@ -271,20 +271,22 @@ on_directory(void *arg, int fd, const struct err *e)
 	want_overlay(op);
 }
 
+/* What can run guests here is known. */
 static void
-start_begin(struct op *op)
+on_hypervisors(void *arg)
 {
+	struct op *op = arg;
 	struct vm *vm = op->vm;
+	const struct hypervisor *h;
 	struct err e;
 
-	if (vm->state != VM_STOPPED) {
-		op_refuse(op);
-		return;
-	}
-	if (admission_start(vm, &e) == -1) {
+	h = hypervisor_choose(vm->control, vm->spec.hypervisor,
+	    guest_arch(vm), &e);
+	if (h == NULL || admission_start(vm, &e) == -1) {
 		op_finish(op, &e);
 		return;
 	}
+	vm->hypervisor = h;
 	vm->reserved = true;
 	vm_cancel_restart(vm);
 	if (!op->options.by_policy) {
@@ -300,6 +302,16 @@ start_begin(struct op *op)
 		priv_dir_open(vm->control->priv, vm->id, on_directory, op);
 	else
 		want_overlay(op);
+}
+
+static void
+start_begin(struct op *op)
+{
+	if (op->vm->state != VM_STOPPED) {
+		op_refuse(op);
+		return;
+	}
+	hypervisors_wait(op->vm->control, on_hypervisors, op);
 }
 
 static void

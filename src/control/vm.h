@@ -29,6 +29,7 @@ struct agent_session;
 struct chapi_client;
 struct control;
 struct event;
+struct hypervisor;
 struct op;
 struct priv_vm;
 struct vm;
@@ -74,6 +75,7 @@ struct vm {
 	unsigned	 number;
 	uid_t		 owner;
 	struct spec	 spec;
+	const struct hypervisor *hypervisor;	/* of its last start; NULL */
 	char		*digest;	/* of the manifest, "sha256:..." */
 	json_t		*image;		/* what the image says: entrypoint.. */
 	bool		 creating;	/* not acknowledged yet */

@@ -9,6 +9,8 @@
 
 #include "control/control.h"
 #include "control/database.h"
+#include "control/guest.h"
+#include "control/hypervisors.h"
 #include "control/vm.h"
 #include "lib/json.h"
 #include "lib/log.h"
@@ -57,11 +59,12 @@ restarts_record(const struct vm_restarts *r)
 json_t *
 vm_record(const struct vm *vm)
 {
-	return json_pack("{s:i,s:I,s:o,s:s?,s:O?,s:b,s:b,s:s,"
+	return json_pack("{s:i,s:I,s:o,s:s?,s:s?,s:O?,s:b,s:b,s:s,"
 	    "s:I,s:I,s:I,s:b,s:i,s:s,s:s,s:o,s:o,s:o}",
 	    "number", (int)vm->number,
 	    "owner", (json_int_t)vm->owner,
 	    "spec", spec_json(&vm->spec, true),
+	    "runs_on", vm->hypervisor == NULL ? NULL : vm->hypervisor->name,
 	    "digest", vm->digest,
 	    "image", vm->image,
 	    "creating", vm->creating || vm->removing,
@@ -194,12 +197,13 @@ load_exit(struct vm *vm, const json_t *doc, struct err *e)
 static int
 load_rest(struct vm *vm, const json_t *doc, struct err *e)
 {
-	const char *digest = NULL;
+	const char *digest = NULL, *runs_on = vm->spec.hypervisor;
 	json_t *image = NULL;
 	uint64_t number = 0;
 
 	if (json_get_u64(&number, doc, "number", 1, INT32_MAX, e) != 1 ||
 	    json_get_str(&digest, doc, "digest", 128, e) == -1 ||
+	    json_get_str(&runs_on, doc, "runs_on", 32, e) == -1 ||
 	    json_get_obj(&image, doc, "image", 64, e) == -1 ||
 	    json_get_bool(&vm->creating, doc, "creating", e) == -1 ||
 	    json_get_bool(&vm->live, doc, "live", e) == -1 ||
@@ -213,6 +217,8 @@ load_rest(struct vm *vm, const json_t *doc, struct err *e)
 	    load_restarts(&vm->restarts, doc, e) == -1)
 		return -1;
 	vm->number = (unsigned)number;
+	/* Records without it are of a version that had no other. */
+	vm->hypervisor = hypervisor_find(runs_on == NULL ? "qemu" : runs_on);
 	vm->digest = digest == NULL ? NULL : strdup(digest);
 	vm->image = json_incref(image);
 	return 0;
@@ -358,6 +364,18 @@ state_json(const struct vm *vm)
 	    "pid", pid == 0 ? json_null() : json_integer(pid));
 }
 
+/* What it runs with; what it would, before its first start. */
+static const char *
+hypervisor_name(const struct vm *vm)
+{
+	const struct hypervisor *h = vm->hypervisor;
+
+	if (h == NULL)
+		h = hypervisor_choose(vm->control, vm->spec.hypervisor,
+		    guest_arch(vm), NULL);
+	return h == NULL ? "qemu" : h->name;
+}
+
 json_t *
 vm_json(const struct vm *vm)
 {
@@ -376,9 +394,8 @@ vm_json(const struct vm *vm)
 	    json_object_update(o, id) == -1 ||
 	    json_object_update(o, state) == -1 || put_network(o, vm) == -1)
 		return NULL;
-	/* What it runs with, where nobody chose. */
-	if (vm->spec.hypervisor == NULL &&
-	    json_object_set_new(o, "hypervisor", json_string("qemu")) == -1)
+	if (json_object_set_new(o, "hypervisor",
+	    json_string(hypervisor_name(vm))) == -1)
 		return NULL;
 	return take(&o);
 }

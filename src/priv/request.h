@@ -218,7 +218,8 @@ enum priv_job_kind {
  * One job: vmd-image for most kinds.  Its lines come on the pipe of the
  * answer (docs/ARCHITECTURE.md, Image jobs); what it writes to standard
  * error is in vmd's log.  MKFS runs mke2fs on the file (its size is the file
- * system's) and is done when it ends with status 0; PROBE runs "vmm-NAME -P".
+ * system's) and is done when it ends with status 0; PROBE runs the VMM of
+ * ref with -P.
  */
 struct priv_job {
 	uint8_t	 kind;			/* enum priv_job_kind */

@@ -94,3 +94,9 @@ file_disk(const struct priv_blk *b, const char *name, struct err *e)
 		return err_sys(e, "%s", name);
 	return take_fd(&fd);
 }
+
+int
+file_kvm(void)
+{
+	return open("/dev/kvm", O_RDWR | O_CLOEXEC);
+}

@@ -25,4 +25,7 @@ int	file_copy(const char *path, const struct user *, struct err *);
  */
 int	file_disk(const struct priv_blk *, const char *name, struct err *);
 
+/* /dev/kvm, with vmd's own rights; -1 where they do not suffice. */
+int	file_kvm(void);
+
 #endif

@@ -20,6 +20,7 @@
 #include "vmd/file.h"
 #include "vmd/jobs.h"
 #include "vmd/spawn.h"
+#include "vmd/vm_words.h"
 
 struct job {
 	LIST_ENTRY(job)	 next;
@@ -40,6 +41,7 @@ struct jobs {
 /* The descriptors a job may be given beside its report; -1 is none. */
 struct job_files {
 	int	auth;			/* the user's registry credentials */
+	int	kvm;			/* /dev/kvm */
 };
 
 static void
@@ -122,6 +124,16 @@ words_mkfs(struct spawn *s, const struct priv_job *j, struct job_files *f)
 	spawn_arg(s, "/proc/self/fd/%d", spawn_fd(s, j->in));
 }
 
+static void
+words_probe(struct spawn *s, const struct priv_job *j, struct job_files *f)
+{
+	(void)j;
+	if (f->kvm == -1)
+		return;
+	spawn_arg(s, "-k");
+	spawn_arg(s, "%d", spawn_fd(s, f->kvm));
+}
+
 #define NEEDS_REF	1
 #define NEEDS_IN	2
 
@@ -141,8 +153,22 @@ static const struct kind {
 	[PRIV_JOB_REMOVE]  = { "vmd-image", "remove", NEEDS_REF, words_image },
 	[PRIV_JOB_PRUNE]   = { "vmd-image", "prune", 0, words_prune },
 	[PRIV_JOB_MKFS]	   = { "/sbin/mke2fs", NULL, NEEDS_IN, words_mkfs },
-	[PRIV_JOB_PROBE]   = { "vmm-qemu", "-P", 0, words_none },
+	/* The program is the VMM's, see job_program(). */
+	[PRIV_JOB_PROBE]   = { NULL, "-P", NEEDS_REF, words_probe },
 };
+
+/* NULL: no such hypervisor. */
+static const char *
+job_program(const struct priv_job *j)
+{
+	int hv;
+
+	if (j->kind != PRIV_JOB_PROBE)
+		return kinds[j->kind].program;
+	hv = vm_words_by_name(j->ref);
+	return hv == -1 || hv == PRIV_HV_NULL ? NULL :
+	    vm_words_vmm((uint8_t)hv);
+}
 
 /* Words of a request that become words of a command line. */
 static int
@@ -157,7 +183,7 @@ job_check(const struct priv_job *j, struct err *e)
 	if (j->ref[0] == '-' || j->platform[0] == '-')
 		return err_api(e, EINVAL, "bad_request",
 		    "%s is no image", j->ref);
-	if (j->kind == PRIV_JOB_PROBE && strcmp(j->ref, "qemu") != 0)
+	if (job_program(j) == NULL)
 		return err_api(e, ENOTSUP, "not_supported",
 		    "hypervisor %s is not part of this vmd", j->ref);
 	return 0;
@@ -263,24 +289,34 @@ auth_open(const struct priv_job *j)
 	return file_copy(path, &u, NULL);
 }
 
+static int
+kvm_open(const struct priv_job *j)
+{
+	if (j->kind != PRIV_JOB_PROBE ||
+	    !vm_words_takes_kvm((uint8_t)vm_words_by_name(j->ref)))
+		return -1;
+	return file_kvm();
+}
+
 static pid_t
 job_spawn(struct monitor *m, const struct priv_job *j, int report,
     struct err *e)
 {
 	const struct kind *k = &kinds[j->kind];
-	own_fd int auth = auth_open(j);
-	struct job_files files = { .auth = auth };
+	const char *program = job_program(j);
+	own_fd int auth = auth_open(j), kvm = kvm_open(j);
+	struct job_files files = { .auth = auth, .kvm = kvm };
 	OWN(spawn_destroy) struct spawn *s = NULL;
 	char path[PRIV_PATH_MAX + 32];
 
 	(void)snprintf(path, sizeof(path), "%s%s%s",
-	    k->program[0] == '/' ? "" : m->o->libexec,
-	    k->program[0] == '/' ? "" : "/", k->program);
+	    program[0] == '/' ? "" : m->o->libexec,
+	    program[0] == '/' ? "" : "/", program);
 	s = spawn_new(path, e);
 	if (s == NULL)
 		return -1;
 	(void)spawn_fd(s, report);
-	if (strcmp(k->program, "vmd-image") == 0) {
+	if (strcmp(program, "vmd-image") == 0) {
 		spawn_arg(s, "-r");
 		spawn_arg(s, "%d", SPAWN_REPORT);
 	}

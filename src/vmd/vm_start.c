@@ -72,6 +72,7 @@ struct making {
 	int		 log;
 	int		 pids;
 	int		 api;
+	int		 kvm;		/* for the VMM, or -1 */
 	unsigned	 ndevs;
 	struct device	 devs[DEVICES_MAX];
 };
@@ -81,7 +82,8 @@ struct making {
 static void
 making_fini(struct making *k)
 {
-	int *fds[] = { &k->dir, &k->lock, &k->log, &k->pids, &k->api };
+	int *fds[] = { &k->dir, &k->lock, &k->log, &k->pids, &k->api,
+	    &k->kvm };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (*fds[i] != -1)
@@ -241,6 +243,9 @@ making_open(struct making *k, struct err *e)
 	for (unsigned i = 0; i < k->ndevs; i++)
 		if (device_open(k, &k->devs[i], e) == -1)
 			return -1;
+	/* Where it cannot be had the VMM says what to do about it. */
+	if (vm_words_takes_kvm(r->hypervisor))
+		k->kvm = file_kvm();
 	k->api = user_listen(k, "api.sock", e);
 	return k->api == -1 ? -1 : 0;
 }
@@ -455,7 +460,11 @@ run_vmm(struct making *k, struct start *s, struct err *e)
 		    spawn_fd(sp, k->devs[i].vmm_life));
 	}
 	vm_words_accel(sp, k->r);
-	if (k->m->separate)
+	if (k->kvm != -1) {
+		spawn_arg(sp, "-k");
+		spawn_arg(sp, "%d", spawn_fd(sp, k->kvm));
+	}
+	if (k->m->separate && !vm_words_takes_kvm(k->r->hypervisor))
 		user_join_kvm(&k->user);
 	return run(k, s, 0, sp, e);
 }
@@ -510,7 +519,7 @@ vm_start(struct monitor *m, const struct priv_start *r, struct asker asker,
 		return err_sys(e, "start VM %s", r->vm);
 	k->m = m;
 	k->r = r;
-	k->dir = k->lock = k->log = k->pids = k->api = -1;
+	k->dir = k->lock = k->log = k->pids = k->api = k->kvm = -1;
 	if (making_open(k, e) == -1 || start_new(&s, k, asker, e) == -1)
 		return -1;
 	if (run_all(k, s, e) == 0)

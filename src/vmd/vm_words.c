@@ -15,12 +15,13 @@
 static const struct {
 	const char	*program;	/* NULL: not built */
 	const char	*name;
-	bool		 takes_accel;
+	bool		 takes_accel;	/* -A */
+	bool		 takes_kvm;	/* -k */
 } vmms[PRIV_HYPERVISORS] = {
-	[PRIV_HV_QEMU]	= { "vmm-qemu", "qemu", true },
-	[PRIV_HV_NULL]	= { "vmm-null", "null", false },
-	[PRIV_HV_VMM]	= { NULL, "vmm", false },
-	[PRIV_HV_CLOUD]	= { NULL, "cloud-hypervisor", false },
+	[PRIV_HV_QEMU]	= { "vmm-qemu", "qemu", true, false },
+	[PRIV_HV_NULL]	= { "vmm-null", "null", false, false },
+	[PRIV_HV_VMM]	= { "vmm", "vmm", false, true },
+	[PRIV_HV_CLOUD]	= { NULL, "cloud-hypervisor", false, false },
 };
 
 static const char *const accels[PRIV_ACCELS] = {
@@ -34,6 +35,21 @@ const char *
 vm_words_vmm(uint8_t hypervisor)
 {
 	return hypervisor < PRIV_HYPERVISORS ? vmms[hypervisor].program : NULL;
+}
+
+int
+vm_words_by_name(const char *name)
+{
+	for (int i = 0; i < PRIV_HYPERVISORS; i++)
+		if (strcmp(vmms[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+bool
+vm_words_takes_kvm(uint8_t hypervisor)
+{
+	return hypervisor < PRIV_HYPERVISORS && vmms[hypervisor].takes_kvm;
 }
 
 /* A numeric address, IPv4 or IPv6, or none. */

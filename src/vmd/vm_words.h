@@ -18,6 +18,12 @@ int	vm_words_check(const struct priv_start *, struct err *);
 /* Program of a hypervisor, a file name; NULL when it is not there. */
 const char *vm_words_vmm(uint8_t hypervisor);
 
+/* The enum priv_hypervisor of a name, or -1. */
+int	vm_words_by_name(const char *name);
+
+/* It is handed /dev/kvm, as -k FD: its user need not be able to open it. */
+bool	vm_words_takes_kvm(uint8_t hypervisor);
+
 /* Add the words; fd is where the child has its disk, or vsock.sock. */
 void	vm_words_blk(struct spawn *, const struct priv_blk *, int fd);
 void	vm_words_net(struct spawn *, const struct priv_net *);

@@ -72,9 +72,14 @@ api GET /health
 is 200 '.status == "ok"'
 ok "health"
 api GET /capabilities
-is 200 '.runtimes | map(select(.name == "vmm"))[0] |
-    (.available == false and (.reason | length) > 0)'
-ok "capabilities say why not"
+is 200 '[.runtimes[] | select((.reason | length) == 0)] == []'
+ok "capabilities say why, and why not"
+is 200 '.runtimes | map(select(.name == "cloud-hypervisor"))[0] |
+    (.available == false and (.reason | contains("does not start")))'
+ok "one that is not part of this version"
+default=$("$bin/vmm" --probe > /dev/null && echo vmm || echo qemu)
+is 200 ".default_runtime.name == \"$default\""
+ok "auto chooses $default here, as vmm --probe says"
 api GET /resources
 is 200 '.cpu.oversub_ratio == 100 and .memory.allocated == 0'
 ok "resources"
@@ -124,8 +129,8 @@ ok "memory beyond the host, with numbers"
 api POST /instances "{\"name\":\"b\",$null,\"vcpus\":1000}"
 refused 400 invalid_request vcpus
 ok "too many CPUs"
-api POST /instances '{"name":"b","image":"x","hypervisor":"vmm"}'
-refused 501 not_supported vmm
+api POST /instances '{"name":"b","image":"x","hypervisor":"cloud-hypervisor"}'
+refused 501 not_supported cloud-hypervisor
 ok "a hypervisor that is not here"
 api POST /instances '{"name":"b","image":"a//b"}'
 refused 400 invalid_name a//b

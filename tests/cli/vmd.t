@@ -89,7 +89,7 @@ end_vmd() {
 }
 
 mkdir "$lib"
-for p in viod vmm-null vmm-qemu vmd-image; do
+for p in viod vmm vmm-null vmm-qemu vmd-image; do
 	ln -s "$BUILD/bin/$p" "$lib/$p"
 done
 ln -s "$BUILD/tests/double/vmd-control" "$lib/vmd-control"
@@ -197,8 +197,8 @@ is "a disk has one writer" "$(ask start db null "disk=$d/disk")" \
     "error disk_in_use disk0: another VM uses the file"
 is "and no reader beside it" "$(ask start db null "disk=$d/disk:ro")" \
     "error disk_in_use disk0: another VM uses the file"
-is "what is not built is refused" "$(ask start db vmm)" \
-    "error not_supported hypervisor vmm is not part of this vmd"
+is "what is not built is refused" "$(ask start db cloud)" \
+    "error not_supported hypervisor cloud-hypervisor is not part of this vmd"
 is "no disk at all" "$(ask start db null disk=/nonexistent)" \
     "error bad_request disk0: no file"
 is "what is no disk" "$(ask start db null disk=/dev/zero:ro)" \
@@ -270,6 +270,17 @@ ask kill web > /dev/null
 until_true asks list '^ok$'
 is "whoever stays is killed" "$(leftovers | xargs -r ps -o comm= -p |
     grep -c sleep)" 0
+# vmm is handed the device that its user may not open.
+with vmm 'while [ "$1" != -k ] && [ $# -gt 0 ]; do shift; done
+echo "error $(readlink "/proc/self/fd/${2:-none}")" >&3'
+if [ -w /dev/kvm ]; then
+	is "vmm is given /dev/kvm" "$(ask start web vmm)" \
+	    "error start_failed vmm: /dev/kvm"
+else
+	is "vmm is given no device that vmd may not open" \
+	    "$(ask start web vmm)" "error start_failed vmm: "
+fi
+back vmm
 rm "$lib/viod"
 is "a program that is not there" "$(ask start web null net=8080)" \
     "error start_failed net0: $lib/viod: No such file or directory"

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "control/admission.h"
-#include "control/capabilities.h"
+#include "control/hypervisors.h"
 #include "control/images.h"
 #include "control/op.h"
 #include "control/routes/instances.h"
@@ -22,6 +22,7 @@
 #include "lib/json.h"
 #include "lib/own.h"
 #include "lib/util.h"
+#include "os/os.h"
 
 struct creation {
 	struct image_waiter	 waiter;	/* first */
@@ -194,16 +195,25 @@ check_name(const struct control *ctl, const char *name, struct err *e)
 	return 0;
 }
 
-/* What vmd was told to use where a request does not say. */
+/*
+ * What vmd was told to use where a request does not say.  One that is named
+ * and cannot work is refused before anything is pulled.
+ */
 static int
-default_hypervisor(struct creation *c, struct err *e)
+check_hypervisor(struct creation *c, struct err *e)
 {
 	const char *word = c->control->setup.hypervisor;
+	const char *platform = c->spec.platform;
+	const char *arch = platform == NULL ? os_arch() :
+	    strncmp(platform, "linux/arm64", 11) == 0 ? "arm64" : "amd64";
 
-	if (c->spec.hypervisor != NULL || strcmp(word, "auto") == 0)
-		return 0;
-	c->spec.hypervisor = strdup(word);
-	return c->spec.hypervisor == NULL ? err_sys(e, "hypervisor") : 0;
+	if (c->spec.hypervisor == NULL && strcmp(word, "auto") != 0) {
+		c->spec.hypervisor = strdup(word);
+		if (c->spec.hypervisor == NULL)
+			return err_sys(e, "hypervisor");
+	}
+	return hypervisor_choose(c->control, c->spec.hypervisor, arch,
+	    e) == NULL ? -1 : 0;
 }
 
 void
@@ -226,8 +236,7 @@ route_instance_create(struct request *r)
 		return;
 	}
 	if (spec_parse(&c->spec, request_json(r), &e) == -1 ||
-	    default_hypervisor(c, &e) == -1 ||
-	    hypervisor_check(c->control, c->spec.hypervisor, &e) == -1 ||
+	    check_hypervisor(c, &e) == -1 ||
 	    check_name(c->control, c->spec.name, &e) == -1) {
 		refuse(c, &e);
 		return;

@@ -5,6 +5,7 @@
 #include "control/capabilities.h"
 #include "control/control.h"
 #include "control/http.h"
+#include "control/hypervisors.h"
 #include "control/routes/routes.h"
 #include "lib/json.h"
 
@@ -14,10 +15,18 @@ route_health(struct request *r)
 	reply_json(r, 200, json_pack("{s:s}", "status", "ok"));
 }
 
+static void
+answer_capabilities(void *arg)
+{
+	struct request *r = arg;
+
+	reply_json(r, 200, capabilities_json(request_context(r)));
+}
+
 void
 route_capabilities(struct request *r)
 {
-	reply_json(r, 200, capabilities_json(request_context(r)));
+	hypervisors_wait(request_context(r), answer_capabilities, r);
 }
 
 static json_t *
