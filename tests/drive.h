@@ -140,7 +140,8 @@ drive_exec(struct drive *d, const char *const argv[])
 		drive_die("fork", NULL);
 	if (d->viod != 0)
 		return;
-	if (dup2(d->fd, 6) == -1)
+	/* It may be 6 already, and close-on-exec. */
+	if (dup2(d->fd, 6) == -1 || fcntl(6, F_SETFD, 0) == -1)
 		_exit(127);
 	(void)os_die_with_parent();
 	if (d->child != NULL)

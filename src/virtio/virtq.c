@@ -87,6 +87,14 @@ virtq_track(struct virtq *q, struct inflight *f, struct err *e)
 	return 0;
 }
 
+void
+virtq_redo(struct virtq *q, const uint16_t *heads, unsigned n)
+{
+	memcpy(q->replay, heads, n * sizeof(*heads));
+	q->nreplay = n;
+	q->replayed = 0;
+}
+
 /* --- popping ------------------------------------------------------------- */
 
 /* A table of descriptors: the queue's own, or an indirect one. */

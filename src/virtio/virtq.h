@@ -84,6 +84,13 @@ int	virtq_init(struct virtq *, const struct guest_memory *, uint16_t len,
 int	virtq_track(struct virtq *, struct inflight *, struct err *);
 
 /*
+ * First pop these n chains again: popped before the queue was stopped and
+ * never pushed.  For a queue that was just set up; heads that are out of
+ * range break it when they are popped.
+ */
+void	virtq_redo(struct virtq *, const uint16_t *heads, unsigned n);
+
+/*
  * After a change of 'mem' with chains still popped: look the parts up
  * again.  Indices stay.  No chain may be held across it.
  */
