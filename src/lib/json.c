@@ -145,3 +145,56 @@ json_only(const json_t *obj, const char *const names[], struct err *e)
 	}
 	return 0;
 }
+
+/* --- bytes --------------------------------------------------------------- */
+
+json_t *
+json_hex(const void *bytes, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	own_mem char *text = malloc(len * 2 + 1);
+	const uint8_t *b = bytes;
+
+	if (text == NULL)
+		return NULL;
+	for (size_t i = 0; i < len; i++) {
+		text[i * 2] = digits[b[i] >> 4];
+		text[i * 2 + 1] = digits[b[i] & 15];
+	}
+	return json_stringn(text, len * 2);
+}
+
+/* The value of a digit, or -1. */
+static int
+digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int
+json_get_hex(void *ret, size_t len, const json_t *obj, const char *name,
+    struct err *e)
+{
+	own_mem uint8_t *bytes = NULL;
+	const char *text;
+	int found = json_get_str(&text, obj, name, len * 2, e), hi, lo;
+
+	if (found != 1)
+		return found;
+	bytes = malloc(len + 1);
+	if (bytes == NULL)
+		return err_sys(e, "%s", name);
+	if (strlen(text) != len * 2)
+		return wrong(e, name, "a string of hexadecimal digits");
+	for (size_t i = 0; i < len; i++) {
+		hi = digit(text[i * 2]);
+		lo = digit(text[i * 2 + 1]);
+		if (hi == -1 || lo == -1)
+			return wrong(e, name, "a string of hexadecimal digits");
+		bytes[i] = (uint8_t)(hi << 4 | lo);
+	}
+	memcpy(ret, bytes, len);
+	return 1;
+}

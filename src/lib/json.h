@@ -44,6 +44,11 @@ int	json_get_obj(json_t **ret, const json_t *obj, const char *name,
 int	json_get_arr(json_t **ret, const json_t *obj, const char *name,
 	    size_t max, struct err *);
 
+/* Bytes as a string of hexadecimal digits; the getter wants len of them. */
+json_t	*json_hex(const void *, size_t len);
+int	json_get_hex(void *ret, size_t len, const json_t *obj,
+	    const char *name, struct err *);
+
 /* Refuse obj when it has a member that is not in names (NULL at the end). */
 int	json_only(const json_t *obj, const char *const names[], struct err *);
 
