@@ -73,6 +73,10 @@ vmm_FILES	= board \
 		  main \
 		  memory \
 		  mptable \
+		  pci \
+		  pci_bar \
+		  pci_msix \
+		  pci_state \
 		  probe_job \
 		  pvh \
 		  shadow \
