@@ -67,6 +67,7 @@ vmm_DIR		= vmm
 vmm_FILES	= board \
 		  bus \
 		  dev/i8042 \
+		  dev/rng \
 		  dev/uart \
 		  loader \
 		  machine \
@@ -80,7 +81,10 @@ vmm_FILES	= board \
 		  probe_job \
 		  pvh \
 		  shadow \
-		  vcpu
+		  vcpu \
+		  vio \
+		  vio_pci \
+		  vio_state
 vmm_LAYERS	= chapi virtio accel os lib
 # Libc only at run time: a VM starts faster and shares more.
 vmm_STATIC_LIBS	= libevent_core jansson

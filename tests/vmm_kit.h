@@ -44,7 +44,7 @@ struct kit {
 	struct board		board;
 };
 
-/* --- the accelerator ------------------------------------------------------- */
+/* --- the accelerator ---------------------------------------------------- */
 
 static inline void
 kit_send(struct accel_vm *vm, unsigned gsi)
@@ -148,7 +148,7 @@ kit_sent(struct kit *k)
 	return k->vm.nsent;
 }
 
-/* --- the board --------------------------------------------------------------- */
+/* --- the board ---------------------------------------------------------- */
 
 static inline void
 kit_init(struct kit *k)
@@ -185,7 +185,7 @@ kit_turn(struct kit *k)
 	(void)event_base_loop(k->board.base, EVLOOP_NONBLOCK);
 }
 
-/* --- what a guest does --------------------------------------------------------- */
+/* --- what a guest does -------------------------------------------------- */
 
 static inline uint32_t
 kit_config(struct kit *k, unsigned slot, unsigned reg, unsigned len)

@@ -23,7 +23,7 @@ pci_intx_gsi(unsigned slot)
 	return lines[slot % PCI_LINES];
 }
 
-/* --- bytes of the configuration space ---------------------------------------- */
+/* --- bytes of the configuration space ----------------------------------- */
 
 uint32_t
 pci_get(const struct pci_device *d, unsigned offset, unsigned len)
@@ -81,7 +81,7 @@ pci_settle(struct pci_device *d)
 	intx_settle(d);
 }
 
-/* --- the two ways to it ------------------------------------------------------ */
+/* --- the two ways to it ------------------------------------------------- */
 
 /* [reg, +len) of a slot; what is not there is all ones. */
 static uint64_t
@@ -181,7 +181,7 @@ static const struct bus_ops ecam_ops = {
 	.write	= ecam_write,
 };
 
-/* --- devices ----------------------------------------------------------------- */
+/* --- devices ------------------------------------------------------------ */
 
 /* The header as the device's identity makes it. */
 static void
@@ -324,7 +324,7 @@ pci_find(struct pci *pci, const char *name)
 	return NULL;
 }
 
-/* --- the bus ----------------------------------------------------------------- */
+/* --- the bus ------------------------------------------------------------ */
 
 /* OpenBSD's own number for the bridge of its VMs: every system knows it. */
 static const struct pci_setup bridge = {

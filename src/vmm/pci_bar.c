@@ -159,7 +159,7 @@ pci_bar_addr(const struct pci_device *d, unsigned bar)
 	return d->window[bar].addr;
 }
 
-/* --- first places ------------------------------------------------------------ */
+/* --- first places ------------------------------------------------------- */
 
 /* The end of a window, of whichever device, in the way; 0: there is none. */
 static uint64_t

@@ -58,7 +58,7 @@ is_open(const struct pci_device *d, unsigned v)
 	    !(entry[ENTRY_CONTROL] & ENTRY_MASKED);
 }
 
-/* --- a vector's GSI ---------------------------------------------------------- */
+/* --- a vector's GSI ----------------------------------------------------- */
 
 /* Make the GSI send what the entry says. */
 static int
@@ -149,7 +149,7 @@ pci_msix_send(struct pci_device *d, unsigned v)
 		d->msix.pending |= 1ULL << v;
 }
 
-/* --- attached is what shall be ------------------------------------------------- */
+/* --- attached is what shall be ------------------------------------------ */
 
 /* The interrupt a count stands for is sent by us: no edge is left to see. */
 static void
@@ -236,7 +236,7 @@ pci_msix_bind(struct pci_device *d, int fd, unsigned vector)
 	pci_msix_settle(d);
 }
 
-/* --- the window ---------------------------------------------------------------- */
+/* --- the window --------------------------------------------------------- */
 
 static uint64_t
 window_read(void *arg, uint64_t offset, unsigned len)
@@ -279,7 +279,7 @@ const struct bus_ops pci_msix_ops = {
 	.write	= window_write,
 };
 
-/* --- set-up ---------------------------------------------------------------------- */
+/* --- set-up ------------------------------------------------------------- */
 
 int
 pci_msix_init(struct pci_device *d, struct err *e)

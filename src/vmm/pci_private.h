@@ -104,7 +104,7 @@ struct pci {
 	bool			 crowded;	/* a window lost its place */
 };
 
-/* --- pci.c ----------------------------------------------------------------- */
+/* --- pci.c -------------------------------------------------------------- */
 
 /* Little-endian values in the configuration space. */
 uint32_t pci_get(const struct pci_device *, unsigned offset, unsigned len);
@@ -114,7 +114,7 @@ void	 pci_put(uint8_t *space, unsigned offset, unsigned len,
 /* Do what the configuration space says now, whatever changed in it. */
 void	pci_settle(struct pci_device *);
 
-/* --- pci_bar.c --------------------------------------------------------------- */
+/* --- pci_bar.c ---------------------------------------------------------- */
 
 /* Give each window a place and say so in the BARs. */
 int	pci_bar_init(struct pci_device *, struct err *);
@@ -122,7 +122,7 @@ int	pci_bar_init(struct pci_device *, struct err *);
 void	pci_bar_settle(struct pci_device *);
 void	pci_bar_off(struct pci_device *);
 
-/* --- pci_msix.c ---------------------------------------------------------------- */
+/* --- pci_msix.c --------------------------------------------------------- */
 
 int	pci_msix_init(struct pci_device *, struct err *);
 void	pci_msix_fini(struct pci_device *);

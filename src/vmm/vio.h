@@ -84,10 +84,11 @@ struct vio_queue {
 	struct virtq_addr	 addr;		/* guest physical */
 	uint16_t		 base;		/* see stop */
 	uint16_t		 vector;	/* MSI-X, or PCI_NO_VECTOR */
-	int			 kick;		/* eventfds, the vio's; */
-	int			 call;		/* -1 before it is set up */
-	struct virtq		*virtq;		/* in-process classes only */
-	struct event		*kicked;	/* the same */
+	struct vio		*vio;
+	int			 kick;		/* eventfds, the vio's */
+	int			 call;		/* -1: of this process */
+	struct virtq		*virtq;		/* of this process only, */
+	struct event		*kicked;	/* and this */
 	struct event		*called;	/* others, with INTx */
 };
 
@@ -103,6 +104,7 @@ struct vio {
 	unsigned		 nqueues;
 	struct vio_queue	 queue[VIO_QUEUES_MAX];
 	uint8_t			 isr;		/* for INTx */
+	bool			 legacy;	/* an old driver drives it */
 	bool			 running;	/* start worked, stop not yet */
 	const char		*broken;	/* why, or NULL */
 
@@ -115,7 +117,10 @@ struct vio {
 	uint16_t		 config_vector;	/* or PCI_NO_VECTOR */
 	uint8_t			 generation;	/* of the config space */
 
-	unsigned		 budget;	/* chains this kick may pop */
+	unsigned		 budget;	/* chains that may be popped */
+	int			 chores;	/* eventfd to the main thread */
+	struct event		*chored;
+	bool			 watching;	/* calls, for INTx */
 	struct log_limit	 complaints;
 };
 
@@ -136,7 +141,7 @@ void	vio_fini(struct vio *);
 int	vio_plug(struct vio *, int slot, struct err *);
 void	vio_unplug(struct vio *);
 
-/* --- for classes that work in this process ------------------------------- */
+/* --- for classes that work in this process ------------------------------ */
 
 /*
  * A chain to work on, or false: there is none, the queue broke (and the
@@ -152,7 +157,7 @@ void	vio_flush(struct vio *, unsigned q);
 /* Ask for a kick at the next chain.  True: it is there, look again. */
 bool	vio_again(struct vio *, unsigned q);
 
-/* --- for all -------------------------------------------------------------- */
+/* --- for all ------------------------------------------------------------ */
 
 /* Interrupt for queue q, or for a change of the config space. */
 void	vio_interrupt(struct vio *, unsigned q);
