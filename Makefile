@@ -64,9 +64,13 @@ viod_LIBS	= libevent_core slirp glib-2.0 liburing libseccomp
 
 PROGRAMS	+= vmm
 vmm_DIR		= vmm
-vmm_FILES	= board \
+vmm_FILES	= acpi \
+		  aml \
+		  board \
 		  bus \
+		  bzimage \
 		  dev/i8042 \
+		  dev/power \
 		  dev/rng \
 		  dev/uart \
 		  loader \

@@ -20,6 +20,7 @@
 
 static const struct loader *const loaders[] = {
 	&loader_pvh,
+	&loader_bzimage,
 };
 
 int
@@ -124,8 +125,7 @@ loader_initrd(const struct load *load, uint64_t kernel_end, uint64_t top,
 		return err_set(e, EINVAL, "initramfs: not a file of at most "
 		    "%llu MiB", (unsigned long long)(LOADER_INITRD_MAX >> 20));
 	at.len = (uint64_t)st.st_size;
-	if (top < end)
-		end = top + 1;
+	end = MIN(end, top + 1);
 	if (kernel_end > end || end - kernel_end < at.len + PAGE)
 		return err_set(e, ENOMEM, "initramfs: %llu bytes do not fit "
 		    "into %llu MiB of memory beside the kernel",
@@ -170,13 +170,14 @@ int
 loader_flat(const struct load *load, bool wide, struct x86_regs *ret,
     struct err *e)
 {
-	static const uint64_t gdt[] = {
+	/* Linux wants code and data at 16 and 24. */
+	const uint64_t gdt[] = {
 		0,
-		0x00cf9b000000ffff,	/*  8: code, 32 bits */
-		0x00cf93000000ffff,	/* 16: data */
-		0x00008b0000000067,	/* 24: task, low half */
-		0,			/*     and high, in long mode */
-		0x00af9b000000ffff,	/* 40: code, 64 bits */
+		0,
+		wide ? 0x00af9b000000ffff : 0x00cf9b000000ffff,
+		0x00cf93000000ffff,
+		0x00008b0000000067,	/* 32: a task, of two words in */
+		0,			/*     long mode */
 	};
 	void *at = memory_at(load->memory, LOADER_TABLES, sizeof(gdt));
 	struct x86_regs r = { .rflags = 2, .cr0 = 1 };	/* protected mode */
@@ -186,10 +187,10 @@ loader_flat(const struct load *load, bool wide, struct x86_regs *ret,
 	memcpy(at, gdt, sizeof(gdt));
 	r.gdt.base = LOADER_TABLES;
 	r.gdt.limit = sizeof(gdt) - 1;
-	r.seg[X86_CS] = wide ? flat(40, 0xa09b) : flat(8, 0xc09b);
+	r.seg[X86_CS] = flat(16, wide ? 0xa09b : 0xc09b);
 	for (int i = X86_SS; i <= X86_GS; i++)
-		r.seg[i] = flat(16, 0xc093);
-	r.seg[X86_TR] = flat(24, 0x008b);
+		r.seg[i] = flat(24, 0xc093);
+	r.seg[X86_TR] = flat(32, 0x008b);
 	r.seg[X86_TR].limit = 0x67;
 	r.seg[X86_LDTR].unusable = true;
 	*ret = r;

@@ -92,7 +92,7 @@ int	loader_read_to(const struct load *, int fd,
 int	loader_initrd(const struct load *, uint64_t kernel_end, uint64_t top,
 	    struct loader_range *ret, struct err *);
 
-/* Put the command line at LOADER_CMDLINE; max: bytes with the NUL. */
+/* Put the command line at LOADER_CMDLINE; max: bytes, with the NUL. */
 int	loader_cmdline(const struct load *, uint64_t max, struct err *);
 
 /*

@@ -22,8 +22,10 @@
 #include "chapi/vm_config.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "vmm/acpi.h"
 #include "vmm/board.h"
 #include "vmm/dev/i8042.h"
+#include "vmm/dev/power.h"
 #include "vmm/dev/uart.h"
 #include "vmm/loader.h"
 #include "vmm/machine.h"
@@ -40,6 +42,8 @@ struct machine {
 	int			 kernel;	/* for a reset too */
 	int			 initrd;
 	char			*cmdline;
+	uint64_t		 rsdp;		/* gpa of the ACPI tables */
+	bool			 pic;		/* there are 8259s */
 
 	int			 wake;		/* eventfd */
 	struct event		*woken;
@@ -157,6 +161,8 @@ set_regs(struct accel_vcpu *v, void *arg, struct err *e)
 		.kernel = m->kernel,
 		.initrd = m->initrd,
 		.cmdline = m->cmdline,
+		.rsdp = m->rsdp,
+		.ecam = m->board.pci != NULL,
 	};
 
 	if (loader_load(&load, &regs, e) == -1)
@@ -168,8 +174,16 @@ set_regs(struct accel_vcpu *v, void *arg, struct err *e)
 static int
 load(struct machine *m, struct err *e)
 {
-	if (mptable_write(m->memory, vcpus_count(m->vcpus),
-	    m->board.pci != NULL, e) == -1)
+	struct acpi_setup acpi = {
+		.memory = m->memory,
+		.cpus = vcpus_count(m->vcpus),
+		.pci = m->board.pci != NULL,
+		.serial = m->uart != NULL,
+		.pic = m->pic,
+	};
+
+	if (mptable_write(m->memory, acpi.cpus, acpi.pci, e) == -1 ||
+	    acpi_write(&acpi, &m->rsdp, e) == -1)
 		return -1;
 	return vcpus_call(m->vcpus, 0, set_regs, m, e);
 }
@@ -202,6 +216,7 @@ make_vm(struct machine *m, const struct vm_config *c, struct err *e)
 		    ACCEL_IRQCHIP_KERNEL : ACCEL_IRQCHIP_SPLIT,
 	};
 
+	m->pic = s.irqchip == ACCEL_IRQCHIP_KERNEL;
 	if (m->board.accel->vm_new(&m->board.vm, &s, e) == -1)
 		return -1;
 	return memory_attach(m->memory, m->board.accel, m->board.vm, e);
@@ -237,7 +252,7 @@ make_wake(struct machine *m, struct err *e)
 static int
 make_devices(struct machine *m, struct err *e)
 {
-	if (i8042_add(&m->board, e) == -1)
+	if (i8042_add(&m->board, e) == -1 || power_add(&m->board, e) == -1)
 		return -1;
 	if (m->setup.serial != -1 && uart_new(&m->uart, &m->board,
 	    take_fd(&m->setup.serial), e) == -1)
@@ -349,6 +364,14 @@ machine_reset(struct machine *m, struct err *e)
 		if (vcpus_call(m->vcpus, i, reset_vcpu, m, e) == -1)
 			return -1;
 	return load(m, e);
+}
+
+void
+machine_power_button(struct machine *m)
+{
+	board_lock(&m->board);
+	acpi_notify(&m->board, ACPI_GSI_BUTTON);
+	board_unlock(&m->board);
 }
 
 struct board *

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * acpi.c - the board as ACPI describes it; see acpi.h
+ *
+ * Source: ACPI 6.5, chapters 5 and 6; PCI Firmware Specification 3.2,
+ * section 4.1.2 (MCFG).
+ */
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "accel/accel.h"
+#include "lib/util.h"
+#include "vmm/acpi.h"
+#include "vmm/aml.h"
+#include "vmm/board.h"
+#include "vmm/dev/power.h"
+#include "vmm/dev/uart.h"
+#include "vmm/memory.h"
+#include "vmm/pci.h"
+
+#define PVPANIC_PORT	0x505
+
+/* Flags of the FADT. */
+#define WBINVD		(1U << 0)
+#define NO_POWER_BUTTON	(1U << 4)	/* no fixed one: it is a device */
+#define NO_SLEEP_BUTTON	(1U << 5)
+#define RESET_REGISTER	(1U << 10)
+#define HW_REDUCED	(1U << 20)
+/* The boot architecture: no 8042, which is bit 1. */
+#define BOOT_ISA	(1U << 0)
+#define BOOT_NO_VGA	(1U << 2)
+#define BOOT_NO_RTC	(1U << 5)
+#define SPACE_PORTS	1
+
+/* Tables are as they lie in memory, little-endian. */
+#define packed		__attribute__((packed))
+
+struct header {
+	char		signature[4];
+	uint32_t	len;
+	uint8_t		revision;
+	uint8_t		checksum;
+	char		oem[6];
+	char		table[8];
+	uint32_t	oem_revision;
+	char		creator[4];
+	uint32_t	creator_revision;
+} packed;
+
+struct rsdp {
+	char		signature[8];
+	uint8_t		checksum;	/* of the first 20 bytes */
+	char		oem[6];
+	uint8_t		revision;
+	uint32_t	rsdt;
+	uint32_t	len;
+	uint64_t	xsdt;
+	uint8_t		checksum_all;
+	uint8_t		reserved[3];
+} packed;
+
+struct xsdt {
+	struct header	header;
+	uint64_t	table[3];
+} packed;
+
+/* A generic address: a register. */
+struct gas {
+	uint8_t		space;
+	uint8_t		bits;
+	uint8_t		bit_offset;
+	uint8_t		access;		/* 1: a byte */
+	uint64_t	addr;
+} packed;
+
+struct fadt {
+	struct header	header;
+	uint32_t	facs, dsdt;
+	uint8_t		reserved, profile;
+	uint16_t	sci;
+	uint8_t		fixed[61];	/* hardware that is not there */
+	uint16_t	boot;
+	uint8_t		reserved2;
+	uint32_t	flags;
+	struct gas	reset;
+	uint8_t		reset_value;
+	uint16_t	arm_boot;
+	uint8_t		minor;
+	uint64_t	x_facs, x_dsdt;
+	struct gas	x_fixed[8];
+	struct gas	sleep_control, sleep_status;
+	uint64_t	hypervisor;
+} packed;
+_Static_assert(sizeof(struct fadt) == 276, "FADT of revision 6");
+_Static_assert(offsetof(struct fadt, boot) == 109, "FADT");
+
+struct madt_cpu {
+	uint8_t		type, len;
+	uint8_t		uid, apic;
+	uint32_t	flags;
+} packed;
+
+struct madt_ioapic {
+	uint8_t		type, len;
+	uint8_t		id, reserved;
+	uint32_t	addr;
+	uint32_t	gsi;		/* of its first line */
+} packed;
+
+struct madt_override {
+	uint8_t		type, len;
+	uint8_t		bus, irq;
+	uint32_t	gsi;
+	uint16_t	flags;
+} packed;
+
+struct madt_nmi {
+	uint8_t		type, len;
+	uint8_t		uid;		/* 0xff: all */
+	uint16_t	flags;
+	uint8_t		lint;
+} packed;
+
+struct madt {
+	struct header		header;
+	uint32_t		lapic;
+	uint32_t		flags;	/* 1: there are 8259s too */
+	struct madt_ioapic	ioapic;
+	struct madt_override	timer;
+	struct madt_nmi		nmi;
+	struct madt_cpu		cpu[ACCEL_CPUS_MAX];
+} packed;
+
+struct mcfg {
+	struct header	header;
+	uint8_t		reserved[8];
+	uint64_t	addr;
+	uint16_t	segment;
+	uint8_t		bus_first, bus_last;
+	uint32_t	reserved2;
+} packed;
+
+/* Where the next table goes. */
+struct place {
+	struct memory	*memory;
+	uint64_t	 at;
+};
+
+static uint8_t
+checksum(const void *p, size_t len)
+{
+	const uint8_t *at = p;
+	uint8_t sum = 0;
+
+	while (len-- > 0)
+		sum = (uint8_t)(sum + *at++);
+	return (uint8_t)-sum;
+}
+
+static struct header
+header(const char *signature, uint8_t revision, size_t len)
+{
+	struct header h = { .len = (uint32_t)len, .revision = revision,
+	    .oem = "VMM   ", .table = "VMM     ", .oem_revision = 1,
+	    .creator = "VMM ", .creator_revision = 1 };
+
+	memcpy(h.signature, signature, sizeof(h.signature));
+	return h;
+}
+
+/* Copy a table; *ret is where it went. */
+static int
+put(struct place *p, const void *bytes, size_t len, uint64_t *ret,
+    struct err *e)
+{
+	void *to = memory_at(p->memory, p->at, len);
+
+	if (to == NULL || len > ACPI_ADDR_END - p->at)
+		return err_set(e, ENOMEM, "ACPI: no room for the tables");
+	memcpy(to, bytes, len);
+	*ret = p->at;
+	p->at += (len + 15) & ~(size_t)15;
+	return 0;
+}
+
+/* The same with the checksum every table but the first has. */
+static int
+put_table(struct place *p, void *table, uint64_t *ret, struct err *e)
+{
+	struct header *h = table;
+
+	h->checksum = 0;
+	h->checksum = checksum(table, h->len);
+	return put(p, table, h->len, ret, e);
+}
+
+/* --- DSDT: the devices -------------------------------------------------- */
+
+static void
+device(struct aml *a, const char *name, const char *eisa, unsigned uid)
+{
+	aml_device(a, name);
+	aml_name(a, "_HID");
+	aml_eisa(a, eisa);
+	aml_name(a, "_UID");
+	aml_int(a, uid);
+}
+
+/* Slot by slot, pin A: the interrupt controller's line. */
+static void
+pci_routes(struct aml *a)
+{
+	aml_name(a, "_PRT");
+	aml_package(a, PCI_SLOTS - 1);
+	for (unsigned slot = 1; slot < PCI_SLOTS; slot++) {
+		aml_package(a, 4);
+		aml_int(a, (uint64_t)slot << 16 | 0xffff);
+		aml_int(a, 0);
+		aml_int(a, 0);
+		aml_int(a, pci_intx_gsi(slot));
+		aml_end(a);
+	}
+	aml_end(a);
+}
+
+static void
+pci_bridge(struct aml *a)
+{
+	device(a, "PCI0", "PNP0A08", 0);
+	aml_name(a, "_CID");
+	aml_eisa(a, "PNP0A03");
+	aml_name(a, "_BBN");
+	aml_int(a, 0);
+	aml_name(a, "_SEG");
+	aml_int(a, 0);
+	aml_resources(a);
+	aml_res_buses(a, 0, 0);
+	aml_res_ports(a, 0xcf8, 8);
+	aml_res_window_ports(a, 0, 0xcf7);
+	aml_res_window_ports(a, 0xd00, 0xffff);
+	aml_res_window(a, MEMORY_PCI, MEMORY_PCI_END - 1);
+	aml_end(a);
+	pci_routes(a);
+	aml_end(a);
+
+	/* Configuration space belongs to the board, not to the bridge. */
+	device(a, "ECAM", "PNP0C02", 0);
+	aml_resources(a);
+	aml_res_memory(a, MEMORY_ECAM, MEMORY_ECAM_LEN);
+	aml_end(a);
+	aml_end(a);
+}
+
+static void
+serial_port(struct aml *a)
+{
+	device(a, "COM1", "PNP0501", 0);
+	aml_resources(a);
+	aml_res_ports(a, UART_PORT, 8);
+	aml_res_irq(a, UART_GSI);
+	aml_end(a);
+	aml_end(a);
+}
+
+static void
+panic_port(struct aml *a)
+{
+	aml_device(a, "PEVT");
+	aml_name(a, "_HID");
+	aml_str(a, "QEMU0001");
+	aml_resources(a);
+	aml_res_ports(a, PVPANIC_PORT, 1);
+	aml_end(a);
+	aml_end(a);
+}
+
+/* The identity of the VM, which changes when it is copied. */
+static void
+generation_id(struct aml *a, uint64_t gpa)
+{
+	aml_device(a, "VGEN");
+	aml_name(a, "_HID");
+	aml_str(a, "VMGENCTR");
+	aml_name(a, "_CID");
+	aml_str(a, "VM_Gen_Counter");
+	aml_name(a, "_DDN");
+	aml_str(a, "VM_Gen_Counter");
+	aml_name(a, "ADDR");
+	aml_package(a, 2);
+	aml_int(a, gpa & UINT32_MAX);
+	aml_int(a, gpa >> 32);
+	aml_end(a);
+	aml_end(a);
+}
+
+static void
+event(struct aml *a, enum acpi_gsi gsi, const char *device_name, unsigned what)
+{
+	aml_if_arg0_is(a, gsi);
+	aml_notify(a, device_name, what);
+	aml_end(a);
+}
+
+static void
+event_device(struct aml *a, const struct acpi_setup *s)
+{
+	aml_device(a, "GED0");
+	aml_name(a, "_HID");
+	aml_str(a, "ACPI0013");
+	aml_name(a, "_UID");
+	aml_int(a, 0);
+	aml_resources(a);
+	aml_res_gsi(a, ACPI_GSI_BUTTON);
+	if (s->pci)
+		aml_res_gsi(a, ACPI_GSI_PCI);
+	if (s->genid != 0)
+		aml_res_gsi(a, ACPI_GSI_GENID);
+	aml_end(a);
+	aml_method(a, "_EVT", 1);
+	event(a, ACPI_GSI_BUTTON, "PWRB", 0x80);	/* pressed */
+	if (s->pci)
+		event(a, ACPI_GSI_PCI, "PCI0", 0);	/* look again */
+	if (s->genid != 0)
+		event(a, ACPI_GSI_GENID, "VGEN", 0x80);	/* changed */
+	aml_end(a);
+	aml_end(a);
+}
+
+static void
+describe(struct aml *a, const struct acpi_setup *s)
+{
+	aml_scope(a, "_SB_");
+	if (s->pci)
+		pci_bridge(a);
+	if (s->serial)
+		serial_port(a);
+	if (s->pvpanic)
+		panic_port(a);
+	if (s->genid != 0)
+		generation_id(a, s->genid);
+	device(a, "PWRB", "PNP0C0C", 0);
+	aml_end(a);
+	event_device(a, s);
+	aml_end(a);
+
+	aml_name(a, "_S5_");
+	aml_package(a, 4);
+	aml_int(a, POWER_S5);
+	for (int i = 0; i < 3; i++)
+		aml_int(a, 0);
+	aml_end(a);
+}
+
+static int
+put_dsdt(struct place *p, const struct acpi_setup *s, uint64_t *ret,
+    struct err *e)
+{
+	struct header h = header("DSDT", 2, sizeof(h));
+	struct aml a;
+	int r;
+
+	aml_init(&a);
+	/* The header goes in front; its length and checksum at the end. */
+	if (buf_put(&a.buf, &h, sizeof(h)) == -1)
+		a.failed = true;
+	describe(&a, s);
+	r = aml_done(&a, e);
+	if (r == 0) {
+		((struct header *)(void *)a.buf.data)->len =
+		    (uint32_t)a.buf.len;
+		r = put_table(p, a.buf.data, ret, e);
+	}
+	aml_fini(&a);
+	return r;
+}
+
+/* --- the tables --------------------------------------------------------- */
+
+static struct gas
+port(uint64_t addr)
+{
+	return (struct gas){ SPACE_PORTS, 8, 0, 1, addr };
+}
+
+static int
+put_fadt(struct place *p, uint64_t dsdt, uint64_t *ret, struct err *e)
+{
+	struct fadt t = {
+		.header = header("FACP", 6, sizeof(t)),
+		.dsdt = (uint32_t)dsdt,
+		.boot = BOOT_ISA | BOOT_NO_VGA | BOOT_NO_RTC,
+		.flags = WBINVD | NO_POWER_BUTTON | NO_SLEEP_BUTTON |
+		    RESET_REGISTER | HW_REDUCED,
+		.reset = port(POWER_PORT + POWER_RESET),
+		.reset_value = POWER_RESET_VALUE,
+		.minor = 5,
+		.x_dsdt = dsdt,
+		.sleep_control = port(POWER_PORT + POWER_CONTROL),
+		.sleep_status = port(POWER_PORT + POWER_STATUS),
+	};
+
+	return put_table(p, &t, ret, e);
+}
+
+static int
+put_madt(struct place *p, const struct acpi_setup *s, uint64_t *ret,
+    struct err *e)
+{
+	struct madt t = {
+		.header = header("APIC", 5, offsetof(struct madt, cpu) +
+		    s->cpus * sizeof(t.cpu[0])),
+		.lapic = (uint32_t)MEMORY_LAPIC,
+		.flags = s->pic ? 1 : 0,
+		.ioapic = { 1, sizeof(t.ioapic), 0, 0,
+		    (uint32_t)MEMORY_IOAPIC, 0 },
+		/* The timer's line 0 is the controller's 2. */
+		.timer = { 2, sizeof(t.timer), 0, 0, 2, 0 },
+		.nmi = { 4, sizeof(t.nmi), 0xff, 0, 1 },
+	};
+
+	for (unsigned i = 0; i < s->cpus; i++)
+		t.cpu[i] = (struct madt_cpu){ 0, sizeof(t.cpu[0]),
+		    (uint8_t)i, (uint8_t)i, 1 };
+	return put_table(p, &t, ret, e);
+}
+
+static int
+put_mcfg(struct place *p, uint64_t *ret, struct err *e)
+{
+	struct mcfg t = {
+		.header = header("MCFG", 1, sizeof(t)),
+		.addr = MEMORY_ECAM,
+	};
+
+	return put_table(p, &t, ret, e);
+}
+
+static int
+put_rsdp(struct place *p, uint64_t xsdt, struct err *e)
+{
+	struct rsdp r = {
+		.oem = "VMM   ",
+		.revision = 2,
+		.len = sizeof(r),
+		.xsdt = xsdt,
+	};
+	uint64_t at;
+
+	memcpy(r.signature, "RSD PTR ", sizeof(r.signature));
+	r.checksum = checksum(&r, 20);
+	r.checksum_all = checksum(&r, sizeof(r));
+	return put(p, &r, sizeof(r), &at, e);
+}
+
+int
+acpi_write(const struct acpi_setup *s, uint64_t *rsdp, struct err *e)
+{
+	/* The first of all is the one that is searched for. */
+	struct place first = { s->memory, ACPI_ADDR };
+	struct place p = { s->memory, ACPI_ADDR + 64 };
+	struct xsdt x = { .header = header("XSDT", 1,
+	    offsetof(struct xsdt, table)) };
+	uint64_t dsdt, xsdt, table[COUNT(x.table)];
+	unsigned n = 0;
+
+	if (put_dsdt(&p, s, &dsdt, e) == -1 ||
+	    put_fadt(&p, dsdt, &table[n++], e) == -1 ||
+	    put_madt(&p, s, &table[n++], e) == -1)
+		return -1;
+	if (s->pci && put_mcfg(&p, &table[n++], e) == -1)
+		return -1;
+	memcpy(x.table, table, n * sizeof(table[0]));
+	x.header.len += n * (uint32_t)sizeof(table[0]);
+	if (put_table(&p, &x, &xsdt, e) == -1 ||
+	    put_rsdp(&first, xsdt, e) == -1)
+		return -1;
+	*rsdp = ACPI_ADDR;
+	return 0;
+}
+
+void
+acpi_notify(struct board *board, enum acpi_gsi gsi)
+{
+	board_irq(board, gsi, 1);
+	board_irq(board, gsi, 0);
+}

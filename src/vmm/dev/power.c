@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * power.c - sleep and reset registers
+ *
+ * Process: vmm.  Sandbox, Needs: nothing.
+ * Source: ACPI 6.5, sections 4.8.3.7 (sleep control and status) and 4.8.3.6
+ * (reset).
+ */
+
+#include "vmm/board.h"
+#include "vmm/dev/power.h"
+
+#define SLEEP_ENABLE	0x20
+#define SLEEP_TYPE(v)	((v) >> 2 & 7)
+
+static uint64_t
+power_read(void *arg, uint64_t offset, unsigned len)
+{
+	(void)arg;
+	(void)offset;
+	(void)len;
+	return 0;
+}
+
+static void
+power_write(void *arg, uint64_t offset, unsigned len, uint64_t value)
+{
+	struct board *board = arg;
+
+	(void)len;
+	if (offset == POWER_CONTROL && (value & SLEEP_ENABLE) != 0 &&
+	    SLEEP_TYPE(value) == POWER_S5)
+		board->event(board->event_arg, BOARD_POWER_OFF);
+	if (offset == POWER_RESET && value == POWER_RESET_VALUE)
+		board->event(board->event_arg, BOARD_RESET);
+}
+
+static const struct bus_ops power_ops = {
+	.name	= "power",
+	.read	= power_read,
+	.write	= power_write,
+};
+
+int
+power_add(struct board *board, struct err *e)
+{
+	struct bus_range r = { POWER_PORT, 3, &power_ops, board };
+
+	return bus_add(&board->pio, &r, e);
+}

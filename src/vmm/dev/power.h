@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * power.h - sleep and reset registers
+ *
+ * Ports of the board's own, described to guests by the FADT.
+ */
+
+#ifndef VMM_DEV_POWER_H
+#define VMM_DEV_POWER_H
+
+#include "lib/err.h"
+
+#define POWER_PORT		0x600
+#define POWER_CONTROL		0	/* offsets: sleep control, */
+#define POWER_STATUS		1	/* sleep status, */
+#define POWER_RESET		2	/* reset */
+
+#define POWER_S5		5	/* the sleep type that is off */
+#define POWER_RESET_VALUE	1
+
+struct board;
+
+int	power_add(struct board *, struct err *);
+
+#endif
