@@ -121,7 +121,7 @@ add_cpus(struct writer *w, unsigned cpus)
 }
 
 static void
-add_irqs(struct writer *w)
+add_irqs(struct writer *w, bool pci)
 {
 	struct irq irq = { .type = ENTRY_IRQ, .bus = BUS_ISA };
 
@@ -130,6 +130,12 @@ add_irqs(struct writer *w)
 			continue;
 		irq.bus_irq = (uint8_t)i;
 		irq.pin = (uint8_t)(i == 0 ? 2 : i);
+		add(w, &irq, sizeof(irq));
+	}
+	irq.bus = BUS_PCI;
+	for (unsigned i = 1; pci && i < PCI_SLOTS; i++) {
+		irq.bus_irq = (uint8_t)(i << 2);	/* pin A */
+		irq.pin = (uint8_t)pci_intx_gsi(i);
 		add(w, &irq, sizeof(irq));
 	}
 	irq = (struct irq){ .type = ENTRY_LINT, .kind = IRQ_EXTINT,
@@ -178,7 +184,7 @@ mptable_write(struct memory *memory, unsigned cpus, bool pci, struct err *e)
 		add(&w, &buses[0], sizeof(buses[0]));
 	add(&w, &buses[1], sizeof(buses[1]));
 	add(&w, &ioapic, sizeof(ioapic));
-	add_irqs(&w);
+	add_irqs(&w, pci);
 	t.header.len = (uint16_t)(sizeof(t.header) + w.len);
 	t.header.checksum = checksum(&t.header, t.header.len);
 	t.floating.checksum = checksum(&t.floating, sizeof(t.floating));
