@@ -20,7 +20,7 @@ VERSION		= 0.1.0
 LAYERS		= lib os virtio accel chapi agent priv guest oci
 
 lib_FILES	= buf err io json log num
-os_FILES	= os_linux process_linux sandbox sandbox_linux sandbox_seccomp
+os_FILES	= os_linux process_linux sandbox sandbox_linux
 virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
 # What of it is made for the host's processor.
 HOST_ARCH	:= $(shell uname -m)
@@ -32,7 +32,10 @@ accel_x86_64	= cpuid_x86 \
 		  loop_x86
 accel_aarch64	= kvm_none loop_arm64
 accel_FILES	= device \
+		  null \
+		  null_x86 \
 		  probe \
+		  state \
 		  $(accel_$(HOST_ARCH))
 chapi_FILES	= client \
 		  console \
@@ -41,7 +44,8 @@ chapi_FILES	= client \
 		  server \
 		  vm_config \
 		  vm_config_json \
-		  vmm
+		  vmm \
+		  vmm_ask
 agent_FILES	= client entry frame reply
 priv_FILES	= chan client request wire
 oci_FILES	= digest reference
@@ -60,7 +64,7 @@ viod_FILES	= aio aio_threads aio_uring blk blk_main disk_raw limit main \
 		  queue serve vsock vsock_conn vsock_host vsock_main \
 		  vsock_mux
 viod_LAYERS	= virtio os lib
-viod_LIBS	= libevent_core slirp glib-2.0 liburing libseccomp
+viod_LIBS	= libevent_core slirp glib-2.0 liburing
 
 PROGRAMS	+= vmm
 vmm_DIR		= vmm
@@ -95,7 +99,7 @@ vmm_STATIC_LIBS	= libevent_core jansson
 
 PROGRAMS	+= vmm-null
 vmm-null_DIR	= null
-vmm-null_FILES	= main
+vmm-null_FILES	= main snapshot
 vmm-null_LAYERS	= chapi os lib
 vmm-null_LIBS	= libevent_core jansson
 
@@ -103,14 +107,14 @@ PROGRAMS	+= vmm-qemu
 vmm-qemu_DIR	= qemu
 vmm-qemu_FILES	= check child command launch main qemu qmp runstate
 vmm-qemu_LAYERS	= chapi accel os lib
-vmm-qemu_LIBS	= libevent_core jansson libseccomp
+vmm-qemu_LIBS	= libevent_core jansson
 
 vmd_DIR		= vmd
 vmd_FILES	= children control file jobs listen main options report \
 		  requests spawn state user vm_retry vm_start vm_words vms \
 		  vms_adopt
 vmd_LAYERS	= priv os lib
-vmd_LIBS	= libevent_core libseccomp
+vmd_LIBS	= libevent_core
 
 vmd-control_DIR	= control
 vmd-control_FILES = admission adopt auth capabilities cp_request database \
@@ -125,14 +129,14 @@ vmd-control_FILES = admission adopt auth capabilities cp_request database \
 		  template vm vm_json vm_table volumes websocket
 vmd-control_LAYERS = chapi agent priv oci os lib
 vmd-control_LIBS = libevent_core libmicrohttpd libwslay jansson sqlite3 \
-		  jose libcrypto libseccomp
+		  jose libcrypto
 
 vmd-image_DIR	= oci
 vmd-image_FILES	= archive_files child confine emit image import job layer links \
 		  main manifest merge pull skopeo squashfs store store_index \
 		  sweep tar_out tree unpack
 vmd-image_LAYERS = oci os lib
-vmd-image_LIBS	= libarchive libzstd zlib jansson libcrypto libseccomp
+vmd-image_LIBS	= libarchive libzstd zlib jansson libcrypto
 
 vmctl_DIR	= vmctl
 vmctl_FILES	= api cmd cmd_completion cmd_cp cmd_exec cmd_host cmd_image \

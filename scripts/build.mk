@@ -9,6 +9,9 @@ O		= build
 SANFLAGS	=
 endif
 
+# The tree of what clang builds for fuzzing.
+FO		= build/fuzz
+
 CC		= gcc
 AR		= ar
 PKG_CONFIG	= pkg-config
@@ -20,7 +23,7 @@ HARDEN		= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 # A section each, so that a program keeps only what it uses.
 CFLAGS		= $(OPT) $(WARN) -ffunction-sections -fdata-sections \
 		  $(if $(SAN),,$(HARDEN)) $(SANFLAGS)
-CPPFLAGS	= -std=gnu17 -D_GNU_SOURCE -Isrc -DVMD_VERSION='"$(VERSION)"' \
+CPPFLAGS	= -std=gnu17 -D_GNU_SOURCE -Isrc -I$(O)/gen -DVMD_VERSION='"$(VERSION)"' \
 		  -DVMD_LIBEXECDIR='"$(libexecdir)"' -DVMD_DATADIR='"$(datadir)"'
 LDFLAGS		= $(SANFLAGS) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) \
 		  -Wl,--as-needed -Wl,--gc-sections
@@ -85,6 +88,17 @@ $(O)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# The system call filters are made now, not at each start of a program.
+$(O)/gen/sandbox_gen: src/os/sandbox_gen.c src/os/sandbox.c \
+    src/os/sandbox.h src/os/sandbox_row.h
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS) -O1 $(WARN) -o $@ $(filter %.c,$^) \
+	    $(call pkg_libs,libseccomp)
+$(O)/gen/sandbox_code.h: $(O)/gen/sandbox_gen
+	$(call say,GEN)$< > $@
+$(O)/obj/os/sandbox_linux.o $(FO)/obj/os/sandbox_linux.o \
+    $(O)/syntax/os/sandbox_linux.ok: $(O)/gen/sandbox_code.h
+
 # Where programs and data will be is in one file: made again when that changes.
 PATHS		:= $(shell mkdir -p $(O) && \
 		  { echo '$(libexecdir) $(datadir)' | cmp -s - $(O)/paths || \
@@ -104,7 +118,7 @@ FUZZ		= $(patsubst tests/fuzz/%.c,%,\
 
 test_link	= $(CC) $(CPPFLAGS) -Itests $(PKG_CFLAGS) $(CFLAGS) $(LDFLAGS) \
 		  -MMD -MP -o $@ $(filter %.c,$^) -Wl,--start-group $(ARCHIVES) \
-		  -Wl,--end-group $(call pkg_libs,$(all_LIBS) cmocka) -lpthread
+		  -Wl,--end-group $(call pkg_libs,$(all_LIBS) cmocka libseccomp) -lpthread
 
 $(O)/tests/unit/%.t: tests/unit/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
@@ -112,6 +126,19 @@ $(O)/tests/unit/%.t: tests/unit/%.c $(ARCHIVES)
 $(O)/tests/bench/%: tests/bench/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(test_link)
+# What runs in the lab is static and needs nothing of ours.
+LAB_BENCH	= $(patsubst %,$(O)/tests/bench/lab/%,null floor observe marker)
+lab_link	= $(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $^
+$(O)/tests/bench/lab/observe: $(patsubst %,tests/bench/lab/%.c,observe process \
+    tracing)
+	@mkdir -p $(@D)
+	$(call say,TEST)$(lab_link)
+$(O)/tests/bench/lab/marker: tests/bench/lab/marker.S
+	@mkdir -p $(@D)
+	$(call say,TEST)$(lab_link) -nostdlib
+$(O)/tests/bench/lab/%: tests/bench/lab/%.c
+	@mkdir -p $(@D)
+	$(call say,TEST)$(lab_link)
 # A fuzz target with a main that feeds it the corpus; make fuzz has the other.
 $(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(ARCHIVES)
 	@mkdir -p $(@D)
@@ -134,14 +161,13 @@ $(O)/tests/double/vmd-control: tests/cli/double-control.c $(O)/lib/priv.a \
 	    -o $@ $^ $(call pkg_libs,libevent_core)
 
 unit: $(UNIT) $(O)/tests/cli/fake-api $(O)/tests/double/vmd-control
-bench-programs: $(BENCH)
+bench-programs: $(BENCH) $(if $(filter x86_64,$(HOST_ARCH)),$(LAB_BENCH))
 fuzz-programs: $(patsubst %,$(O)/tests/fuzz/%,$(FUZZ))
 
 # --- libFuzzer: clang, one minute a target unless FUZZ_SECONDS says else; what
 # it finds is in build/fuzz/found, and moves to the corpus by hand -----------
 
 FUZZ_SECONDS	= 60
-FO		= build/fuzz
 FUZZ_SRCS	= $(foreach l,$(LAYERS),$(patsubst %,src/$(l)/%.c,$($(l)_FILES))) \
 		  $(foreach p,$(PROGRAMS),$(patsubst %,src/$($(p)_DIR)/%.c,\
 		  $(filter-out main,$($(p)_FILES))))

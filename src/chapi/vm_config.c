@@ -465,6 +465,8 @@ parse_section(struct vm_config *c, const struct section *s, const json_t *doc,
 static int
 unique_ids(const struct vm_config *c, struct err *e)
 {
+	static const char *const taken[] = { VM_VSOCK_ID, "balloon", "console",
+	    "rng" };
 	const char *ids[VM_DISKS_MAX + VM_NETS_MAX + VM_FS_MAX];
 	size_t n = 0;
 
@@ -474,10 +476,15 @@ unique_ids(const struct vm_config *c, struct err *e)
 		ids[n++] = c->nets[i].id;
 	for (size_t i = 0; i < c->nfs; i++)
 		ids[n++] = c->fs[i].id;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(ids[i], ids[k]) == 0)
 				return refuse(e, ids[i], "id is used twice");
+		for (size_t k = 0; k < COUNT(taken); k++)
+			if (strcmp(ids[i], taken[k]) == 0)
+				return refuse(e, ids[i],
+				    "id is that of another device");
+	}
 	return 0;
 }
 

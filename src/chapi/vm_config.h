@@ -35,6 +35,7 @@
 #define VM_FS_MAX	8
 #define VM_TAG_MAX	36		/* bytes, virtio 1.2, 5.11.4 */
 #define VM_QUEUES_MAX	16		/* of a disk; pairs of a net */
+#define VM_VSOCK_ID	"vsock0"	/* the one there can be */
 #define VM_CID_MIN	3ULL
 #define VM_CID_MAX	0xfffffffeULL
 

@@ -16,6 +16,7 @@
 #include "chapi/server.h"
 #include "chapi/vm_config.h"
 #include "chapi/vmm.h"
+#include "chapi/vmm_ask.h"
 #include "lib/io.h"
 #include "lib/log.h"
 #include "lib/num.h"
@@ -36,12 +37,14 @@ struct vmm {
 	const struct vmm_backend	*backend;
 	void				*arg;
 	int				 dirfd;
+	int				 restore;	/* of -R, or -1 */
 	struct chapi_server		*server;
 	enum vmm_state			 state;
 	bool				 ended;
 	struct vm_config		 config;	/* not VMM_EMPTY */
 	const struct action		*action;	/* begun, or NULL */
 	struct chapi_request		*request;	/* waits for action */
+	struct ask			 ask;		/* what it is about */
 	struct lifeline			 lifelines[VMM_LIFELINES_MAX];
 	size_t				 nlifelines;
 	struct event			*signals[2];
@@ -49,29 +52,49 @@ struct vmm {
 
 #define IN(state)	(1U << (state))
 #define IN_BOOTED	(IN(VMM_RUNNING) | IN(VMM_PAUSED))
+#define IN_ANY		(IN_BOOTED | IN(VMM_CREATED) | IN(VMM_SHUTDOWN))
+#define STAY		(-1)		/* the state it was in */
 
 /* Calls a back-end carries out: where they are allowed, where they lead. */
 static const struct action {
 	const char	*path;
 	enum vmm_action	 what;
 	unsigned	 allowed;	/* IN() of states */
-	enum vmm_state	 after;
+	int		 after;		/* state, or STAY */
 	const char	*refusal;	/* in another state */
+	ask_fn		*ask;		/* reads the body; NULL: has none */
+	const char	*list;		/* of ask_add() */
 } actions[] = {
 	{ "vm.boot", VMM_BOOT, IN(VMM_CREATED) | IN(VMM_SHUTDOWN),
-	    VMM_RUNNING, "VM is booted already" },
+	    VMM_RUNNING, "VM is booted already", NULL, NULL },
 	{ "vm.pause", VMM_PAUSE, IN(VMM_RUNNING),
-	    VMM_PAUSED, "VM is not running" },
+	    VMM_PAUSED, "VM is not running", NULL, NULL },
 	{ "vm.resume", VMM_RESUME, IN(VMM_PAUSED),
-	    VMM_RUNNING, "VM is not paused" },
+	    VMM_RUNNING, "VM is not paused", NULL, NULL },
 	{ "vm.shutdown", VMM_SHUTDOWN_NOW, IN_BOOTED,
-	    VMM_SHUTDOWN, "VM is not booted" },
+	    VMM_SHUTDOWN, "VM is not booted", NULL, NULL },
 	{ "vm.reboot", VMM_REBOOT, IN_BOOTED,
-	    VMM_RUNNING, "VM is not booted" },
+	    VMM_RUNNING, "VM is not booted", NULL, NULL },
 	{ "vm.power-button", VMM_POWER_BUTTON, IN(VMM_RUNNING),
-	    VMM_RUNNING, "VM is not running" },
+	    STAY, "VM is not running", NULL, NULL },
 	{ "vm.delete", VMM_SHUTDOWN_NOW, IN_BOOTED,
-	    VMM_EMPTY, "VM is not booted" },
+	    VMM_EMPTY, "VM is not booted", NULL, NULL },
+	{ "vm.resize", VMM_RESIZE, IN_ANY, STAY, "", ask_resize, NULL },
+	{ "vm.add-disk", VMM_ADD, IN_ANY, STAY, "", ask_add, "disks" },
+	{ "vm.add-net", VMM_ADD, IN_ANY, STAY, "", ask_add, "net" },
+	{ "vm.add-fs", VMM_ADD, IN_ANY, STAY, "", ask_add, "fs" },
+	{ "vm.add-vsock", VMM_ADD, IN_ANY, STAY, "", ask_add, "vsock" },
+	{ "vm.remove-device", VMM_REMOVE, IN_ANY, STAY, "", ask_remove, NULL },
+	{ "vm.nmi", VMM_NMI, IN(VMM_RUNNING), STAY, "VM is not running",
+	    NULL, NULL },
+	{ "vmm.nmi", VMM_NMI, IN(VMM_RUNNING), STAY, "VM is not running",
+	    NULL, NULL },
+	{ "vm.coredump", VMM_COREDUMP, IN_BOOTED, STAY, "VM is not booted",
+	    ask_coredump, NULL },
+	{ "vm.snapshot", VMM_SNAPSHOT, IN(VMM_PAUSED), STAY,
+	    "VM is not paused", ask_snapshot, NULL },
+	{ "vm.restore", VMM_RESTORE, IN(VMM_EMPTY) | IN(VMM_CREATED),
+	    VMM_PAUSED, "VM is booted already", ask_restore, NULL },
 };
 
 static void
@@ -83,26 +106,99 @@ refuse(struct chapi_request *r, int status, const char *text)
 	chapi_refuse(r, status, &e);
 }
 
-/* Calls of 'actions': begin it, or refuse. */
-static void
-handle_action(struct chapi_request *r, void *arg)
+static const struct action *
+find_action(const struct chapi_request *r)
 {
+	const char *name = chapi_request_path(r) + strlen(API);
 	const struct action *a = actions;
-	struct vmm *v = arg;
 
-	while (strcmp(a->path, chapi_request_path(r) + strlen(API)) != 0)
+	while (strcmp(a->path, name) != 0)
 		a++;
-	if (v->state == VMM_EMPTY) {
+	return a;
+}
+
+/* May this be begun now?  false: it was refused. */
+static bool
+may_begin(struct chapi_request *r, const struct vmm *v,
+    const struct action *a)
+{
+	char text[128];
+
+	if (v->backend->act[a->what] == NULL) {
+		(void)snprintf(text, sizeof(text), "%s: not supported by %s",
+		    a->path, v->backend->name);
+		refuse(r, 405, text);
+	} else if (v->state == VMM_EMPTY &&
+	    (a->allowed & IN(VMM_EMPTY)) == 0) {
 		refuse(r, 404, "VM is not created");
 	} else if (v->action != NULL) {
 		refuse(r, 429, "another call is in progress");
 	} else if ((a->allowed & IN(v->state)) == 0) {
 		refuse(r, 405, a->refusal);
 	} else {
-		v->action = a;
-		v->request = r;
-		v->backend->act[a->what](v->arg);
+		return true;
 	}
+	return false;
+}
+
+/* The config that was asked for is the VM's. */
+static void
+take_next(struct vmm *v)
+{
+	if (v->ask.ask.next == NULL)
+		return;
+	vm_config_fini(&v->config);
+	v->config = v->ask.next;
+	memset(&v->ask.next, 0, sizeof(v->ask.next));
+	v->ask.ask.next = NULL;
+}
+
+static int
+read_ask(struct vmm *v, const struct action *a, const struct chapi_request *r,
+    struct err *e)
+{
+	const struct ask_from from = {
+		.config = v->state != VMM_EMPTY ? &v->config : NULL,
+		.backend = v->backend,
+		.dirfd = v->dirfd,
+		.restore = v->restore,
+		.list = a->list,
+	};
+	own_json json_t *body = NULL;
+
+	if (a->ask == NULL)
+		return 0;
+	if (chapi_request_json(&body, r, e) == -1)
+		return -1;
+	return a->ask(&v->ask, &from, body, e);
+}
+
+/* Calls of 'actions': begin it, or refuse. */
+static void
+handle_action(struct chapi_request *r, void *arg)
+{
+	const struct action *a = find_action(r);
+	struct vmm *v = arg;
+	struct err e;
+
+	if (!may_begin(r, v, a))
+		return;
+	ask_init(&v->ask);
+	if (read_ask(v, a, r, &e) == -1) {
+		ask_fini(&v->ask);
+		chapi_refuse(r, e.num == ENOENT ? 404 : 400, &e);
+		return;
+	}
+	/* Without a guest the change is one of the config alone. */
+	if (a->allowed == IN_ANY && (IN_BOOTED & IN(v->state)) == 0) {
+		take_next(v);
+		ask_fini(&v->ask);
+		chapi_reply(r, NULL);
+		return;
+	}
+	v->action = a;
+	v->request = r;
+	v->backend->act[a->what](v->arg);
 }
 
 static void
@@ -112,23 +208,6 @@ set_empty(struct vmm *v)
 	v->state = VMM_EMPTY;
 }
 
-/* A config the back-end can run; the caller owns *ret. */
-static int
-take_config(struct vm_config *ret, const struct vmm *v, json_t *doc,
-    struct err *e)
-{
-	struct vm_config c;
-
-	if (vm_config_parse(&c, doc, e) == -1)
-		return -1;
-	if (v->backend->check != NULL && v->backend->check(&c, e) == -1) {
-		vm_config_fini(&c);
-		return -1;
-	}
-	*ret = c;
-	return 0;
-}
-
 static void
 handle_create(struct chapi_request *r, void *arg)
 {
@@ -136,10 +215,12 @@ handle_create(struct chapi_request *r, void *arg)
 	struct vmm *v = arg;
 	struct err e;
 
-	if (v->state != VMM_EMPTY) {
+	if (v->action != NULL) {
+		refuse(r, 429, "another call is in progress");
+	} else if (v->state != VMM_EMPTY) {
 		refuse(r, 405, "VM is created already");
 	} else if (chapi_request_json(&doc, r, &e) == -1 ||
-	    take_config(&v->config, v, doc, &e) == -1) {
+	    ask_config(&v->config, v->backend, doc, &e) == -1) {
 		chapi_refuse(r, 400, &e);
 	} else {
 		v->state = VMM_CREATED;
@@ -180,10 +261,13 @@ handle_info(struct chapi_request *r, void *arg)
 	    "config", vm_config_json(&v->config), "state", names[v->state],
 	    "memory_actual_size", (json_int_t)v->config.memory.size,
 	    "vmd", v->backend->info(v->arg));
-	if (body == NULL)
+	if (body == NULL) {
 		refuse(r, 500, "out of memory");
-	else
-		chapi_reply(r, body);
+		return;
+	}
+	if (v->backend->describe != NULL)
+		v->backend->describe(v->arg, body);
+	chapi_reply(r, body);
 }
 
 static void
@@ -202,14 +286,26 @@ handle_counters(struct chapi_request *r, void *arg)
 		chapi_reply(r, body);
 }
 
+/* The back-end, and of the calls not all have those that it has. */
+static json_t *
+features(const struct vmm *v)
+{
+	json_t *list = json_pack("[s]", v->backend->name);
+
+	for (size_t i = 0; i < COUNT(actions); i++)
+		if (actions[i].what >= VMM_RESIZE &&
+		    v->backend->act[actions[i].what] != NULL)
+			(void)json_array_append_new(list,
+			    json_string(actions[i].path));
+	return list;
+}
+
 static void
 handle_ping(struct chapi_request *r, void *arg)
 {
-	const struct vmm *v = arg;
-
-	chapi_reply(r, json_pack("{s:s, s:s, s:i, s:[s]}",
+	chapi_reply(r, json_pack("{s:s, s:s, s:i, s:o}",
 	    "build_version", "vmd " VMD_VERSION, "version", VMD_VERSION,
-	    "pid", (int)getpid(), "features", v->backend->name));
+	    "pid", (int)getpid(), "features", features(arg)));
 }
 
 static void
@@ -232,29 +328,67 @@ static const struct chapi_route routes[] = {
 	{ "PUT", API "vm.shutdown", handle_action },
 	{ "PUT", API "vm.reboot", handle_action },
 	{ "PUT", API "vm.power-button", handle_action },
+	{ "PUT", API "vm.resize", handle_action },
+	{ "PUT", API "vm.add-disk", handle_action },
+	{ "PUT", API "vm.add-net", handle_action },
+	{ "PUT", API "vm.add-fs", handle_action },
+	{ "PUT", API "vm.add-vsock", handle_action },
+	{ "PUT", API "vm.remove-device", handle_action },
+	{ "PUT", API "vm.nmi", handle_action },
+	{ "PUT", API "vmm.nmi", handle_action },
+	{ "PUT", API "vm.coredump", handle_action },
+	{ "PUT", API "vm.snapshot", handle_action },
+	{ "PUT", API "vm.restore", handle_action },
 	{ NULL, NULL, NULL },
 };
 
-void
-vmm_done(struct vmm *v, const struct err *e)
+/* The action is over: the VM is what it led to, or what it was. */
+static struct chapi_request *
+finish(struct vmm *v, bool worked)
 {
 	const struct action *a = v->action;
 	struct chapi_request *r = v->request;
 
-	/* vmm_end() has answered already. */
-	if (a == NULL)
-		return;
 	v->action = NULL;
 	v->request = NULL;
-	if (e != NULL) {
-		log_warnx("%s: %s", a->path, e->text);
-		chapi_refuse(r, 500, e);
+	if (worked) {
+		take_next(v);
+		if (a->after == VMM_EMPTY)
+			set_empty(v);
+		else if (a->after != STAY)
+			v->state = (enum vmm_state)a->after;
+	}
+	ask_fini(&v->ask);
+	return r;
+}
+
+void
+vmm_done(struct vmm *v, const struct err *e)
+{
+	/* vmm_end() has answered already. */
+	if (v->action == NULL)
+		return;
+	if (e == NULL) {
+		chapi_reply(finish(v, true), NULL);
 		return;
 	}
-	if (a->after == VMM_EMPTY)
-		set_empty(v);
-	v->state = a->after;
-	chapi_reply(r, NULL);
+	log_warnx("%s: %s", v->action->path, e->text);
+	chapi_refuse(finish(v, false), 500, e);
+}
+
+void
+vmm_answer(struct vmm *v, json_t *body)
+{
+	if (v->action == NULL)
+		json_decref(body);
+	else
+		chapi_reply(finish(v, true), body);
+}
+
+const struct vmm_ask *
+vmm_ask(const struct vmm *v)
+{
+	return &v->ask.ask;
 }
 
 void
@@ -363,9 +497,25 @@ vmm_option(struct vmm_setup *setup, int opt, const char *arg)
 		setup->api = arg;
 		return 0;
 	}
+	if (opt == 'R') {
+		setup->restore = arg;
+		return 0;
+	}
 	if (opt != 'L' || setup->nlifelines == VMM_LIFELINES_MAX)
 		return -1;
 	setup->lifelines[setup->nlifelines++] = arg;
+	return 0;
+}
+
+/* The descriptor an option gives; its number stays what it is. */
+static int
+option_fd(int *ret, char opt, const char *arg, struct err *e)
+{
+	uint64_t fd;
+
+	if (num_parse(&fd, arg, REPORT_FD + 1, INT_MAX, e) == -1)
+		return err_prefix(e, "-%c", opt);
+	*ret = (int)fd;
 	return 0;
 }
 
@@ -373,24 +523,30 @@ int
 vmm_new(struct vmm **ret, const struct vmm_setup *setup, struct err *e)
 {
 	OWN(vmm_destroy) struct vmm *v = calloc(1, sizeof(*v));
-	uint64_t fd;
+	int api = -1;
 
 	if (v == NULL)
 		return err_sys(e, "VMM");
 	v->base = setup->base;
 	v->backend = setup->backend;
 	v->arg = setup->arg;
+	v->restore = -1;
+	ask_init(&v->ask);
 	v->dirfd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (v->dirfd == -1)
 		return err_sys(e, "VM directory");
-	if (num_parse(&fd, setup->api, REPORT_FD + 1, INT_MAX, e) == -1)
-		return err_prefix(e, "-a");
+	if (option_fd(&api, 'a', setup->api, e) == -1 ||
+	    (setup->restore != NULL &&
+	    option_fd(&v->restore, 'R', setup->restore, e) == -1))
+		return -1;
+	if (v->restore != -1 && fd_cloexec(v->restore, 1) == -1)
+		return err_sys(e, "-R %d", v->restore);
 	if (vm_exit_clear(v->dirfd, e) == -1 || watch_signals(v, e) == -1)
 		return -1;
 	for (size_t i = 0; i < setup->nlifelines; i++)
 		if (lifeline_add(v, setup->lifelines[i], e) == -1)
 			return -1;
-	if (chapi_server_new(&v->server, v->base, (int)fd, routes, v, e) == -1)
+	if (chapi_server_new(&v->server, v->base, api, routes, v, e) == -1)
 		return -1;
 	*ret = take(&v);
 	return 0;
@@ -409,7 +565,10 @@ vmm_destroy(struct vmm *v)
 	for (size_t i = 0; i < COUNT(v->signals); i++)
 		if (v->signals[i] != NULL)
 			event_free(v->signals[i]);
+	ask_fini(&v->ask);
 	vm_config_fini(&v->config);
+	if (v->restore != -1)
+		(void)close(v->restore);
 	if (v->dirfd != -1)
 		(void)close(v->dirfd);
 	free(v);

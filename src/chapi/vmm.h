@@ -4,7 +4,7 @@
  *
  * The routes of the Cloud Hypervisor API, the states of a VM and which call
  * is allowed in which, the lifelines of its devices, and its end with
- * exit.json.  How a guest is run is a back-end: qemu, or null.
+ * exit.json.  How a guest is run is a back-end: our own, qemu, or null.
  */
 
 #ifndef CHAPI_VMM_H
@@ -24,14 +24,14 @@ struct vm_config;
 struct vmm;
 
 enum vmm_state {
-	VMM_EMPTY,	/* vm.create */
-	VMM_CREATED,	/* vm.boot, vm.delete */
+	VMM_EMPTY,	/* vm.create, vm.restore */
+	VMM_CREATED,	/* vm.boot, vm.delete; vm.restore with this config */
 	VMM_RUNNING,	/* all but vm.create, vm.boot, vm.resume */
 	VMM_PAUSED,	/* as running, but vm.resume and not vm.pause */
 	VMM_SHUTDOWN,	/* as created: the next boot starts it afresh */
 };
 
-/* What a back-end can be asked for. */
+/* What a back-end can be asked for; from VMM_RESIZE on it may not have it. */
 enum vmm_action {
 	VMM_BOOT,		/* run vmm_config() */
 	VMM_PAUSE,
@@ -39,7 +39,25 @@ enum vmm_action {
 	VMM_SHUTDOWN_NOW,	/* end the guest, without asking it */
 	VMM_REBOOT,
 	VMM_POWER_BUTTON,	/* ask the guest to power off */
+	VMM_RESIZE,		/* the balloon, to next->balloon.size */
+	VMM_ADD,		/* plug in device 'id' of next; answer bdf */
+	VMM_REMOVE,		/* unplug 'id', which next has no more */
+	VMM_NMI,
+	VMM_COREDUMP,		/* into 'path'; the VM may run */
+	VMM_SNAPSHOT,		/* into 'path'; the VM is paused */
+	VMM_RESTORE,		/* next from 'dirfd', and stay paused */
 	VMM_ACTIONS
+};
+
+/* What an action is about; valid until its vmm_done(). */
+struct vmm_ask {
+	int			 dirfd;	/* SNAPSHOT, COREDUMP: the VM's
+					   directory.  RESTORE: the snapshot */
+	const char		*path;	/* below dirfd, or absolute */
+	bool			 prefault;
+	const char		*id;	/* ADD, REMOVE: "disk1" */
+	/* The config as it will be when this is done; NULL: as it is. */
+	const struct vm_config	*next;
 };
 
 /*
@@ -56,6 +74,8 @@ struct vmm_backend {
 	/* Members of vm.info's "vmd", and vm.counters; the caller owns. */
 	json_t		*(*info)(void *arg);
 	json_t		*(*counters)(void *arg);
+	/* Set more members of vm.info, "device_tree" for one; NULL: none. */
+	void		(*describe)(void *arg, json_t *info);
 };
 
 /* What a VMM is started with. */
@@ -64,11 +84,12 @@ struct vmm_setup {
 	const struct vmm_backend	*backend;
 	void				*arg;		/* the back-end's */
 	const char			*api;		/* -a FD, listening */
+	const char			*restore;	/* -R FD: "fd:FD" */
 	const char			*lifelines[VMM_LIFELINES_MAX];
 	size_t				 nlifelines;	/* -L NAME=FD */
 };
 
-/* Take -a or -L; other options and too many of them are refused. */
+/* Take -a, -L or -R; other options and too many of them are refused. */
 int	vmm_option(struct vmm_setup *, int opt, const char *arg);
 
 /*
@@ -79,11 +100,20 @@ int	vmm_new(struct vmm **ret, const struct vmm_setup *, struct err *);
 void	vmm_destroy(struct vmm *);
 OWN_DEFINE(struct vmm, vmm_destroy);
 
-/* The VM's configuration; not before vm.create. */
+/*
+ * The VM's configuration; not before vm.create.  What it points to changes
+ * with each device that is added or removed: keep none of its strings.
+ */
 const struct vm_config *vmm_config(const struct vmm *);
+
+/* What the action that was begun is about. */
+const struct vmm_ask *vmm_ask(const struct vmm *);
 
 /* What was begun is done (NULL) or failed. */
 void	vmm_done(struct vmm *, const struct err *);
+
+/* It is done, and this is the answer (taken). */
+void	vmm_answer(struct vmm *, json_t *);
 
 /* The guest was paused or resumed by other means than a call. */
 void	vmm_paused(struct vmm *, bool);

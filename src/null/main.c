@@ -2,25 +2,29 @@
 /*
  * main.c - vmm-null: a VMM that runs nothing
  *
- * It answers the Cloud Hypervisor API as vmm-qemu does, so that everything
- * above a VMM can be tested, and measured, without a guest.
+ * It answers the Cloud Hypervisor API as vmm does, so that everything above
+ * a VMM can be tested, and measured, without a guest.
  *
  * Process: one a VM.  Sandbox: none; it runs nothing and opens nothing.
  * Needs: the working directory, fd 3 (report), the API socket.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "chapi/vm_config.h"
 #include "chapi/vmm.h"
 #include "lib/log.h"
+#include "null/snapshot.h"
 
 struct null {
 	struct vmm	*vmm;
 	uint64_t	 reboots;
+	uint64_t	 nmis;
 };
 
 /* Whatever was asked for has happened. */
@@ -39,6 +43,71 @@ null_reboot(void *arg)
 
 	n->reboots++;
 	vmm_done(n->vmm, NULL);
+}
+
+static void
+null_nmi(void *arg)
+{
+	struct null *n = arg;
+
+	n->nmis++;
+	vmm_done(n->vmm, NULL);
+}
+
+/* A place on a bus that is not there, the same as long as a device is. */
+static void
+bdf(char *buf, size_t len, unsigned slot)
+{
+	(void)snprintf(buf, len, "0000:00:%02x.0", slot & 0x1f);
+}
+
+static void
+null_add(void *arg)
+{
+	struct null *n = arg;
+	const struct vmm_ask *ask = vmm_ask(n->vmm);
+	const struct vm_config *c = ask->next;
+	char at[16];
+
+	bdf(at, sizeof(at), (unsigned)(c->ndisks + c->nnets + c->nfs));
+	vmm_answer(n->vmm, json_pack("{s:s, s:s}", "id", ask->id,
+	    "bdf", at));
+}
+
+static void
+null_coredump(void *arg)
+{
+	struct null *n = arg;
+	struct err e;
+
+	(void)err_set(&e, ENOTSUP, "there is no guest to dump");
+	vmm_done(n->vmm, &e);
+}
+
+static void
+null_snapshot(void *arg)
+{
+	struct null *n = arg;
+	const struct vmm_ask *ask = vmm_ask(n->vmm);
+	struct err e;
+
+	if (snapshot_write(ask->dirfd, ask->path, vmm_config(n->vmm),
+	    n->reboots, &e) == -1)
+		vmm_done(n->vmm, &e);
+	else
+		vmm_done(n->vmm, NULL);
+}
+
+static void
+null_restore(void *arg)
+{
+	struct null *n = arg;
+	struct err e;
+
+	if (snapshot_read(&n->reboots, vmm_ask(n->vmm)->dirfd, &e) == -1)
+		vmm_done(n->vmm, &e);
+	else
+		vmm_done(n->vmm, NULL);
 }
 
 /* A guest that obeys at once. */
@@ -62,8 +131,8 @@ null_info(void *arg)
 {
 	const struct null *n = arg;
 
-	return json_pack("{s:s, s:I}", "hypervisor", "null",
-	    "reboots", (json_int_t)n->reboots);
+	return json_pack("{s:s, s:I, s:I}", "hypervisor", "null",
+	    "reboots", (json_int_t)n->reboots, "nmis", (json_int_t)n->nmis);
 }
 
 static json_t *
@@ -71,6 +140,32 @@ null_counters(void *arg)
 {
 	(void)arg;
 	return json_object();
+}
+
+static void
+null_describe(void *arg, json_t *info)
+{
+	struct null *n = arg;
+	const struct vm_config *c = vmm_config(n->vmm);
+	json_t *tree = json_object();
+	const char *ids[VM_DISKS_MAX + VM_NETS_MAX + VM_FS_MAX];
+	char at[16];
+	size_t k = 0;
+
+	for (size_t i = 0; i < c->ndisks; i++)
+		ids[k++] = c->disks[i].id;
+	for (size_t i = 0; i < c->nnets; i++)
+		ids[k++] = c->nets[i].id;
+	for (size_t i = 0; i < c->nfs; i++)
+		ids[k++] = c->fs[i].id;
+	for (size_t i = 0; i < k; i++) {
+		bdf(at, sizeof(at), (unsigned)i + 1);
+		(void)json_object_set_new(tree, ids[i], json_pack(
+		    "{s:s, s:s}", "id", ids[i], "pci_bdf", at));
+	}
+	(void)json_object_set_new(info, "device_tree", tree);
+	(void)json_object_set_new(info, "memory_actual_size",
+	    json_integer((json_int_t)(c->memory.size - c->balloon.size)));
 }
 
 static const struct vmm_backend null_backend = {
@@ -82,17 +177,25 @@ static const struct vmm_backend null_backend = {
 		[VMM_SHUTDOWN_NOW]	= null_act,
 		[VMM_REBOOT]		= null_reboot,
 		[VMM_POWER_BUTTON]	= null_power_button,
+		[VMM_RESIZE]		= null_act,
+		[VMM_ADD]		= null_add,
+		[VMM_REMOVE]		= null_act,
+		[VMM_NMI]		= null_nmi,
+		[VMM_COREDUMP]		= null_coredump,
+		[VMM_SNAPSHOT]		= null_snapshot,
+		[VMM_RESTORE]		= null_restore,
 	},
 	.kill		= null_kill,
 	.info		= null_info,
 	.counters	= null_counters,
+	.describe	= null_describe,
 };
 
 static void __attribute__((noreturn))
 usage(void)
 {
-	(void)dprintf(STDERR_FILENO,
-	    "usage: vmm-null [-v] [-n NAME] -a FD [-L NAME=FD]...\n");
+	(void)dprintf(STDERR_FILENO, "usage: vmm-null [-v] [-n NAME] [-R FD] "
+	    "-a FD [-L NAME=FD]...\n");
 	exit(2);
 }
 
@@ -106,7 +209,7 @@ main(int argc, char *argv[])
 	int opt, verbose = 0;
 	struct err e;
 
-	while ((opt = getopt(argc, argv, "a:L:n:v")) != -1) {
+	while ((opt = getopt(argc, argv, "a:L:n:R:v")) != -1) {
 		if (opt == 'v')
 			verbose++;
 		else if (opt == 'n')

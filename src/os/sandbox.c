@@ -62,6 +62,16 @@ const struct sandbox_row sandbox_rows[SANDBOX_PROGRAMS] = {
 			  MAY_UNIX | MAY_MAP_EXEC | MAY_DEVICES,
 		.nofile	= 4096,
 	},
+	/*
+	 * Guest memory, /dev/kvm and its sockets, all given or made before;
+	 * files, which are snapshots, in its VM's directory.
+	 */
+	[SANDBOX_VMM] = {
+		.name	= "vmm",
+		.may	= MAY_SERVE | MAY_THREADS | MAY_FILES | MAY_UNIX |
+			  MAY_KVM,
+		.nofile	= 2048,
+	},
 };
 
 static void

@@ -35,6 +35,7 @@ enum sandbox_program {
 	SANDBOX_IMAGE_UNPACK,	/* every other job of vmd-image */
 	SANDBOX_CONTROL,
 	SANDBOX_VMM_QEMU,	/* and its QEMU */
+	SANDBOX_VMM,		/* when kernel and initrd are open */
 	SANDBOX_PROGRAMS
 };
 
@@ -70,6 +71,13 @@ struct sandbox {
  */
 int	sandbox_enter(const struct sandbox *,
 	    char missing[SANDBOX_MISSING_MAX], struct err *);
+
+/*
+ * For a thread that does less than its process: a vCPU's may run it, be a
+ * device and little else, and opens nothing.  Called by the thread when its
+ * vCPU is there.  Does nothing in a process that is in no sandbox.
+ */
+int	sandbox_enter_vcpu(struct err *);
 
 /* What every program that executes others may read: libraries, /etc, ... */
 void	sandbox_add_system(struct sandbox *);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sandbox_linux.c - sandbox_enter() on Linux: Landlock, capabilities, limits
+ * sandbox_linux.c - sandbox_enter() on Linux
+ *
+ * Landlock, capabilities, limits, and the system call filters that
+ * sandbox_gen.c made when this was built.
  *
  * The constants of Landlock are our own: the headers of older distributions
  * do not know what a newer kernel can do, and the kernel is asked.
@@ -14,11 +17,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 
 #include "lib/own.h"
 #include "lib/util.h"
@@ -228,6 +234,38 @@ set_limits(const struct sandbox_row *row, struct err *e)
 	return 0;
 }
 
+/* --- system calls --------------------------------------------------------- */
+
+/* A piece of 'code'. */
+struct filter {
+	unsigned short	first;
+	unsigned short	n;
+};
+
+#include <sandbox_code.h>
+
+_Static_assert(COUNT(filters) == SANDBOX_PROGRAMS + 1, "a filter a row");
+
+#define VCPU_FILTER	SANDBOX_PROGRAMS
+
+static int
+filter_syscalls(unsigned which, struct err *e)
+{
+	struct sock_fprog p = {
+		.len	= filters[which].n,
+		.filter	= (struct sock_filter *)&code[filters[which].first],
+	};
+
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p, 0, 0) == -1)
+		return err_sys(e, "sandbox: seccomp");
+	return 0;
+}
+
+/* --- entering ------------------------------------------------------------- */
+
+/* Set before there is a second thread. */
+static bool	filtered;
+
 static int
 check_threads(struct err *e)
 {
@@ -250,7 +288,6 @@ sandbox_enter(const struct sandbox *s, char missing[SANDBOX_MISSING_MAX],
     struct err *e)
 {
 	const struct sandbox_row *row = &sandbox_rows[s->program];
-	int r;
 
 	missing[0] = '\0';
 	if (SANITIZED) {
@@ -263,8 +300,18 @@ sandbox_enter(const struct sandbox *s, char missing[SANDBOX_MISSING_MAX],
 		return err_sys(e, "sandbox: no_new_privs");
 	if (landlock_enter(s, missing, e) == -1 || drop_capabilities(e) == -1)
 		return -1;
-	r = sandbox_syscalls(row, e);
-	if (r == 1)
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == -1) {
 		miss(missing, "seccomp");
-	return r == -1 ? -1 : 0;
+		return 0;
+	}
+	if (filter_syscalls(s->program, e) == -1)
+		return -1;
+	filtered = true;
+	return 0;
+}
+
+int
+sandbox_enter_vcpu(struct err *e)
+{
+	return filtered ? filter_syscalls(VCPU_FILTER, e) : 0;
 }

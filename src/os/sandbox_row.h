@@ -4,7 +4,6 @@
 #ifndef OS_SANDBOX_ROW_H
 #define OS_SANDBOX_ROW_H
 
-#include "lib/err.h"
 #include "os/sandbox.h"
 
 enum sandbox_may {
@@ -22,6 +21,7 @@ enum sandbox_may {
 	MAY_MAP_EXEC	= 0x80,	/* map code: loaded modules, translators */
 	MAY_DEVICES	= 0x100, /* ioctl(2) of any kind */
 	MAY_OPEN	= 0x200, /* open files, by Landlock's rules */
+	MAY_KVM		= 0x400, /* ioctl(2) of KVM */
 };
 
 struct sandbox_row {
@@ -31,8 +31,5 @@ struct sandbox_row {
 };
 
 extern const struct sandbox_row sandbox_rows[SANDBOX_PROGRAMS];
-
-/* Install the system call filter.  1: the kernel has none, -1: refused. */
-int	sandbox_syscalls(const struct sandbox_row *, struct err *);
 
 #endif

@@ -7,6 +7,7 @@
  * only an attacker would try.
  */
 
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -25,6 +26,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/kvm.h>
+
 #include "unit.h"
 #include "lib/util.h"
 #include "os/sandbox.h"
@@ -36,6 +39,7 @@
 #define UNPACK	(1U << SANDBOX_IMAGE_UNPACK)
 #define CONTROL	(1U << SANDBOX_CONTROL)
 #define QEMU	(1U << SANDBOX_VMM_QEMU)
+#define VMM	(1U << SANDBOX_VMM)
 #define ALL	((1U << SANDBOX_PROGRAMS) - 1)
 
 static char	granted[64];	/* a directory of the test, granted */
@@ -237,6 +241,41 @@ push_terminal(void)
 	    errno != EACCES ? 0 : -1;
 }
 
+/* A descriptor that is no KVM: ENOTTY is the answer of one who may ask. */
+static int
+ask_kvm(unsigned long request)
+{
+	return ioctl(STDIN_FILENO, request, 0) == -1 && errno != EPERM &&
+	    errno != EACCES ? 0 : -1;
+}
+
+static int
+kvm_create(void)
+{
+	return ask_kvm(KVM_CREATE_VM);
+}
+
+static int
+kvm_run(void)
+{
+	return ask_kvm(KVM_RUN);
+}
+
+static int
+signal_event(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	return fd == -1 ? -1 : eventfd_write(fd, 1);
+}
+
+static int
+map_memory(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0;
+}
+
 static int
 make_ring(void)
 {
@@ -269,21 +308,21 @@ static const struct deed {
 	{ "pipe",		do_nothing,	ALL, 0 },
 	{ "read_granted",	read_granted,	ALL & ~(BLK | VSOCK), 0 },
 	{ "read_foreign",	read_foreign,	0, 0 },
-	{ "write_granted",	write_granted,	PULL | UNPACK | CONTROL | QEMU,
-	    0 },
+	{ "write_granted",	write_granted,
+	    PULL | UNPACK | CONTROL | QEMU | VMM, 0 },
 	{ "write_foreign",	write_foreign,	0, 0 },
 	{ "remove_foreign",	remove_foreign,	0, 0 },
-	{ "unix_socket",	unix_socket,	VSOCK | PULL | CONTROL | QEMU,
-	    0 },
+	{ "unix_socket",	unix_socket,
+	    VSOCK | PULL | CONTROL | QEMU | VMM, 0 },
 	{ "packet_socket",	packet_socket,	0, 0 },
 	{ "vsock_socket",	vsock_socket,	0, 0 },
 	{ "tcp_connect",	tcp_connect,	NET | PULL, 0 },
 	{ "inherited_connect",	inherited_connect, NET | PULL, 0 },
 	{ "run_true",		run_true,	PULL | UNPACK | QEMU, 0 },
 	{ "exec",		just_exec,	PULL | UNPACK | QEMU,
-	    BLK | NET | VSOCK | CONTROL },
+	    BLK | NET | VSOCK | CONTROL | VMM },
 	{ "exec_foreign",	exec_foreign,	0,
-	    BLK | NET | VSOCK | CONTROL },
+	    BLK | NET | VSOCK | CONTROL | VMM },
 	{ "thread",		make_thread,	ALL, 0 },
 	{ "map_code",		map_code,	PULL | UNPACK | CONTROL | QEMU,
 	    0 },
@@ -291,6 +330,7 @@ static const struct deed {
 	{ "signal_parent",	signal_parent,	0, 0 },
 	{ "namespace",		new_namespace,	0, ALL },
 	{ "user_namespace",	user_namespace,	0, 0 },
+	{ "kvm_create",		kvm_create,	QEMU | VMM, 0 },
 	{ "push_terminal",	push_terminal,	QEMU, 0 },
 	{ "io_uring",		make_ring,	0, 0 },
 	{ "raise_limit",	raise_limit,	0, 0 },
@@ -355,6 +395,82 @@ rows(void **state)
 			    deeds[i].name, words[got], words[want]);
 		}
 	assert_int_equal(bad, 0);
+}
+
+static const struct {
+	const char	*name;
+	int		(*deed)(void);
+	int		 want;		/* of outcome() */
+} vcpu_deeds[] = {
+	{ "kvm_run",		kvm_run,	0 },
+	{ "signal_event",	signal_event,	0 },
+	{ "map_memory",		map_memory,	0 },
+	{ "kvm_create",		kvm_create,	1 },
+	{ "read_granted",	read_granted,	1 },
+	{ "unix_socket",	unix_socket,	1 },
+	{ "thread",		make_thread,	1 },
+	{ "map_code",		map_code,	1 },
+	{ "signal_parent",	signal_parent,	1 },
+	{ "exec",		just_exec,	2 },
+	{ "trace_parent",	trace_parent,	2 },
+};
+
+/* The deed is done by a vCPU's thread; its process may do more. */
+static int	(*vcpu_deed)(void);
+
+static void *
+vcpu_thread(void *arg)
+{
+	struct err e;
+
+	(void)arg;
+	if (sandbox_enter_vcpu(&e) == -1)
+		_exit(99);
+	return vcpu_deed() == 0 ? NULL : &vcpu_deed;
+}
+
+static int
+on_vcpu(void)
+{
+	pthread_t t;
+	void *r;
+
+	if (pthread_create(&t, NULL, vcpu_thread, NULL) != 0 ||
+	    pthread_join(t, &r) != 0 || unix_socket() == -1)
+		_exit(98);
+	return r == NULL ? 0 : -1;
+}
+
+static void
+vcpu(void **state)
+{
+	int bad = 0, got;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(vcpu_deeds); i++) {
+		vcpu_deed = vcpu_deeds[i].deed;
+		got = outcome(SANDBOX_VMM, on_vcpu);
+		if (got == vcpu_deeds[i].want)
+			continue;
+		bad++;
+		fprintf(stderr, "# vcpu, %s: %d, not %d\n",
+		    vcpu_deeds[i].name, got, vcpu_deeds[i].want);
+	}
+	assert_int_equal(bad, 0);
+}
+
+/* Where there is no sandbox a vCPU has none either. */
+static void
+vcpu_alone(void **state)
+{
+	struct err e;
+	int fd;
+
+	(void)state;
+	assert_int_equal(sandbox_enter_vcpu(&e), 0);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_not_equal(fd, -1);
+	(void)close(fd);
 }
 
 /* A descriptor of a directory is enough, also without its path. */
@@ -450,6 +566,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows),
+		cmocka_unit_test(vcpu),
+		cmocka_unit_test(vcpu_alone),
 		cmocka_unit_test(by_descriptor),
 		cmocka_unit_test(threads_refused),
 	};

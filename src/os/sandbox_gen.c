@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sandbox_seccomp.c - the system calls of each right in sandbox_row.h
+ * sandbox_gen.c - the system calls of each right in sandbox_row.h
+ *
+ * A program of the build: it writes sandbox_code.h, the filters of all rows
+ * as BPF, which sandbox_linux.c has compiled in.  So nobody pays for making
+ * them, a million instructions each, and no program carries libseccomp.
  *
  * Allow-lists.  A call on no list fails with EPERM, so that a C library that
  * tries something new goes on without it; a call that only an attacker makes
@@ -16,8 +20,14 @@
 #include <errno.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/kvm.h>
 
 #include "lib/util.h"
 #include "os/sandbox_row.h"
@@ -117,11 +127,47 @@ static const int deadly[] = {
 	S(pidfd_getfd), S(move_mount), S(fsopen), S(fsmount), S(open_tree),
 };
 
+/*
+ * What a vCPU's thread does once its vCPU is there: run it, be a device, save
+ * and load state.  On top of its process's filter, which has the deadly ones.
+ */
+static const int vcpu[] = {
+	S(read), S(readv), S(pread64), S(write), S(writev), S(pwrite64),
+	S(close), S(dup), S(fcntl), S(lseek), S(eventfd2),
+	S(recvfrom), S(recvmsg), S(sendto), S(sendmsg), S(shutdown),
+	S(getsockopt), S(setsockopt), S(poll), S(ppoll), S(epoll_ctl),
+	S(timerfd_settime), S(timerfd_gettime), S(futex), S(munmap),
+	S(mremap), S(madvise), S(brk), S(fallocate), S(membarrier),
+	S(clock_gettime), S(clock_nanosleep), S(nanosleep), S(gettimeofday),
+	S(restart_syscall), S(sched_yield), S(rt_sigaction),
+	S(rt_sigprocmask), S(rt_sigreturn), S(rt_sigtimedwait),
+	S(sigaltstack), S(tgkill), S(getpid), S(gettid), S(getrandom),
+	S(getrusage), S(exit), S(exit_group), S(set_robust_list), S(rseq),
+};
+
+/* By number: type and number say which; direction and size follow. */
+static const unsigned long vcpu_ioctls[] = {
+	KVM_RUN, KVM_IRQ_LINE, KVM_IRQFD, KVM_IOEVENTFD, KVM_SET_GSI_ROUTING,
+	KVM_SIGNAL_MSI, KVM_GET_REGS, KVM_SET_REGS, KVM_GET_SREGS,
+	KVM_SET_SREGS, KVM_GET_MP_STATE, KVM_SET_MP_STATE, KVM_TRANSLATE,
+	KVM_SET_GUEST_DEBUG, KVM_GET_ONE_REG, KVM_SET_ONE_REG,
+#ifdef __x86_64__
+	KVM_GET_MSRS, KVM_SET_MSRS, KVM_GET_FPU, KVM_SET_FPU, KVM_GET_LAPIC,
+	KVM_SET_LAPIC, KVM_GET_XSAVE, KVM_GET_XSAVE2, KVM_SET_XSAVE,
+	KVM_GET_XCRS, KVM_SET_XCRS, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS,
+	KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, KVM_GET_SREGS2, KVM_SET_SREGS2,
+	KVM_NMI, KVM_KVMCLOCK_CTRL, KVM_GET_TSC_KHZ, KVM_SET_TSC_KHZ,
+	KVM_GET_CPUID2, KVM_SET_CPUID2,
+#endif
+};
+
 /* ioctl(2) without MAY_DEVICES: by request, on any descriptor. */
 static const unsigned long ioctls[] = { FIONREAD, FIONBIO, FIOCLEX, TCGETS };
 static const unsigned long disk_ioctls[] = { BLKGETSIZE64, BLKSSZGET,
 	BLKPBSZGET, BLKDISCARD, BLKZEROOUT, BLKFLSBUF, BLKIOMIN, BLKIOOPT,
 	FICLONE };
+/* Any of its requests; what there is depends on the processor. */
+static const unsigned long kvm = KVMIO << 8;
 
 static int
 allow(scmp_filter_ctx f, const int *calls, size_t n)
@@ -133,15 +179,20 @@ allow(scmp_filter_ctx f, const int *calls, size_t n)
 	return r;
 }
 
+/* The kernel looks at 32 bits of a request, so must we. */
+#define WHOLE	0xffffffffUL
+#define TYPE	0xff00UL
+#define NUMBER	0xffffUL
+
 static int
-allow_ioctls(scmp_filter_ctx f, const unsigned long *requests, size_t n)
+allow_ioctls(scmp_filter_ctx f, scmp_datum_t mask,
+    const unsigned long *requests, size_t n)
 {
 	int r = 0;
 
-	/* The kernel looks at 32 bits of the request, so must we. */
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, S(ioctl), 1,
-		    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffUL, requests[i]));
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, mask, requests[i] & mask));
 	return r;
 }
 
@@ -209,6 +260,10 @@ allow_threads(scmp_filter_ctx f, unsigned may)
 	if (r == 0 && !(may & MAY_EXEC))
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, S(prctl), 1,
 		    SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
+	/* Those of vCPUs go further into the sandbox. */
+	if (r == 0 && (may & MAY_KVM))
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, S(prctl), 1,
+		    SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0));
 	return r;
 }
 
@@ -228,9 +283,11 @@ allow_rest(scmp_filter_ctx f, unsigned may)
 	if (r == 0 && (may & MAY_DEVICES))
 		return seccomp_rule_add(f, SCMP_ACT_ALLOW, S(ioctl), 0);
 	if (r == 0)
-		r = allow_ioctls(f, ioctls, COUNT(ioctls));
+		r = allow_ioctls(f, WHOLE, ioctls, COUNT(ioctls));
 	if (r == 0 && (may & MAY_DISK))
-		r = allow_ioctls(f, disk_ioctls, COUNT(disk_ioctls));
+		r = allow_ioctls(f, WHOLE, disk_ioctls, COUNT(disk_ioctls));
+	if (r == 0 && (may & MAY_KVM))
+		r = allow_ioctls(f, TYPE, &kvm, 1);
 	return r;
 }
 
@@ -259,25 +316,75 @@ fill(scmp_filter_ctx f, unsigned may)
 	return r;
 }
 
-int
-sandbox_syscalls(const struct sandbox_row *row, struct err *e)
+static int
+fill_vcpu(scmp_filter_ctx f)
 {
-	scmp_filter_ctx f;
-	int r;
+	int r = allow(f, vcpu, COUNT(vcpu));
 
-	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == -1)
-		return 1;
-	f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	if (f == NULL)
-		return err_set(e, ENOMEM, "sandbox: seccomp");
+	if (r == 0)
+		r = allow_memory(f, 0);
+	if (r == 0)
+		r = allow_ioctls(f, NUMBER, vcpu_ioctls, COUNT(vcpu_ioctls));
+	return r;
+}
+
+static void __attribute__((noreturn))
+fail(const char *what)
+{
+	fprintf(stderr, "sandbox_gen: %s\n", what);
+	exit(1);
+}
+
+/* Write out one filter; how many instructions it has. */
+static unsigned
+put_filter(scmp_filter_ctx f)
+{
+	char path[] = "/tmp/sandbox_gen.XXXXXX";
+	struct sock_filter c;
+	int fd = mkstemp(path);
+	unsigned n = 0;
+
+	if (fd == -1 || unlink(path) == -1)
+		fail("no temporary file");
 	/* A search tree: the filter runs at every system call. */
 	(void)seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	r = fill(f, row->may);
-	if (r == 0)
-		r = seccomp_load(f);
+	if (seccomp_export_bpf(f, fd) != 0 || lseek(fd, 0, SEEK_SET) != 0)
+		fail("libseccomp has no BPF for this");
+	for (; read(fd, &c, sizeof(c)) == (ssize_t)sizeof(c); n++)
+		printf("\t{ 0x%02x, %u, %u, 0x%x },\n", c.code, c.jt, c.jf,
+		    c.k);
+	(void)close(fd);
+	return n;
+}
+
+/* The filter of a row; NULL: that of vCPU threads. */
+static unsigned
+put_row(const struct sandbox_row *row)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	unsigned n;
+
+	if (f == NULL || (row != NULL ? fill(f, row->may) :
+	    fill_vcpu(f)) != 0)
+		fail("libseccomp refuses a rule");
+	n = put_filter(f);
 	seccomp_release(f);
-	if (r < 0)
-		return err_set(e, -r, "sandbox: seccomp for %s: error %d",
-		    row->name, -r);
-	return 0;
+	return n;
+}
+
+int
+main(void)
+{
+	unsigned at = 0, n[SANDBOX_PROGRAMS + 1];
+
+	printf("/* Made by sandbox_gen.c. */\n\n"
+	    "static const struct sock_filter code[] = {\n");
+	for (int i = 0; i <= SANDBOX_PROGRAMS; i++)
+		n[i] = put_row(i < SANDBOX_PROGRAMS ? &sandbox_rows[i] : NULL);
+	printf("};\n\n/* first, number; the last one is that of vCPU "
+	    "threads */\nstatic const struct filter filters[] = {\n");
+	for (int i = 0; i <= SANDBOX_PROGRAMS; at += n[i++])
+		printf("\t{ %u, %u },\n", at, n[i]);
+	printf("};\n");
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/* snapshot.c - snapshots of a VM that does not run; see snapshot.h */
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chapi/vm_config.h"
+#include "lib/io.h"
+#include "lib/json.h"
+#include "lib/util.h"
+#include "null/snapshot.h"
+
+#define FORMAT		"vmm-null"
+#define VERSION		1
+#define STATE_MAX	4096			/* bytes of state.json */
+#define TMP_NAME_MAX		(VM_PATH_MAX + 16)
+
+static int
+write_json(int dir, const char *name, const json_t *v, struct err *e)
+{
+	own_mem char *text = v != NULL ? json_print(v) : NULL;
+
+	if (text == NULL)
+		return err_set(e, ENOMEM, "%s: out of memory", name);
+	return file_replace(dir, name, text, strlen(text), 0640, e);
+}
+
+/* What a VMM that was killed left, or what failed. */
+static void
+discard(int dirfd, const char *path)
+{
+	static const char *const files[] = { "config.json", "state.json",
+	    ".config.json.new", ".state.json.new" };
+	own_fd int dir = openat(dirfd, path,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	for (size_t i = 0; dir != -1 && i < COUNT(files); i++)
+		(void)unlinkat(dir, files[i], 0);
+	(void)unlinkat(dirfd, path, AT_REMOVEDIR);
+}
+
+static int
+fill(int dirfd, const char *tmp, const struct vm_config *c, uint64_t reboots,
+    struct err *e)
+{
+	own_json json_t *config = vm_config_json(c);
+	own_json json_t *state = json_pack("{s:s, s:i, s:I}",
+	    "format", FORMAT, "version", VERSION,
+	    "reboots", (json_int_t)reboots);
+	own_fd int dir = -1;
+
+	if (mkdirat(dirfd, tmp, 0770) == -1)
+		return err_sys(e, "make %s", tmp);
+	dir = openat(dirfd, tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir == -1)
+		return err_sys(e, "open %s", tmp);
+	if (write_json(dir, "config.json", config, e) == -1)
+		return -1;
+	return write_json(dir, "state.json", state, e);
+}
+
+int
+snapshot_write(int dirfd, const char *path, const struct vm_config *c,
+    uint64_t reboots, struct err *e)
+{
+	char tmp[TMP_NAME_MAX];
+	struct stat st;
+
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_set(e, EEXIST, "%s: is there already", path);
+	(void)snprintf(tmp, sizeof(tmp), "%s.new", path);
+	discard(dirfd, tmp);
+	if (fill(dirfd, tmp, c, reboots, e) == -1) {
+		discard(dirfd, tmp);
+		return -1;
+	}
+	if (renameat(dirfd, tmp, dirfd, path) == -1) {
+		(void)err_sys(e, "rename %s", tmp);
+		discard(dirfd, tmp);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+parse(uint64_t *reboots, const struct buf *b, struct err *e)
+{
+	own_json json_t *v = NULL;
+	const char *format = "";
+	uint64_t version = 0;
+
+	if (json_parse(&v, b->data, b->len, e) == -1 ||
+	    json_get_str(&format, v, "format", 64, e) == -1 ||
+	    json_get_u64(&version, v, "version", 0, INT32_MAX, e) == -1)
+		return -1;
+	if (strcmp(format, FORMAT) != 0)
+		return err_set(e, ENOTSUP, "was not made by " FORMAT);
+	if (version != VERSION)
+		return err_set(e, ENOTSUP, "version %d is not known",
+		    (int)version);
+	return json_get_u64(reboots, v, "reboots", 0, INT64_MAX, e) == -1 ?
+	    -1 : 0;
+}
+
+int
+snapshot_read(uint64_t *reboots, int dirfd, struct err *e)
+{
+	struct buf b;
+	int r;
+
+	buf_init(&b, STATE_MAX);
+	r = file_read(&b, dirfd, "state.json", e);
+	if (r == 0)
+		r = parse(reboots, &b, e);
+	buf_fini(&b);
+	return r == -1 ? err_prefix(e, "snapshot") : 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * snapshot.h - snapshots of a VM that does not run
+ *
+ * A directory as vmm makes it, but for the memory: config.json and
+ * state.json.
+ */
+
+#ifndef NULL_SNAPSHOT_H
+#define NULL_SNAPSHOT_H
+
+#include <stdint.h>
+
+#include "lib/err.h"
+
+struct vm_config;
+
+/*
+ * Make the directory 'path', from dirfd on, whole or not at all.  One that
+ * is there already is an error (EEXIST).
+ */
+int	snapshot_write(int dirfd, const char *path, const struct vm_config *,
+	    uint64_t reboots, struct err *);
+
+/* Read state.json of the snapshot dirfd. */
+int	snapshot_read(uint64_t *reboots, int dirfd, struct err *);
+
+#endif

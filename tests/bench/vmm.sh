@@ -1,0 +1,150 @@
+#!/bin/sh
+# vmm.sh [-v]: from the execve of a VMM to the first instruction of its
+# guest's user space, in the lab, where the clock counts instructions
+#
+# The lab's machine runs under QEMU with -icount: one nanosecond is one
+# instruction of its kernel, the VMM and the guest together, and two runs
+# differ by less than 0.5 %.  All VMMs run in one boot of it, with the same
+# guest kernels, initrd, 256 MiB, one vCPU and a serial port.
+#
+#	KVMTOOL		lkvm-static, when there is one (Debian has no package)
+#	OWN_BZIMAGE	our kernel as bzImage, for kvmtool (KERNEL/own has none)
+#	RUNS		of each (1), beside one that is traced and one to warm up
+#	PEERS		names of those to run (all)
+#
+# -v: also exits by reason, port and register, and system calls by number,
+# one a line.  All that was measured is kept in build/bench.vmm; what is
+# compared with what stands at the end.
+cd "$(dirname "$0")/../.." || exit 1
+
+build=${BUILD:-build}
+bench=$build/tests/bench/lab
+share=$build/share/guest/x86_64
+own=${OWN:-$share/own}
+runs=${RUNS:-1}
+kvmtool=${KVMTOOL:-$(command -v lkvm-static || command -v lkvm)}
+verbose=
+[ "${1:-}" != -v ] || verbose=-v
+PATH=$PATH:/usr/sbin:/sbin
+skip() { echo "vmm.sh: $*" >&2; exit 0; }
+
+for p in qemu-system-x86_64 mke2fs debugfs cpio jq; do
+	command -v $p > /dev/null || skip "no $p"
+done
+[ "$(uname -m)" = x86_64 ] || skip "x86-64 only"
+[ -x "$bench/observe" ] || skip "no $bench/observe (make bench-programs)"
+[ -f "$share/vmlinux" ] || skip "no $share/vmlinux (make guest)"
+
+t=$(mktemp -d "${TMPDIR:-/tmp}/bench-vmm.XXXXXX")
+trap 'rm -rf "$t"' EXIT
+trap 'exit 1' HUP INT TERM
+
+# --- what goes into the lab ----------------------------------------------------
+
+lab=$t/lab
+mkdir "$lab" "$t/root"
+cp "$bench/observe" "$bench/null" "$bench/floor" "$build/bin/vmm" "$lab/"
+cp "$bench/marker" "$t/root/init"
+(cd "$t/root" && echo init | cpio -o -H newc --quiet -R 0:0) > "$lab/initrd"
+cp "$share/vmlinux" "$lab/debian"
+[ ! -f "$own/vmlinux" ] || cp "$own/vmlinux" "$lab/own"
+for f in qboot.rom pvh.bin linuxboot_dma.bin kvmvapic.bin; do
+	cp "/usr/share/qemu/$f" "$lab/" || skip "no /usr/share/qemu/$f"
+done
+cp "$(command -v qemu-system-x86_64)" "$lab/qemu"
+if [ -n "$kvmtool" ]; then
+	cp "$kvmtool" "$lab/kvmtool"
+	deb=$(find -L "${VMD_CACHE:-build/cache}" -maxdepth 1 \
+	    -name 'linux-image-*-cloud-amd64_*.deb' | sort | tail -n 1)
+	[ -z "$deb" ] || dpkg-deb --fsys-tarfile "$deb" |
+	    tar -xO --wildcards './boot/vmlinuz-*' > "$lab/debian.bz"
+	[ -z "${OWN_BZIMAGE:-}" ] || cp "$OWN_BZIMAGE" "$lab/own.bz"
+fi
+
+# --- what runs there -------------------------------------------------------------
+
+serial="console=ttyS0 panic=-1 quiet"
+cat > "$lab/run.sh" <<X
+observe() { # NAME COMMAND...
+	case " ${PEERS:-\$1} " in
+	*" \$1 "*) ./observe $verbose -n $runs "\$@" || : ;;
+	esac
+}
+qemu() { # NAME KERNEL MACHINE-OPTIONS
+	observe "\$1" ./qemu -L . -bios qboot.rom -M "microvm\$3" \
+	    -accel kvm -cpu host -m 256 -nodefaults -no-user-config \
+	    -display none -no-reboot -serial file:/dev/null \
+	    -kernel "\$2" -initrd initrd -append "$serial"
+}
+min=,acpi=off,x-option-roms=off,pit=off,pic=off,rtc=off
+kvmtool() { # NAME KERNEL
+	[ -f kvmtool ] && [ -f "\$2" ] || return 0
+	HOME=/tmp observe "\$1" ./kvmtool run --nodefaults -c 1 -m 256 \
+	    --console serial -k "\$2" -i initrd -p "$serial"
+}
+vmm() { # NAME KERNEL CMDLINE
+	observe "\$1" ./vmm --kernel "\$2" --initramfs initrd \
+	    --cmdline "\$3" --memory 256M --serial file=/dev/null
+}
+observe null ./null
+for k in own debian; do
+	[ -f \$k ] || continue
+	observe floor-\$k ./floor \$k initrd "$serial"
+	qemu qemu-min-\$k \$k \$min
+	qemu qemu-\$k \$k
+	kvmtool kvmtool-\$k \$k.bz
+	vmm vmm-\$k \$k "$serial"
+done
+[ ! -f own ] || {
+	quiet="$(cat "$own/cmdline" 2> /dev/null)"
+	observe floor-quiet ./floor own initrd \
+	    "\$quiet noapic pci=off acpi=off"
+	vmm vmm-quiet own "\$quiet"
+}
+X
+# Its TSC runs at 1 GHz, as the clock that counts.  rep movsb has no fast form
+# there: it would count once a byte.
+LAB_CPU=max,+svm,+npt,-la57,-erms,-fsrm LAB_APPEND=tsc_early_khz=1000000 \
+    tests/lab/lab-run x86 -c -m 3072 -t "${SECONDS_MAX:-800}" \
+    -q -icount -q shift=0,sleep=off -l "$lab/qemu" -l "$lab/vmm" \
+    -d "$lab" sh run.sh > "$t/out" 2> "$t/err"
+cat "$t/out" "$t/err" | grep -v '^{' >&2
+grep '^{' "$t/out" > "$build/bench.vmm" || skip "the lab gave nothing"
+
+# --- ratios -----------------------------------------------------------------------
+
+# line NAME UNIT OURS PEER EXPRESSION GOAL: EXPRESSION of both, in jq, where
+# null is the bare KVM of this run.
+line() {
+	jq -cn --slurpfile r "$build/bench.vmm" --arg name "$1" --arg unit "$2" \
+	    --arg ours "$3" --arg peer "$4" --arg goal "$6" '
+	    def of($n): $r[] | select(.name == $n);
+	    of("null") as $null | def value($n): of($n) | '"$5"';
+	    value($ours) as $o | value($peer) as $p |
+	    { name: $name, unit: $unit, ours: $o, peer: $peer,
+	      peer_value: $p, ratio: ($o / ([$p, 0.001] | max)), goal: $goal }'
+}
+# all OURS PEER: every number of the two
+all() {
+	line "boot $1" Minsn "$1" "$2" '.user / 1000' "$3"
+	line "set-up $1" Minsn "$1" "$2" '(.entry - $null.entry) / 1000' \
+	    '<= 1.5 Minsn'
+	line "set-up calls $1" calls "$1" "$2" '.syscalls' '<= 60'
+	line "exits $1" exits "$1" "$2" '.exits' '<= 1100'
+	line "user exits $1" exits "$1" "$2" '.user_exits' '<= 60'
+	line "page faults $1" faults "$1" "$2" '.npf' '<= 40'
+	line "rss $1" KiB "$1" "$2" '.rss' '<= 1500 KiB'
+	line "anon $1" KiB "$1" "$2" '.anon' '<= 400 KiB'
+	line "threads $1" threads "$1" "$2" '.threads' -
+	line "fds $1" fds "$1" "$2" '.fds' -
+}
+for k in own debian; do
+	all vmm-$k qemu-min-$k '<= 0.6 of QEMU'
+	line "boot vmm-$k" Minsn vmm-$k floor-$k '.user / 1000' '<= 1.03'
+	line "boot vmm-$k" Minsn vmm-$k qemu-$k '.user / 1000' '-'
+	line "boot vmm-$k" Minsn vmm-$k kvmtool-$k '.user / 1000' '-'
+done
+all vmm-quiet floor-quiet '<= 75 Minsn'
+for p in qemu-min qemu kvmtool; do
+	line "boot floor-own" Minsn floor-own $p-own '.user / 1000' -
+done
