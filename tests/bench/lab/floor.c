@@ -218,16 +218,17 @@ make_vm(void)
 static void
 set_cpuid(void)
 {
-	struct {
-		struct kvm_cpuid2		head;
-		struct kvm_cpuid_entry2		entry[128];
-	} c = { .head.nent = 128 };
+	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) +
+	    128 * sizeof(c->entries[0]));
 
-	check(ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &c), "CPUID");
-	for (unsigned i = 0; i < c.head.nent; i++)
-		if (c.entry[i].function == 1)
-			c.entry[i].ecx |= 1U << 31 | 1U << 24;
-	check(ioctl(vcpu, KVM_SET_CPUID2, &c), "CPUID");
+	check(c == NULL ? -1 : 0, "CPUID");
+	c->nent = 128;
+	check(ioctl(kvm, KVM_GET_SUPPORTED_CPUID, c), "CPUID");
+	for (unsigned i = 0; i < c->nent; i++)
+		if (c->entries[i].function == 1)
+			c->entries[i].ecx |= 1U << 31 | 1U << 24;
+	check(ioctl(vcpu, KVM_SET_CPUID2, c), "CPUID");
+	free(c);
 }
 
 static void
