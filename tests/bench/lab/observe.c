@@ -7,7 +7,8 @@
  * Starts COMMAND RUNS times, each until the guest's /init executes its first
  * instruction (tracing.c says how that is known), then once more with system
  * calls and exits counted by kind, and prints one line of JSON: medians of
- * the plain runs, counts of the last.  -v: also the counts, one by one.
+ * the plain runs, counts of the last.  -v: also the counts, one by one;
+ * -vv: and each system call before the guest is entered.
  *
  * Times are those of CLOCK_MONOTONIC: in an emulated machine whose clock is
  * its count of instructions (QEMU, -icount shift=0) a microsecond is 1,000
@@ -46,7 +47,7 @@ struct run {
 	long		user_exits;
 };
 
-static bool	verbose;
+static int	verbose;
 
 static double
 now(void)
@@ -125,7 +126,8 @@ one(struct run *r, bool deep, unsigned seconds, char *argv[])
 	pid = prepare(&go, argv);
 	trace_begin(&t, deep, pid);
 	p.fd = t.pipe;
-	start = now();
+	t.start = start = now();
+	t.list = verbose > 1;
 	(void)write(go, "g", 1);
 	(void)close(go);
 	while (t.user == 0 && now() - start < seconds * 1e6 &&
@@ -197,7 +199,7 @@ main(int argc, char *argv[])
 		else if (ch == 't')
 			seconds = (unsigned)atoi(optarg);
 		else
-			verbose = ch == 'v';
+			verbose += ch == 'v';
 	if (argc - optind < 2 || n < 1 || n > RUNS_MAX) {
 		fprintf(stderr, "usage: observe [-v] [-n RUNS] [-t SECONDS] "
 		    "NAME COMMAND [ARG...]\n");

@@ -23,6 +23,8 @@ struct trace {
 	bool	 counting;		/* between execve and first entry */
 	long	 syscalls;		/* in between */
 	long	 by_number[SYSCALLS_MAX];
+	bool	 list;			/* print each, with its time */
+	double	 start;			/* for that: what is 0 */
 	char	 line[512];		/* not whole yet */
 	size_t	 len;
 };

@@ -142,6 +142,9 @@ take_line(struct trace *t)
 	} else if ((p = strstr(t->line, "sys_enter: NR ")) != NULL) {
 		number = strtol(p + 14, NULL, 10);
 		if (t->counting) {
+			if (t->list)
+				printf("# %.0f us: %s\n", stamp(t->line) -
+				    t->start, p + 11);
 			t->syscalls++;
 			if (number >= 0 && number < SYSCALLS_MAX)
 				t->by_number[number]++;
