@@ -29,6 +29,8 @@ accel_x86_64	= cpuid_x86 \
 		  kvm_vcpu \
 		  kvm_x86 \
 		  kvm_x86_regs \
+		  kvm_x86_vcpu \
+		  kvm_x86_vm \
 		  loop_x86
 accel_aarch64	= kvm_none loop_arm64
 accel_FILES	= device \

@@ -28,6 +28,8 @@
 #define TINY_CODE	0x1000		/* a program begins here ... */
 #define TINY_CODE_MAX	0x1000		/* ... and has that many bytes */
 #define TINY_STACK	0x4000		/* grows down from here */
+#define TINY_IDT	0x6000		/* a page; 16 bit: at 0 */
+#define TINY_GDT	0x7000
 #define TINY_TABLES	0x8000		/* six pages of page tables */
 
 /* A program; bits: 16, 32 or 64.  Position independent or made for CODE. */
@@ -116,6 +118,26 @@ tiny_page_tables(uint8_t *mem)
 		p[1024 + i] = i << 21 | 0x80 | flags;
 }
 
+/* Vector n of a 64-bit guest goes to an offset of its program. */
+static inline void
+tiny_gate(struct tiny *t, unsigned n, size_t offset)
+{
+	const uint16_t gate[8] = { (uint16_t)(TINY_CODE + offset), 8, 0x8e00 };
+
+	memcpy(t->mem + TINY_IDT + 16 * n, gate, sizeof(gate));
+}
+
+/* Segments as in tiny_regs(), for interrupts to load. */
+static inline void
+tiny_gdt(uint8_t *mem, unsigned bits)
+{
+	const uint64_t gdt[3] = { 0,
+	    bits == 64 ? 0x00af9b000000ffff : 0x00cf9b000000ffff,
+	    0x00cf93000000ffff };
+
+	memcpy(mem + TINY_GDT, gdt, sizeof(gdt));
+}
+
 /* Registers of a flat mode; rip at the program, stack ready. */
 static inline void
 tiny_regs(struct x86_regs *r, unsigned bits)
@@ -136,6 +158,8 @@ tiny_regs(struct x86_regs *r, unsigned bits)
 	r->cr3 = bits == 64 ? TINY_TABLES : 0;
 	r->cr4 = bits == 64 ? 0x20 : 0;		/* PAE */
 	r->efer = bits == 64 ? 0x500 : 0;	/* LME, LMA */
+	r->gdt = (struct x86_table){ TINY_GDT, 23 };
+	r->idt = (struct x86_table){ bits == 16 ? 0 : TINY_IDT, 0xfff };
 	r->rip = TINY_CODE;
 	r->rflags = 2;
 	r->gpr[X86_RSP] = TINY_STACK;
@@ -149,6 +173,7 @@ tiny_enter(struct tiny *t, struct accel_vcpu *c, const struct tiny_code *code)
 
 	memcpy(t->mem + TINY_CODE, code->begin,
 	    (size_t)(code->end - code->begin));
+	tiny_gdt(t->mem, code->bits);
 	if (code->bits == 64)
 		tiny_page_tables(t->mem);
 	TINY_MUST(t->accel->x86->get_regs(c, &r, &e_));

@@ -128,7 +128,11 @@ struct accel {
 	int	(*dirty)(struct accel_vm *, unsigned slot, uint64_t *bitmap,
 		    struct err *);
 
-	/* Set the level of an interrupt line of the board. */
+	/*
+	 * Set the level of an interrupt line of the board.  On x86 GSI n is
+	 * input n of the IOAPIC, and below 16 also of the PICs; the PIT's is
+	 * GSI 0, too.
+	 */
 	int	(*irq)(struct accel_vm *, unsigned gsi, int level,
 		    struct err *);
 	int	(*irqfd)(struct accel_vm *, const struct accel_irqfd *,

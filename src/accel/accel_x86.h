@@ -92,7 +92,9 @@ struct accel_x86 {
 	/*
 	 * All vCPUs are stopped.  The caller owns what save returns; NULL
 	 * with the err filled.  vm: irqchips, PIT and clock; load sets the
-	 * clock forward by the time that has passed since the save.
+	 * clock forward by the time that has passed since the save.  Load
+	 * when the vCPUs have been made, the VM first, then each vCPU.
+	 * Messages of GSIs, irqfds and ioeventfds are not in it.
 	 */
 	json_t	*(*vm_save)(struct accel_vm *, struct err *);
 	int	(*vm_load)(struct accel_vm *, const json_t *, struct err *);

@@ -68,23 +68,32 @@ make_irqchip(struct accel_vm *vm, struct err *e)
  * Xen's interfaces, which answer without CPUID having offered them, and
  * nested virtualization.  The guest gets #GP.
  */
+static const struct kvm_msr_filter_range denied[] = {
+	{ .base = 0x34, .nmsrs = 1 },			/* SMI count */
+	{ .base = 0x480, .nmsrs = 0x14 },		/* VMX */
+	{ .base = 0x40000000, .nmsrs = 0x400 },
+	{ .base = 0xc0010114, .nmsrs = 4 },		/* SVM */
+};
+
+bool
+kvm_x86_msr_denied(uint32_t index)
+{
+	for (unsigned i = 0; i < COUNT(denied); i++)
+		if (index - denied[i].base < denied[i].nmsrs)
+			return true;
+	return false;
+}
+
 static int
 filter_msrs(struct accel_vm *vm, struct err *e)
 {
 	static uint8_t none[0x400 / 8];
-	struct kvm_msr_filter f = {
-		.flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
-		.ranges = {
-			{ .base = 0x34, .nmsrs = 1 },		/* SMIs */
-			{ .base = 0x480, .nmsrs = 0x14 },	/* VMX */
-			{ .base = 0x40000000, .nmsrs = 0x400 },
-			{ .base = 0xc0010114, .nmsrs = 4 },	/* SVM */
-		},
-	};
+	struct kvm_msr_filter f = { .flags = KVM_MSR_FILTER_DEFAULT_ALLOW };
 
 	if (!kvm_has(vm->fd, KVM_CAP_X86_MSR_FILTER))
 		return 0;
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < COUNT(denied); i++) {
+		f.ranges[i] = denied[i];
 		f.ranges[i].flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE;
 		f.ranges[i].bitmap = none;
 	}
@@ -262,4 +271,10 @@ const struct accel_x86 kvm_x86 = {
 	.debug		= kvm_x86_debug,
 	.nmi		= kvm_x86_nmi,
 	.translate	= kvm_x86_translate,
+	.vcpu_reset	= kvm_x86_vcpu_reset,
+	.vm_reset	= kvm_x86_vm_reset,
+	.vm_save	= kvm_x86_vm_save,
+	.vm_load	= kvm_x86_vm_load,
+	.vcpu_save	= kvm_x86_vcpu_save,
+	.vcpu_load	= kvm_x86_vcpu_load,
 };

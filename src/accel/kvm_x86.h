@@ -12,9 +12,14 @@
 #define KVM_LINES	24	/* of the IOAPIC; GSI n is its input n */
 
 struct kvm_arch {
-	struct kvm_cpuid2	*cpuid;
+	struct kvm_cpuid2	*cpuid;		/* of all, see cpuid_x86.h */
 	uint32_t		 tsc_khz;
+	bool			 tsc_moved;	/* vm_load() knows by what: */
+	uint64_t		 tsc_move;	/* add it to TSC offsets */
 };
+
+/* Is the MSR one that the guest is not let at? */
+bool	kvm_x86_msr_denied(uint32_t index);
 
 /* kvm_x86_regs.c */
 int	kvm_x86_get_regs(struct accel_vcpu *, struct x86_regs *,
@@ -25,5 +30,19 @@ int	kvm_x86_debug(struct accel_vcpu *, const struct x86_debug *,
 	    struct err *);
 int	kvm_x86_translate(struct accel_vcpu *, uint64_t va, uint64_t *ret,
 	    struct err *);
+
+/* kvm_x86_vcpu.c: a vCPU's state */
+int	kvm_x86_vcpu_reset(struct accel_vcpu *, struct err *);
+json_t	*kvm_x86_vcpu_save(struct accel_vcpu *, struct err *);
+int	kvm_x86_vcpu_load(struct accel_vcpu *, const json_t *, struct err *);
+
+/* kvm_x86_vm.c: the state of the rest */
+int	kvm_x86_vm_reset(struct accel_vm *, struct err *);
+json_t	*kvm_x86_vm_save(struct accel_vm *, struct err *);
+int	kvm_x86_vm_load(struct accel_vm *, const json_t *, struct err *);
+
+/* What both begin with: a new state, and a check of one. */
+json_t	*kvm_x86_state_new(struct err *);
+int	kvm_x86_state_check(const json_t *, struct err *);
 
 #endif
