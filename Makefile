@@ -19,8 +19,8 @@ VERSION		= 0.1.0
 
 LAYERS		= lib os virtio accel chapi agent priv guest oci
 
-lib_FILES	= buf err io json log num
-os_FILES	= os_linux process_linux sandbox sandbox_linux
+lib_FILES	= buf err escape io json log num
+os_FILES	= os_linux process_linux sandbox sandbox_linux tty
 virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
 # What of it is made for the host's processor.
 HOST_ARCH	:= $(shell uname -m)
@@ -143,8 +143,8 @@ vmd-image_LIBS	= libarchive libzstd zlib jansson libcrypto
 vmctl_DIR	= vmctl
 vmctl_FILES	= api cmd cmd_completion cmd_cp cmd_exec cmd_host cmd_image \
 		  cmd_life cmd_list cmd_logs cmd_run cmd_volume copy_place \
-		  copy_tar copy_tree copy_wire env escape main opt progress \
-		  pull run session sig sse table tty vm ws
+		  copy_tar copy_tree copy_wire env main opt progress \
+		  pull run session sig sse table vm ws
 vmctl_LAYERS	= os lib
 vmctl_LIBS	= libcurl libwslay jansson libarchive libcrypto
 

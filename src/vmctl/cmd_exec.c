@@ -11,12 +11,12 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "os/tty.h"
 #include "vmctl/api.h"
 #include "vmctl/cmd.h"
 #include "vmctl/console.h"
 #include "vmctl/env.h"
 #include "vmctl/session.h"
-#include "vmctl/tty.h"
 #include "vmctl/vm.h"
 
 /* --- exec -------------------------------------------------------------- */

@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/escape.h"
 #include "lib/json.h"
 #include "lib/util.h"
+#include "os/tty.h"
 #include "vmctl/api.h"
-#include "vmctl/escape.h"
 #include "vmctl/session.h"
 #include "vmctl/sig.h"
-#include "vmctl/tty.h"
 #include "vmctl/ws.h"
 
 #define INTERRUPTS_MAX	3	/* the last one leaves */

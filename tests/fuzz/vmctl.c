@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/escape.h"
 #include "lib/json.h"
 #include "vmctl/copy.h"
-#include "vmctl/escape.h"
 #include "vmctl/sse.h"
 #include "vmctl/ws.h"
 

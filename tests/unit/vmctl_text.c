@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "unit.h"
+#include "lib/escape.h"
 #include "lib/json.h"
 #include "lib/util.h"
 #include "vmctl/copy.h"
 #include "vmctl/env.h"
-#include "vmctl/escape.h"
 #include "vmctl/progress.h"
 #include "vmctl/run.h"
 #include "vmctl/sse.h"

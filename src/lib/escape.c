@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* escape.c - the escapes of cu(1); see escape.h */
 
-#include "vmctl/escape.h"
+#include "lib/escape.h"
 
 static enum escape_action
 action_of(uint8_t c)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* escape.h - the escapes of cu(1) in what is typed at a console */
 
-#ifndef VMCTL_ESCAPE_H
-#define VMCTL_ESCAPE_H
+#ifndef LIB_ESCAPE_H
+#define LIB_ESCAPE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
  * Whatever ends the process but SIGKILL, the terminal is restored.
  */
 
-#ifndef VMCTL_TTY_H
-#define VMCTL_TTY_H
+#ifndef OS_TTY_H
+#define OS_TTY_H
 
 #include <stdbool.h>
 

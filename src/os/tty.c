@@ -9,7 +9,7 @@
 #include <termios.h>
 
 #include "lib/util.h"
-#include "vmctl/tty.h"
+#include "os/tty.h"
 
 static struct termios cooked;
 static volatile sig_atomic_t raw_fd = -1;
