@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* vmm.c - what every VMM of ours does alike; see vmm.h */
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -40,10 +41,13 @@ struct vmm {
 	int				 restore;	/* of -R, or -1 */
 	struct chapi_server		*server;
 	enum vmm_state			 state;
+	bool				 by_hand;
 	bool				 ended;
+	struct vm_exit			 why;		/* when ended */
 	struct vm_config		 config;	/* not VMM_EMPTY */
 	const struct action		*action;	/* begun, or NULL */
 	struct chapi_request		*request;	/* waits for action */
+	struct err			 failure;	/* of the last action */
 	struct ask			 ask;		/* what it is about */
 	struct lifeline			 lifelines[VMM_LIFELINES_MAX];
 	size_t				 nlifelines;
@@ -145,7 +149,7 @@ may_begin(struct chapi_request *r, const struct vmm *v,
 static void
 take_next(struct vmm *v)
 {
-	if (v->ask.ask.next == NULL)
+	if (v->ask.ask.next != &v->ask.next)
 		return;
 	vm_config_fini(&v->config);
 	v->config = v->ask.next;
@@ -173,6 +177,14 @@ read_ask(struct vmm *v, const struct action *a, const struct chapi_request *r,
 	return a->ask(&v->ask, &from, body, e);
 }
 
+static void
+begin(struct vmm *v, const struct action *a, struct chapi_request *r)
+{
+	v->action = a;
+	v->request = r;
+	v->backend->act[a->what](v->arg);
+}
+
 /* Calls of 'actions': begin it, or refuse. */
 static void
 handle_action(struct chapi_request *r, void *arg)
@@ -196,9 +208,7 @@ handle_action(struct chapi_request *r, void *arg)
 		chapi_reply(r, NULL);
 		return;
 	}
-	v->action = a;
-	v->request = r;
-	v->backend->act[a->what](v->arg);
+	begin(v, a, r);
 }
 
 static void
@@ -365,15 +375,21 @@ finish(struct vmm *v, bool worked)
 void
 vmm_done(struct vmm *v, const struct err *e)
 {
+	struct chapi_request *r;
+
 	/* vmm_end() has answered already. */
 	if (v->action == NULL)
 		return;
-	if (e == NULL) {
-		chapi_reply(finish(v, true), NULL);
-		return;
+	v->failure.num = 0;
+	if (e != NULL) {
+		v->failure = *e;
+		log_warnx("%s: %s", v->action->path, e->text);
 	}
-	log_warnx("%s: %s", v->action->path, e->text);
-	chapi_refuse(finish(v, false), 500, e);
+	r = finish(v, e == NULL);
+	if (r != NULL && e != NULL)
+		chapi_refuse(r, 500, e);
+	else if (r != NULL)
+		chapi_reply(r, NULL);
 }
 
 void
@@ -383,6 +399,52 @@ vmm_answer(struct vmm *v, json_t *body)
 		json_decref(body);
 	else
 		chapi_reply(finish(v, true), body);
+}
+
+/* An action nobody waits for; its failure. */
+static int
+run(struct vmm *v, enum vmm_action what, struct err *e)
+{
+	const struct action *a = actions;
+
+	while (a->what != what)
+		a++;
+	begin(v, a, NULL);
+	assert(v->action == NULL);
+	if (v->failure.num != 0) {
+		*e = v->failure;
+		return -1;
+	}
+	return 0;
+}
+
+static int
+take_config(struct vmm *v, struct vm_config *c, struct err *e)
+{
+	v->config = *c;
+	memset(c, 0, sizeof(*c));
+	v->state = VMM_CREATED;
+	return v->backend->check != NULL ? v->backend->check(&v->config, e) :
+	    0;
+}
+
+int
+vmm_boot(struct vmm *v, struct vm_config *c, struct err *e)
+{
+	return take_config(v, c, e) == -1 ? -1 : run(v, VMM_BOOT, e);
+}
+
+int
+vmm_restore(struct vmm *v, struct vm_config *c, int dirfd, struct err *e)
+{
+	if (take_config(v, c, e) == -1)
+		return -1;
+	ask_init(&v->ask);
+	v->ask.ask.dirfd = dirfd;
+	v->ask.ask.next = &v->config;
+	if (run(v, VMM_RESTORE, e) == -1)
+		return -1;
+	return run(v, VMM_RESUME, e);
 }
 
 const struct vmm_ask *
@@ -407,25 +469,33 @@ vmm_config(const struct vmm *v)
 void
 vmm_end(struct vmm *v, enum vm_exit_code code, const char *fmt, ...)
 {
-	struct vm_exit x = { .code = code };
 	struct err e;
 	va_list ap;
 
 	if (v->ended)
 		return;
 	v->ended = true;
+	v->why.code = code;
 	va_start(ap, fmt);
-	(void)vsnprintf(x.reason, sizeof(x.reason), fmt, ap);
+	(void)vsnprintf(v->why.reason, sizeof(v->why.reason), fmt, ap);
 	va_end(ap);
 	v->backend->kill(v->arg);
-	log_info("%s: %s", vm_exit_word(code), x.reason);
-	if (vm_exit_write(v->dirfd, &x, &e) == -1)
-		log_err(&e, "cannot leave the reason");
+	if (!v->by_hand) {
+		log_info("%s: %s", vm_exit_word(code), v->why.reason);
+		if (vm_exit_write(v->dirfd, &v->why, &e) == -1)
+			log_err(&e, "cannot leave the reason");
+	}
 	if (v->action != NULL) {
-		(void)err_set(&e, EIO, "%s", x.reason);
+		(void)err_set(&e, EIO, "%s", v->why.reason);
 		vmm_done(v, &e);
 	}
 	(void)event_base_loopbreak(v->base);
+}
+
+const struct vm_exit *
+vmm_why(const struct vmm *v)
+{
+	return v->ended ? &v->why : NULL;
 }
 
 /* A device's end of its lifeline: it says nothing, so this is its death. */
@@ -490,63 +560,67 @@ watch_signals(struct vmm *v, struct err *e)
 	return 0;
 }
 
+static int
+option_fd(int *ret, const char *arg)
+{
+	uint64_t fd;
+
+	if (num_parse(&fd, arg, REPORT_FD + 1, INT_MAX, NULL) == -1)
+		return -1;
+	*ret = (int)fd;
+	return 0;
+}
+
 int
 vmm_option(struct vmm_setup *setup, int opt, const char *arg)
 {
-	if (opt == 'a') {
-		setup->api = arg;
-		return 0;
-	}
-	if (opt == 'R') {
-		setup->restore = arg;
-		return 0;
-	}
+	if (opt == 'a')
+		return option_fd(&setup->api, arg);
+	if (opt == 'R')
+		return option_fd(&setup->restore, arg);
 	if (opt != 'L' || setup->nlifelines == VMM_LIFELINES_MAX)
 		return -1;
 	setup->lifelines[setup->nlifelines++] = arg;
 	return 0;
 }
 
-/* The descriptor an option gives; its number stays what it is. */
-static int
-option_fd(int *ret, char opt, const char *arg, struct err *e)
+static struct vmm *
+vmm_alloc(const struct vmm_setup *setup)
 {
-	uint64_t fd;
+	struct vmm *v = calloc(1, sizeof(*v));
 
-	if (num_parse(&fd, arg, REPORT_FD + 1, INT_MAX, e) == -1)
-		return err_prefix(e, "-%c", opt);
-	*ret = (int)fd;
-	return 0;
+	if (v == NULL)
+		return NULL;
+	v->base = setup->base;
+	v->backend = setup->backend;
+	v->arg = setup->arg;
+	v->by_hand = setup->by_hand;
+	v->restore = setup->restore != 0 ? setup->restore : -1;
+	v->dirfd = -1;
+	ask_init(&v->ask);
+	return v;
 }
 
 int
 vmm_new(struct vmm **ret, const struct vmm_setup *setup, struct err *e)
 {
-	OWN(vmm_destroy) struct vmm *v = calloc(1, sizeof(*v));
-	int api = -1;
+	OWN(vmm_destroy) struct vmm *v = vmm_alloc(setup);
 
 	if (v == NULL)
 		return err_sys(e, "VMM");
-	v->base = setup->base;
-	v->backend = setup->backend;
-	v->arg = setup->arg;
-	v->restore = -1;
-	ask_init(&v->ask);
 	v->dirfd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (v->dirfd == -1)
 		return err_sys(e, "VM directory");
-	if (option_fd(&api, 'a', setup->api, e) == -1 ||
-	    (setup->restore != NULL &&
-	    option_fd(&v->restore, 'R', setup->restore, e) == -1))
-		return -1;
 	if (v->restore != -1 && fd_cloexec(v->restore, 1) == -1)
 		return err_sys(e, "-R %d", v->restore);
-	if (vm_exit_clear(v->dirfd, e) == -1 || watch_signals(v, e) == -1)
+	if ((!v->by_hand && vm_exit_clear(v->dirfd, e) == -1) ||
+	    watch_signals(v, e) == -1)
 		return -1;
 	for (size_t i = 0; i < setup->nlifelines; i++)
 		if (lifeline_add(v, setup->lifelines[i], e) == -1)
 			return -1;
-	if (chapi_server_new(&v->server, v->base, api, routes, v, e) == -1)
+	if (setup->api != 0 && chapi_server_new(&v->server, v->base,
+	    setup->api, routes, v, e) == -1)
 		return -1;
 	*ret = take(&v);
 	return 0;

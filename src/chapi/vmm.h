@@ -78,15 +78,20 @@ struct vmm_backend {
 	void		(*describe)(void *arg, json_t *info);
 };
 
-/* What a VMM is started with. */
+/* What a VMM is started with; zero where there is none. */
 struct vmm_setup {
 	struct event_base		*base;
 	const struct vmm_backend	*backend;
 	void				*arg;		/* the back-end's */
-	const char			*api;		/* -a FD, listening */
-	const char			*restore;	/* -R FD: "fd:FD" */
+	int				 api;		/* -a FD, listening */
+	int				 restore;	/* -R FD: "fd:FD" */
 	const char			*lifelines[VMM_LIFELINES_MAX];
 	size_t				 nlifelines;	/* -L NAME=FD */
+	/*
+	 * A person started it, in a directory that is not the VM's: no
+	 * exit.json is written.
+	 */
+	bool				 by_hand;
 };
 
 /* Take -a, -L or -R; other options and too many of them are refused. */
@@ -99,6 +104,15 @@ int	vmm_option(struct vmm_setup *, int opt, const char *arg);
 int	vmm_new(struct vmm **ret, const struct vmm_setup *, struct err *);
 void	vmm_destroy(struct vmm *);
 OWN_DEFINE(struct vmm, vmm_destroy);
+
+/*
+ * As the calls vm.create and vm.boot, or vm.create and vm.restore from
+ * directory dirfd (borrowed) and vm.resume, with nobody who waits for
+ * answers.  Only for a back-end whose actions are done when they return.
+ * The config is taken, also on failure.
+ */
+int	vmm_boot(struct vmm *, struct vm_config *, struct err *);
+int	vmm_restore(struct vmm *, struct vm_config *, int dirfd, struct err *);
 
 /*
  * The VM's configuration; not before vm.create.  What it points to changes
@@ -124,6 +138,9 @@ void	vmm_paused(struct vmm *, bool);
  */
 void	vmm_end(struct vmm *, enum vm_exit_code, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
+
+/* How the VM ended, or NULL when it has not. */
+const struct vm_exit *vmm_why(const struct vmm *);
 
 /* What a program reports on descriptor 3, which is closed: "ok", or e. */
 void	vmm_report(const struct err *);

@@ -217,7 +217,7 @@ main(int argc, char *argv[])
 		else if (vmm_option(&setup, opt, optarg) == -1)
 			usage();
 	}
-	if (optind != argc || setup.api == NULL)
+	if (optind != argc || setup.api == 0)
 		usage();
 	log_init(name, LOG_STYLE_PLAIN, verbose);
 	setup.base = event_base_new();
