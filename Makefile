@@ -72,18 +72,22 @@ PROGRAMS	+= vmm
 vmm_DIR		= vmm
 vmm_FILES	= acpi \
 		  aml \
+		  backend \
 		  board \
 		  bus \
+		  byhand \
 		  bzimage \
 		  dev/i8042 \
 		  dev/power \
 		  dev/rng \
 		  dev/uart \
+		  helpers \
 		  loader \
 		  machine \
 		  main \
 		  memory \
 		  mptable \
+		  options \
 		  pci \
 		  pci_bar \
 		  pci_msix \
@@ -91,6 +95,9 @@ vmm_FILES	= acpi \
 		  probe_job \
 		  pvh \
 		  shadow \
+		  stream \
+		  subopt \
+		  terminal \
 		  vcpu \
 		  vio \
 		  vio_pci \

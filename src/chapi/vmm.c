@@ -383,7 +383,8 @@ vmm_done(struct vmm *v, const struct err *e)
 	v->failure.num = 0;
 	if (e != NULL) {
 		v->failure = *e;
-		log_warnx("%s: %s", v->action->path, e->text);
+		if (v->request != NULL)
+			log_warnx("%s: %s", v->action->path, e->text);
 	}
 	r = finish(v, e == NULL);
 	if (r != NULL && e != NULL)

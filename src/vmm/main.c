@@ -2,18 +2,43 @@
 /*
  * main.c - vmm: our own virtual machine monitor
  *
- * Process: one a VM.  Sandbox: none yet is entered: nothing runs.
- * Needs: /dev/kvm.
+ * Three ways to start it: by vmd (-a), by a person (byhand.c), and to ask
+ * whether this host is good for it (--probe, -P).
+ *
+ * Process: one a VM.  Sandbox: entered by backend.c before the guest runs.
+ * Needs: /dev/kvm, or its descriptor; of vmd the working directory, fd 3
+ * (report), the API socket and lifelines.
  */
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <event2/event.h>
+
+#include "accel/accel.h"
+#include "accel/device.h"
 #include "accel/probe.h"
+#include "lib/log.h"
 #include "lib/num.h"
+#include "vmm/backend.h"
+#include "vmm/byhand.h"
 #include "vmm/probe_job.h"
+
+static void __attribute__((noreturn))
+usage(void)
+{
+	(void)dprintf(STDERR_FILENO,
+	    "usage: vmm [-v] [-k FD] [-n NAME] [-R FD] -a FD [-L NAME=FD]...\n"
+	    "       vmm [-v] --kernel FILE [--initramfs FILE] [--cmdline TEXT]"
+	    " ...\n"
+	    "       vmm [-v] --restore DIRECTORY ...\n"
+	    "       vmm [-v] --api-socket PATH\n"
+	    "       vmm --probe | -P [-k FD]\n");
+	exit(2);
+}
 
 /* --probe: can VMs run here?  0 yes, 1 no, with the reason. */
 static int
@@ -30,27 +55,86 @@ probe(void)
 	return 0;
 }
 
-/* -P [-k FD]: the same for vmd-control. */
+/* -k: the device file, which a VM's own user may not open. */
 static int
-job(int argc, char *argv[])
+give_device(const char *arg)
 {
 	uint64_t fd;
 
-	if (argc == 2)
-		return probe_job(-1);
-	if (argc != 4 || strcmp(argv[2], "-k") != 0 ||
-	    num_parse(&fd, argv[3], 3, INT16_MAX, NULL) == -1)
-		return 2;
-	return probe_job((int)fd);
+	if (num_parse(&fd, arg, STDERR_FILENO + 1, INT_MAX, NULL) == -1)
+		return -1;
+	accel_device_give((int)fd);
+	return 0;
+}
+
+static int
+serve(struct vmm_setup *setup, struct err *e)
+{
+	OWN(backend_destroy) struct backend *backend = NULL;
+	OWN(vmm_destroy) struct vmm *vmm = NULL;
+
+	if (backend_new(&backend, setup->base, &accel_kvm, e) == -1)
+		return -1;
+	setup->arg = backend;
+	if (vmm_new(&vmm, setup, e) == -1)
+		return -1;
+	backend_attach(backend, vmm);
+	vmm_report(NULL);
+	(void)event_base_dispatch(setup->base);
+	return 0;
+}
+
+static int
+run(struct vmm_setup *setup)
+{
+	struct err e;
+
+	setup->base = event_base_new();
+	if (setup->base == NULL)
+		fatalx("no event loop");
+	if (serve(setup, &e) == -1) {
+		vmm_report(&e);
+		fatalx("%s", e.text);
+	}
+	event_base_free(setup->base);
+	return 0;
+}
+
+/* Started by vmd, or to answer its question. */
+static int
+by_vmd(int argc, char *argv[])
+{
+	struct vmm_setup setup = { .backend = &machine_backend };
+	const char *name = "vmm";
+	int opt, verbose = 0;
+	bool job = false;
+
+	while ((opt = getopt(argc, argv, "a:k:L:n:PR:v")) != -1) {
+		if (opt == 'v')
+			verbose++;
+		else if (opt == 'n')
+			name = optarg;
+		else if (opt == 'P')
+			job = true;
+		else if (opt == 'k' ? give_device(optarg) == -1 :
+		    vmm_option(&setup, opt, optarg) == -1)
+			usage();
+	}
+	if (optind != argc || job == (setup.api != 0))
+		usage();
+	log_init(name, LOG_STYLE_PLAIN, verbose);
+	return job ? probe_job(-1) : run(&setup);
 }
 
 int
 main(int argc, char *argv[])
 {
+	if (argc == 1 || strcmp(argv[1], "--help") == 0)
+		usage();
 	if (argc == 2 && strcmp(argv[1], "--probe") == 0)
 		return probe();
-	if (argc >= 2 && strcmp(argv[1], "-P") == 0)
-		return job(argc, argv);
-	(void)dprintf(STDERR_FILENO, "usage: vmm --probe\n");
-	return 2;
+	for (int i = 1; i < argc; i++)
+		if (strncmp(argv[i], "--", 2) == 0)
+			return byhand(argc, argv);
+	return by_vmd(argc, argv);
 }

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * byhand.c - vmm started by a person; see byhand.h
+ *
+ * The guest runs before anything is made ready that only an event needs.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "accel/accel.h"
+#include "chapi/vmm_ask.h"
+#include "lib/log.h"
+#include "os/os.h"
+#include "vmm/backend.h"
+#include "vmm/byhand.h"
+#include "vmm/helpers.h"
+#include "vmm/options.h"
+
+#define BACKLOG	16	/* of the API's socket */
+
+/* Start it, or leave it to the API. */
+static int
+begin(struct vmm *vmm, struct hand *h, struct err *e)
+{
+	if (h->restore != NULL)
+		return err_set(e, ENOTSUP, "--restore: not supported by vmm");
+	if (h->config.kernel != NULL)
+		return vmm_boot(vmm, &h->config, e);
+	return 0;
+}
+
+static int
+serve(struct hand *h, struct vmm_setup *setup, struct helpers *helpers,
+    struct err *e)
+{
+	OWN(backend_destroy) struct backend *backend = NULL;
+	OWN(vmm_destroy) struct vmm *vmm = NULL;
+	const struct vm_exit *why;
+
+	if (backend_new(&backend, setup->base, &accel_kvm, e) == -1)
+		return -1;
+	setup->arg = backend;
+	if (vmm_new(&vmm, setup, e) == -1)
+		return -1;
+	backend_attach(backend, vmm);
+	if (begin(vmm, h, e) == -1) {
+		helpers_blame(helpers, e);
+		return -1;
+	}
+	(void)event_base_dispatch(setup->base);
+	why = vmm_why(vmm);
+	if (why == NULL || why->code == VM_EXIT_POWERED_OFF ||
+	    why->code == VM_EXIT_SHUT_DOWN)
+		return 0;
+	return err_set(e, EIO, "%s", why->reason);
+}
+
+static int
+run(struct hand *h, struct err *e)
+{
+	OWN(helpers_destroy) struct helpers *helpers = NULL;
+	struct vmm_setup setup = { .backend = &machine_backend,
+	    .by_hand = true };
+	int r;
+
+	if (h->api != NULL) {
+		setup.api = os_unix_listen(AT_FDCWD, h->api, 0600, BACKLOG, e);
+		if (setup.api == -1)
+			return -1;
+	}
+	setup.base = event_base_new();
+	if (setup.base == NULL)
+		return err_set(e, ENOMEM, "no event loop");
+	r = helpers_new(&helpers, h, &setup, e);
+	if (r == 0)
+		r = serve(h, &setup, helpers, e);
+	if (h->api != NULL)
+		(void)unlink(h->api);
+	event_base_free(setup.base);
+	return r;
+}
+
+/* That a file cannot be waited for is no news (terminal.c). */
+static void
+libevent_says(int severity, const char *text)
+{
+	(void)severity;
+	log_debug("libevent: %s", text);
+}
+
+int
+byhand(int argc, char *argv[])
+{
+	struct hand h;
+	struct err e;
+
+	log_init("vmm", LOG_STYLE_PLAIN, 0);
+	if (options_parse(&h, argc, argv, &e) == -1) {
+		log_warnx("%s", e.text);
+		return 2;
+	}
+	log_init(h.name, LOG_STYLE_PLAIN, h.verbose);
+	event_set_log_callback(libevent_says);
+	if (run(&h, &e) == -1) {
+		log_warnx("%s", e.text);
+		return 1;
+	}
+	return 0;
+}

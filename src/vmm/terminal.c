@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: ISC */
+/* terminal.c - the console on standard input and output; see terminal.h */
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "lib/buf.h"
+#include "lib/escape.h"
+#include "lib/io.h"
+#include "lib/util.h"
+#include "os/tty.h"
+#include "vmm/terminal.h"
+
+#define READ_SIZE	4096	/* bytes a read */
+#define DRAIN_MS	2000	/* for last words to be taken */
+/* A terminal that can be written to at all takes this much (Linux). */
+#define WRITE_SIZE	256
+
+struct terminal {
+	struct terminal_setup	 setup;
+	struct event		*typed;		/* on standard input */
+	struct event		*said;		/* on the guest's socket */
+	struct event		*taken;		/* output may go on, or NULL */
+	struct event		*room;		/* guest takes input again */
+	struct buf		 in, out;	/* one read each */
+	struct escape		 escape;
+};
+
+static const char help[] =
+	"\r\n~.  end the virtual machine\r\n~^Z suspend it and vmm\r\n"
+	"~~  send the tilde\r\n~?  this text\r\n";
+
+/* --- from the guest ------------------------------------------------------ */
+
+/* Can something be written, if need be after some time? */
+static bool
+writable(int wait_ms)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, wait_ms) != 0;
+}
+
+/*
+ * Standard output may be somebody else's too: it is not made non-blocking,
+ * but only as much is written as it takes without waiting.
+ */
+static void
+show(struct terminal *t, int wait_ms)
+{
+	ssize_t n;
+
+	while (t->out.len > 0) {
+		if (t->taken != NULL && !writable(wait_ms)) {
+			(void)event_del(t->said);
+			(void)event_add(t->taken, NULL);
+			return;
+		}
+		n = write(STDOUT_FILENO, t->out.data,
+		    MIN(t->out.len, (size_t)WRITE_SIZE));
+		if (n == -1 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		/* Nobody is there any more: what is said is lost. */
+		if (n == -1)
+			buf_reset(&t->out);
+		else
+			buf_drain(&t->out, (size_t)n);
+	}
+	(void)event_add(t->said, NULL);
+}
+
+/* Read once; false when nothing is there now, or never again. */
+static bool
+hear(struct terminal *t, int wait_ms)
+{
+	uint8_t *to = buf_reserve(&t->out, READ_SIZE);
+	ssize_t n = to == NULL ? 0 : recv(t->setup.guest, to, READ_SIZE,
+	    MSG_DONTWAIT);
+
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
+		(void)event_del(t->said);
+	if (n <= 0)
+		return false;
+	buf_added(&t->out, (size_t)n);
+	show(t, wait_ms);
+	return true;
+}
+
+static void
+said_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)hear(arg, 0);
+}
+
+static void
+taken_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	show(arg, 0);
+}
+
+/* --- to the guest -------------------------------------------------------- */
+
+/* What was typed goes to the guest; when it has no room, wait for that. */
+static void
+pass(struct terminal *t)
+{
+	ssize_t n;
+
+	while (t->in.len > 0) {
+		n = send(t->setup.guest, t->in.data, t->in.len,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN) {
+			(void)event_del(t->typed);
+			(void)event_add(t->room, NULL);
+			return;
+		}
+		if (n == -1)
+			buf_reset(&t->in);
+		else
+			buf_drain(&t->in, (size_t)n);
+	}
+	(void)event_add(t->typed, NULL);
+}
+
+static void
+room_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	pass(arg);
+}
+
+static void
+suspend(void)
+{
+	tty_restore();
+	(void)raise(SIGTSTP);
+	(void)tty_raw(STDIN_FILENO, NULL);
+}
+
+/* Bytes that were typed; false when the person has left. */
+static bool
+take_typed(struct terminal *t, const uint8_t *bytes, size_t len)
+{
+	uint8_t out[READ_SIZE + 1];
+	enum escape_action action;
+	size_t used, n;
+
+	while (len > 0) {
+		used = escape_filter(&t->escape, bytes, len, out, &n, &action);
+		bytes += used;
+		len -= used;
+		(void)buf_put(&t->in, out, n);
+		if (action == ESCAPE_LEAVE) {
+			t->setup.leave(t->setup.arg);
+			return false;
+		}
+		if (action == ESCAPE_HELP)
+			(void)write_full(STDOUT_FILENO, help,
+			    sizeof(help) - 1);
+		if (action == ESCAPE_SUSPEND)
+			suspend();
+	}
+	return true;
+}
+
+static void
+typed_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct terminal *t = arg;
+	uint8_t bytes[READ_SIZE];
+	ssize_t n = read(fd, bytes, sizeof(bytes));
+
+	(void)what;
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		(void)event_del(t->typed);
+		return;
+	}
+	if (!isatty(fd))
+		(void)buf_put(&t->in, bytes, (size_t)n);
+	else if (!take_typed(t, bytes, (size_t)n))
+		return;
+	pass(t);
+}
+
+/* --- life ---------------------------------------------------------------- */
+
+void
+terminal_drain(struct terminal *t)
+{
+	show(t, DRAIN_MS);
+	while (t->out.len == 0 && hear(t, DRAIN_MS))
+		continue;
+}
+
+static int
+watch(struct terminal *t, struct err *e)
+{
+	struct event_base *base = t->setup.base;
+
+	t->typed = event_new(base, STDIN_FILENO, EV_READ | EV_PERSIST,
+	    typed_cb, t);
+	t->said = event_new(base, t->setup.guest, EV_READ | EV_PERSIST,
+	    said_cb, t);
+	t->room = event_new(base, t->setup.guest, EV_WRITE, room_cb, t);
+	if (t->typed == NULL || t->said == NULL || t->room == NULL ||
+	    event_add(t->said, NULL) == -1)
+		return err_set(e, ENOMEM, "terminal: no event");
+	/* Files always take what is written, and cannot be waited for. */
+	t->taken = event_new(base, STDOUT_FILENO, EV_WRITE, taken_cb, t);
+	if (t->taken != NULL && event_add(t->taken, NULL) == -1) {
+		event_free(t->taken);
+		t->taken = NULL;
+	} else if (t->taken != NULL) {
+		(void)event_del(t->taken);
+	}
+	/* Nothing can be typed at a file or /dev/null. */
+	(void)event_add(t->typed, NULL);
+	return 0;
+}
+
+int
+terminal_new(struct terminal **ret, const struct terminal_setup *s,
+    struct err *e)
+{
+	OWN(terminal_destroy) struct terminal *t = calloc(1, sizeof(*t));
+
+	if (t == NULL) {
+		(void)close(s->guest);
+		return err_sys(e, "terminal");
+	}
+	t->setup = *s;
+	t->escape.line_start = true;
+	buf_init(&t->in, READ_SIZE + 1);
+	buf_init(&t->out, READ_SIZE);
+	if (watch(t, e) == -1)
+		return -1;
+	if (isatty(STDIN_FILENO) && tty_raw(STDIN_FILENO, e) == -1)
+		return -1;
+	*ret = take(&t);
+	return 0;
+}
+
+void
+terminal_destroy(struct terminal *t)
+{
+	if (t == NULL)
+		return;
+	tty_restore();
+	if (t->typed != NULL)
+		event_free(t->typed);
+	if (t->said != NULL)
+		event_free(t->said);
+	if (t->taken != NULL)
+		event_free(t->taken);
+	if (t->room != NULL)
+		event_free(t->room);
+	(void)close(t->setup.guest);
+	buf_fini(&t->in);
+	buf_fini(&t->out);
+	free(t);
+}
