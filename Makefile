@@ -81,6 +81,7 @@ vmm_FILES	= acpi \
 		  dev/power \
 		  dev/rng \
 		  dev/uart \
+		  dev/vhost \
 		  helpers \
 		  loader \
 		  machine \

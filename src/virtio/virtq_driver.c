@@ -43,6 +43,14 @@ virtq_driver_init(struct virtq_driver *q, void *memory, uint16_t len,
 		q->next[i] = (uint16_t)(i + 1);
 }
 
+void
+virtq_driver_begin(struct virtq_driver *q, uint16_t idx)
+{
+	q->avail_idx = q->shown_idx = q->used_idx = idx;
+	store16(&q->avail->idx, idx);
+	store16(&q->used->idx, idx);
+}
+
 struct virtq_addr
 virtq_driver_addr(const struct virtq_driver *q, uint64_t user)
 {

@@ -49,6 +49,9 @@ size_t	virtq_driver_bytes(uint16_t len);
 void	virtq_driver_init(struct virtq_driver *, void *memory, uint16_t len,
 	    bool event_idx);
 
+/* Begin at another index than 0; for a queue without chains. */
+void	virtq_driver_begin(struct virtq_driver *, uint16_t idx);
+
 /* The parts' addresses when 'memory' is at 'user' for the front-end. */
 struct virtq_addr virtq_driver_addr(const struct virtq_driver *,
 	    uint64_t user);

@@ -392,11 +392,14 @@ shadow_start(struct shadow *s, unsigned n, struct virtq *guest,
 
 	memset(q->mem, 0, RING_BYTES);
 	virtq_driver_init(q->ring, q->mem, len, event_idx);
+	/* Not 0 when the guest goes on: back-ends look at that. */
+	virtq_driver_begin(q->ring, guest->avail_idx);
 	q->guest = guest;
 	virtq_redo(guest, q->pending, q->npending);
 	q->npending = 0;
 	memset(ret, 0, sizeof(*ret));
 	ret->len = len;
+	ret->base = guest->avail_idx;
 	ret->addr = virtq_driver_addr(q->ring, q->gpa);
 	ret->kick = q->kick;
 	ret->call = q->call;

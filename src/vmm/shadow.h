@@ -51,7 +51,7 @@ OWN_DEFINE(struct shadow, shadow_destroy);
 /* The one piece of memory that the back-end needs. */
 void	shadow_region(const struct shadow *, struct frontend_region *);
 
-/* Written to when the back-end has answered on queue n: run it then. */
+/* Readable when the back-end has answered on queue n: run it then. */
 int	shadow_call_fd(const struct shadow *, unsigned n);
 
 /*

@@ -337,6 +337,8 @@ void
 vio_reset(struct vio *vio)
 {
 	stop(vio);
+	if (vio->class->reset != NULL)
+		vio->class->reset(vio);
 	vio->accepted = 0;
 	vio->status = 0;
 	vio->broken = NULL;

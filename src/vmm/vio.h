@@ -66,6 +66,12 @@ struct vio_class {
 	void	(*stop)(struct vio *);
 
 	/*
+	 * The driver begins anew: nothing of what it set holds.  Not while
+	 * running; NULL where there is nothing to forget.
+	 */
+	void	(*reset)(struct vio *);
+
+	/*
 	 * Queue q was kicked; main thread, board locked.  NULL: kicks go to
 	 * another process.
 	 */

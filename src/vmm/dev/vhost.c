@@ -42,6 +42,7 @@
 #include "vmm/board.h"
 #include "vmm/dev/vhost.h"
 #include "vmm/memory.h"
+#include "vmm/shadow.h"
 #include "vmm/vio.h"
 
 #define VSOCK_EVENTS	2	/* the queue of a vsock that is ours */
@@ -65,15 +66,26 @@ union config {
 	struct virtio_fs_config		fs;
 };
 
+/* The back-end has answered on a copied queue. */
+struct call {
+	struct vhost	*vhost;
+	struct event	*event;
+};
+
 struct vhost {
 	struct vio		 vio;		/* first: we are handed it */
 	enum vhost_kind		 kind;
 	struct frontend		 fe;
+	struct shadow		*shadow;	/* NULL: memory is shared */
+	struct vio_class	 local;		/* then our vio's class */
+	struct call		*calls;		/* of its queues */
 	bool			 lost;		/* the back-end is */
-	bool			 used;		/* a driver has started it */
+	bool			 used;		/* a driver has started it, */
+	bool			 stale;		/* and another begins */
 	bool			 reset_event;	/* owed to a vsock's driver */
 	unsigned		 nbackend;	/* queues that are its */
 	union config		 config;
+	uint8_t			 writeback;	/* of a disk, at first */
 	struct virtq		*events;	/* of a vsock */
 	int			 err;		/* eventfd: a queue broke */
 	struct event		*err_ev;
@@ -86,6 +98,7 @@ struct vhost {
 struct kind {
 	unsigned	config_len;	/* bytes */
 	uint16_t	queue_len;	/* descriptors */
+	uint64_t	buffers;	/* see shadow_setup */
 	/* Fill in what the back-end leaves to us; say how many queues. */
 	int		(*setup)(struct vhost *, const struct vhost_setup *,
 			    unsigned have, struct err *);
@@ -97,6 +110,12 @@ static struct vhost *
 vhost_of(struct vio *vio)
 {
 	return (struct vhost *)vio;
+}
+
+static bool
+accepted(const struct vhost *v, unsigned bit)
+{
+	return (v->vio.accepted & VIRTIO_BIT(bit)) != 0;
 }
 
 /*
@@ -133,6 +152,7 @@ read_config(struct vhost *v, struct err *e)
 	} else
 		c.vsock = v->config.vsock;
 	memcpy(&v->config, &c, v->vio.config_len);
+	v->writeback = v->config.blk.writeback;
 	return 0;
 }
 
@@ -152,7 +172,7 @@ vhost_config_write(struct vio *vio, unsigned offset, const void *from,
 	/* One byte of all devices can be written: the cache mode of a disk. */
 	if (v->kind != VHOST_BLK || len != 1 || v->lost ||
 	    offset != offsetof(struct virtio_blk_config, writeback) ||
-	    !(vio->accepted & VIRTIO_BIT(VIRTIO_BLK_F_CONFIG_WCE)))
+	    !accepted(v, VIRTIO_BLK_F_CONFIG_WCE))
 		return;
 	v->config.blk.writeback = *(const uint8_t *)from != 0;
 	/* Else it is said at the start. */
@@ -169,49 +189,62 @@ start_queue(struct vhost *v, unsigned n, struct err *e)
 	struct vio_queue *q = &v->vio.queue[n];
 	struct frontend_queue fq = {
 		.len = q->len, .base = q->base, .addr = q->addr,
-		.kick = q->kick, .call = q->call, .err = v->err,
+		.kick = q->kick, .call = q->call,
 	};
 
+	if (v->shadow != NULL)
+		shadow_start(v->shadow, n, q->virtq, (v->fe.offered &
+		    VIRTIO_BIT(VIRTIO_F_EVENT_IDX)) != 0, &fq);
+	fq.err = v->err;
 	return frontend_start(&v->fe, n, &fq, e);
 }
 
-/* Nothing was ever popped: this is a driver that begins. */
-static bool
-begins(const struct vio *vio)
+/* Features and memory: those of copied queues are not the guest's. */
+static int
+say_what(struct vhost *v, struct err *e)
 {
-	for (unsigned n = 0; n < vio->nqueues; n++)
-		if (vio->queue[n].enabled && vio->queue[n].base != 0)
-			return false;
-	return true;
+	struct frontend_region regions[2];
+	uint64_t features = v->vio.accepted;
+	unsigned n = 1;
+
+	if (v->shadow != NULL) {
+		features &= OF_KIND;
+		features |= VIRTIO_BIT(VIRTIO_F_VERSION_1) |
+		    VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
+		shadow_region(v->shadow, &regions[0]);
+	} else
+		n = memory_regions(v->vio.board->memory, regions);
+	if (frontend_features(&v->fe, features, e) == -1)
+		return -1;
+	return frontend_memory(&v->fe, regions, n, e);
 }
 
 /* Say all that a back-end must know; it is known when this returns 0. */
 static int
 say_all(struct vhost *v, struct err *e)
 {
-	struct frontend_region regions[2];
-	unsigned nregions = memory_regions(v->vio.board->memory, regions);
-
 	v->fe.batch = true;
-	if (v->used && begins(&v->vio) && frontend_reset(&v->fe, e) == -1)
+	if (v->stale && frontend_reset(&v->fe, e) == -1)
 		return -1;
-	v->used = true;
-	if (frontend_features(&v->fe, v->vio.accepted, e) == -1 ||
-	    frontend_memory(&v->fe, regions, nregions, e) == -1)
+	v->stale = false;
+	if (say_what(v, e) == -1)
 		return -1;
 	for (unsigned n = 0; n < v->nbackend; n++)
 		if (v->vio.queue[n].enabled && start_queue(v, n, e) == -1)
 			return -1;
-	if (v->vio.accepted & VIRTIO_BIT(VIRTIO_BLK_F_CONFIG_WCE) &&
-	    v->kind == VHOST_BLK && frontend_config_set(&v->fe,
+	if (v->kind == VHOST_BLK && accepted(v, VIRTIO_BLK_F_CONFIG_WCE) &&
+	    frontend_config_set(&v->fe,
 	    &v->config.blk.writeback,
 	    offsetof(struct virtio_blk_config, writeback), 1, e) == -1)
 		return -1;
 	if (frontend_sync(&v->fe, e) == -1)
 		return -1;
 	v->fe.batch = false;
+	v->used = true;
 	return 0;
 }
+
+/* --- the event queue of a vsock ------------------------------------------- */
 
 /* A driver that was saved with connections learns that they are gone. */
 static void
@@ -220,14 +253,16 @@ send_reset_event(struct vhost *v)
 	struct virtio_vsock_event event = {
 		.id = VIRTIO_VSOCK_EVENT_TRANSPORT_RESET,
 	};
+	struct virtq *q = v->shadow != NULL ?
+	    v->vio.queue[VSOCK_EVENTS].virtq : v->events;
 	struct virtq_chain c;
 
-	if (!v->reset_event || !virtq_pop(v->events, &c))
+	if (!v->reset_event || q == NULL || !virtq_pop(q, &c))
 		return;
 	v->reset_event = false;
-	virtq_push(v->events, c.head, (uint32_t)virtq_copy_in(&c, 0, &event,
+	virtq_push(q, c.head, (uint32_t)virtq_copy_in(&c, 0, &event,
 	    sizeof(event)));
-	if (virtq_flush(v->events))
+	if (virtq_flush(q))
 		vio_interrupt(&v->vio, VSOCK_EVENTS);
 }
 
@@ -236,19 +271,75 @@ start_events(struct vhost *v, struct err *e)
 {
 	struct vio_queue *q = &v->vio.queue[VSOCK_EVENTS];
 
-	if (v->events == NULL || !q->enabled)
+	if (v->kind != VHOST_VSOCK || !q->enabled)
 		return 0;
-	if (virtq_init(v->events, memory_table(v->vio.board->memory), q->len,
-	    &q->addr, q->base, e) == -1)
-		return -1;
-	v->events->event_idx =
-	    (v->vio.accepted & VIRTIO_BIT(VIRTIO_F_EVENT_IDX)) != 0;
-	v->events->indirect =
-	    (v->vio.accepted & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)) != 0;
-	virtq_notify_off(v->events);
+	if (v->shadow == NULL) {
+		if (virtq_init(v->events, memory_table(v->vio.board->memory),
+		    q->len, &q->addr, q->base, e) == -1)
+			return -1;
+		v->events->event_idx = accepted(v, VIRTIO_F_EVENT_IDX);
+		v->events->indirect = accepted(v, VIRTIO_F_INDIRECT_DESC);
+	}
 	send_reset_event(v);
 	return 0;
 }
+
+/* --- copied queues -------------------------------------------------------- */
+
+static void
+move(struct vhost *v, unsigned n)
+{
+	struct virtq *guest = v->vio.queue[n].virtq;
+	struct err e;
+
+	if (v->lost || v->vio.broken != NULL || guest == NULL)
+		return;
+	if (shadow_run(v->shadow, n))
+		vio_interrupt(&v->vio, n);
+	if (guest->broken != NULL)
+		vio_broken(&v->vio, guest->broken);
+	if (shadow_broken(v->shadow, n) != NULL) {
+		(void)err_set(&e, EPROTO, "the device process: %s",
+		    shadow_broken(v->shadow, n));
+		lost(v, &e);
+	}
+}
+
+static void
+vhost_kick(struct vio *vio, unsigned n)
+{
+	struct vhost *v = vhost_of(vio);
+
+	if (n < v->nbackend)
+		move(v, n);
+	else
+		send_reset_event(v);
+}
+
+static void
+on_call(evutil_socket_t fd, short what, void *arg)
+{
+	struct call *c = arg;
+	struct vhost *v = c->vhost;
+
+	(void)fd;
+	(void)what;
+	board_lock(v->vio.board);
+	move(v, (unsigned)(c - v->calls));
+	board_unlock(v->vio.board);
+}
+
+static void
+stop_copies(struct vhost *v)
+{
+	if (v->shadow == NULL)
+		return;
+	for (unsigned n = 0; n < v->nbackend; n++)
+		if (shadow_stop(v->shadow, n))
+			vio_interrupt(&v->vio, n);
+}
+
+/* --- start and stop ------------------------------------------------------- */
 
 static int
 vhost_start(struct vio *vio, struct err *e)
@@ -259,6 +350,7 @@ vhost_start(struct vio *vio, struct err *e)
 		return err_set(e, EPIPE, "the device process is gone");
 	if (say_all(v, e) == -1) {
 		lost(v, e);
+		stop_copies(v);
 		return -1;
 	}
 	if (start_events(v, e) == -1)
@@ -280,8 +372,22 @@ vhost_stop(struct vio *vio)
 		if (vio->queue[n].enabled && frontend_stop(&v->fe, n,
 		    &vio->queue[n].base, &e) == -1)
 			lost(v, &e);
-	if (v->events != NULL && vio->queue[VSOCK_EVENTS].enabled)
+	stop_copies(v);
+	/* Copied queues are vio.c's, which knows where they are. */
+	if (v->shadow == NULL && v->kind == VHOST_VSOCK &&
+	    vio->queue[VSOCK_EVENTS].enabled)
 		vio->queue[VSOCK_EVENTS].base = v->events->avail_idx;
+}
+
+static void
+vhost_reset(struct vio *vio)
+{
+	struct vhost *v = vhost_of(vio);
+
+	v->stale = v->used;
+	v->reset_event = false;
+	if (v->kind == VHOST_BLK)
+		v->config.blk.writeback = v->writeback;
 }
 
 static void
@@ -296,13 +402,16 @@ on_closed(evutil_socket_t fd, short what, void *arg)
 	(void)event_del(v->closed_ev);
 	(void)err_set(&e, EPIPE, "the device process hung up");
 	lost(v, &e);
-	vio_broken(&v->vio, "its process is gone");
+	/* Not the guest's fault: vio_broken() would say so. */
+	v->vio.broken = "its process is gone";
+	v->vio.status |= VIRTIO_STATUS_NEEDS_RESET;
+	vio_config_changed(&v->vio);
 	if (v->died != NULL)
 		v->died(v->arg, v->vio.name);
 	board_unlock(v->vio.board);
 }
 
-/* The back-end says that the guest broke a queue. */
+/* The back-end says that the driver broke a queue. */
 static void
 on_err(evutil_socket_t fd, short what, void *arg)
 {
@@ -313,39 +422,99 @@ on_err(evutil_socket_t fd, short what, void *arg)
 	if (read(fd, &n, sizeof(n)) == -1)
 		return;
 	board_lock(v->vio.board);
-	vio_broken(&v->vio, "its process gave a queue up");
+	vio_broken(&v->vio, "what it asked of the device process");
 	board_unlock(v->vio.board);
 }
 
 /* --- state ---------------------------------------------------------------- */
 
+/* Of each queue, what was popped and not answered. */
+static json_t *
+save_pending(const struct vhost *v)
+{
+	own_json json_t *queues = json_array();
+	const uint16_t *heads;
+	json_t *list;
+	unsigned n;
+
+	for (unsigned q = 0; q < v->nbackend; q++) {
+		list = json_array();
+		if (json_array_append_new(queues, list) == -1)
+			return NULL;
+		n = v->shadow == NULL ? 0 :
+		    shadow_pending(v->shadow, q, &heads);
+		for (unsigned i = 0; i < n; i++)
+			if (json_array_append_new(list,
+			    json_integer(heads[i])) == -1)
+				return NULL;
+	}
+	return take(&queues);
+}
+
 static json_t *
 vhost_save(struct vio *vio)
 {
 	struct vhost *v = vhost_of(vio);
+	own_json json_t *o = json_object();
 
-	if (v->kind != VHOST_BLK)
-		return json_object();
-	return json_pack("{s:I, s:b}", "capacity",
-	    (json_int_t)v->config.blk.capacity, "writeback",
-	    v->config.blk.writeback != 0);
+	if (o == NULL ||
+	    json_object_set_new(o, "pending", save_pending(v)) == -1)
+		return NULL;
+	if (v->kind == VHOST_BLK && (json_object_set_new(o, "capacity",
+	    json_integer((json_int_t)v->config.blk.capacity)) == -1 ||
+	    json_object_set_new(o, "writeback",
+	    json_boolean(v->config.blk.writeback)) == -1))
+		return NULL;
+	return take(&o);
+}
+
+/*
+ * A queue that is not copied knows only where to go on: that is enough when
+ * what is pending was popped last.
+ */
+static int
+rewind_queue(struct vhost *v, unsigned n, const uint16_t *heads,
+    unsigned nheads, struct err *e)
+{
+	struct vio_queue *q = &v->vio.queue[n];
+	uint16_t base = (uint16_t)(q->base - nheads);
+	struct virtq virtq;
+
+	if (virtq_init(&virtq, memory_table(v->vio.board->memory), q->len,
+	    &q->addr, base, e) == -1)
+		return -1;
+	for (unsigned i = 0; i < nheads; i++)
+		if (nheads > q->len || heads[i] !=
+		    virtq.avail->ring[(base + i) & (q->len - 1)])
+			return err_set(e, EINVAL, "pending: queue %u can go "
+			    "on only with private memory", n);
+	q->base = base;
+	return 0;
 }
 
 static int
-vhost_load(struct vio *vio, const json_t *state, struct err *e)
+load_pending(struct vhost *v, unsigned q, const json_t *list, struct err *e)
 {
-	struct vhost *v = vhost_of(vio);
+	uint16_t heads[VIRTQ_LEN_MAX];
+	size_t n = json_array_size(list);
+
+	if (!json_is_array(list) || n > VIRTQ_LEN_MAX)
+		return err_set(e, EINVAL, "pending: bad list of queue %u", q);
+	for (size_t i = 0; i < n; i++)
+		heads[i] = (uint16_t)json_integer_value(
+		    json_array_get(list, i));
+	if (v->shadow != NULL)
+		return shadow_set_pending(v->shadow, q, heads, (unsigned)n,
+		    e);
+	return n == 0 ? 0 : rewind_queue(v, q, heads, (unsigned)n, e);
+}
+
+static int
+load_disk(struct vhost *v, const json_t *state, struct err *e)
+{
 	uint64_t capacity = 0;
 	bool writeback = true;
 
-	if (vio->accepted & ~vio->offered)
-		return err_set(e, EINVAL, "the driver uses features %#llx "
-		    "that the device process does not offer",
-		    (unsigned long long)(vio->accepted & ~vio->offered));
-	v->reset_event = v->kind == VHOST_VSOCK;
-	v->used = true;
-	if (v->kind != VHOST_BLK)
-		return 0;
 	if (json_get_u64(&capacity, state, "capacity", 0, INT64_MAX,
 	    e) == -1 || json_get_bool(&writeback, state, "writeback", e) == -1)
 		return -1;
@@ -355,6 +524,24 @@ vhost_load(struct vio *vio, const json_t *state, struct err *e)
 		    (unsigned long long)capacity);
 	v->config.blk.writeback = writeback;
 	return 0;
+}
+
+static int
+vhost_load(struct vio *vio, const json_t *state, struct err *e)
+{
+	struct vhost *v = vhost_of(vio);
+	json_t *queues = NULL;
+
+	if (json_get_arr(&queues, state, "pending", VIO_QUEUES_MAX, e) == -1)
+		return -1;
+	if (json_array_size(queues) != v->nbackend)
+		return err_set(e, EINVAL, "pending: %zu queues, not %u",
+		    json_array_size(queues), v->nbackend);
+	for (unsigned q = 0; q < v->nbackend; q++)
+		if (load_pending(v, q, json_array_get(queues, q), e) == -1)
+			return -1;
+	v->reset_event = v->kind == VHOST_VSOCK;
+	return v->kind == VHOST_BLK ? load_disk(v, state, e) : 0;
 }
 
 /* --- making one ----------------------------------------------------------- */
@@ -458,11 +645,13 @@ setup_fs(struct vhost *v, const struct vhost_setup *s, unsigned have,
 }
 
 static const struct kind kinds[VHOST_KINDS] = {
-	[VHOST_BLK] = { sizeof(struct virtio_blk_config), 128, setup_blk },
-	[VHOST_NET] = { sizeof(struct virtio_net_config), 256, setup_net },
-	[VHOST_VSOCK] = { sizeof(struct virtio_vsock_config), 128,
+	/* Of a net every other queue is for what comes in, of a vsock one. */
+	[VHOST_BLK] = { sizeof(struct virtio_blk_config), 128, 0, setup_blk },
+	[VHOST_NET] = { sizeof(struct virtio_net_config), 256,
+		0x5555555555555555, setup_net },
+	[VHOST_VSOCK] = { sizeof(struct virtio_vsock_config), 128, 1,
 		setup_vsock },
-	[VHOST_FS] = { sizeof(struct virtio_fs_config), 128, setup_fs },
+	[VHOST_FS] = { sizeof(struct virtio_fs_config), 128, 0, setup_fs },
 };
 
 static void
@@ -478,7 +667,12 @@ vhost_destroy(struct vio *vio)
 		event_free(v->err_ev);
 	if (v->err != -1)
 		(void)close(v->err);
+	for (unsigned n = 0; n < v->nbackend && v->calls != NULL; n++)
+		if (v->calls[n].event != NULL)
+			event_free(v->calls[n].event);
 	frontend_fini(&v->fe);
+	shadow_destroy(v->shadow);
+	free(v->calls);
 	free(v->events);
 	vio_fini(vio);
 	free(v);
@@ -489,6 +683,7 @@ vhost_destroy(struct vio *vio)
 	  .config_read = vhost_config_read,				\
 	  .config_write = vhost_config_write,				\
 	  .start = vhost_start, .stop = vhost_stop,			\
+	  .reset = vhost_reset,						\
 	  .save = vhost_save, .load = vhost_load,			\
 	  .destroy = vhost_destroy }
 
@@ -560,11 +755,43 @@ make_events(struct vhost *v, struct err *e)
 	return 0;
 }
 
+/* The guest's memory cannot be shared, or shall not be. */
+static int
+make_copies(struct vhost *v, struct err *e)
+{
+	struct shadow_setup setup = {
+		.nqueues = v->nbackend,
+		.disk = v->kind == VHOST_BLK,
+		.buffers = kinds[v->kind].buffers,
+	};
+
+	/* Its queues are ours, then, and those who kick them, too. */
+	v->local = *v->vio.class;
+	v->local.kick = vhost_kick;
+	v->vio.class = &v->local;
+	v->calls = calloc(v->nbackend, sizeof(*v->calls));
+	if (v->calls == NULL)
+		return err_sys(e, "copied queues");
+	if (shadow_new(&v->shadow, &setup, e) == -1)
+		return -1;
+	for (unsigned n = 0; n < v->nbackend; n++) {
+		struct call *c = &v->calls[n];
+
+		c->vhost = v;
+		c->event = event_new(v->vio.board->base, shadow_call_fd(
+		    v->shadow, n), EV_READ | EV_PERSIST, on_call, c);
+		if (c->event == NULL || event_add(c->event, NULL) == -1)
+			return err_set(e, ENOMEM, "no memory for an event");
+	}
+	return 0;
+}
+
 int
 vio_vhost_new(struct vio **ret, struct board *board,
     const struct vhost_setup *s, struct err *e)
 {
 	struct vhost *v = calloc(1, sizeof(*v));
+	bool copies = s->shadow || !memory_shared(board->memory);
 
 	if (v == NULL)
 		return err_sys(e, "%s", s->name);
@@ -574,6 +801,7 @@ vio_vhost_new(struct vio **ret, struct board *board,
 	v->arg = s->arg;
 	if (vio_init(&v->vio, &classes[s->kind], board, s->name, e) == -1 ||
 	    ask(v, s, e) == -1 || make_events(v, e) == -1 ||
+	    (copies && make_copies(v, e) == -1) ||
 	    vio_plug(&v->vio, s->slot == 0 ? -1 : s->slot, e) == -1) {
 		vhost_destroy(&v->vio);
 		return err_prefix(e, "%s", s->name);

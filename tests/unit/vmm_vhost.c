@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: ISC */
+/* vmm_vhost.c - devices in other processes, as a driver meets them */
+
+#include "unit.h"
+#include "drive.h"
+#include "vmm_kit.h"
+#include "vmm/dev/vhost.h"
+
+#define DISK_BYTES	(4UL << 20)
+#define GOOD	(VIRTIO_BIT(VIRTIO_F_VERSION_1) |			\
+		VIRTIO_BIT(VIRTIO_F_EVENT_IDX) |			\
+		VIRTIO_BIT(VIRTIO_BLK_F_FLUSH) |			\
+		VIRTIO_BIT(VIRTIO_BLK_F_CONFIG_WCE))
+
+static char *viod;
+
+struct world {
+	struct kit		 k;
+	struct drive		 d;
+	struct vio		*vio;
+	struct kit_driver	 drv;
+	const char		*died;
+};
+
+static void
+on_died(void *arg, const char *name)
+{
+	*(const char **)arg = name;
+}
+
+/* The kit's memory is private. */
+static void
+share_memory(struct kit *k)
+{
+	struct memory_setup s = { .bytes = KIT_MEMORY, .file = -1,
+	    .shared = true };
+
+	memory_destroy(k->board.memory);
+	assert_int_equal(memory_new(&k->board.memory, &s, NULL), 0);
+}
+
+static void
+exec_disk(struct world *w)
+{
+	const char *argv[] = { viod, "blk", "-d", "6", "-s", "serial",
+	    "-S", w->d.sock, NULL };
+
+	drive_exec(&w->d, argv);
+}
+
+static int
+plug(struct world *w, enum vhost_kind kind, struct err *e)
+{
+	struct vhost_setup s = { .name = "dev0", .kind = kind,
+	    .fd = drive_dial(&w->d), .died = on_died, .arg = &w->died,
+	    .cid = 7, .mac = "52:54:00:01:02:03", .tag = "share" };
+
+	return vio_vhost_new(&w->vio, &w->k.board, &s, e);
+}
+
+static void
+up(struct world *w, bool shared)
+{
+	struct err e;
+
+	memset(w, 0, sizeof(*w));
+	kit_init(&w->k);
+	if (shared)
+		share_memory(&w->k);
+	drive_init(&w->d, DISK_BYTES);
+	exec_disk(w);
+	assert_int_equal(plug(w, VHOST_BLK, &e), 0);
+}
+
+static void
+down(struct world *w)
+{
+	vio_unplug(w->vio);
+	drive_fini(&w->d);
+	kit_fini(&w->k);
+}
+
+static void
+drive(struct world *w)
+{
+	kit_driver_init(&w->drv, &w->k, 1, true);
+	assert_int_equal(kit_driver_features(&w->drv, GOOD), 11);
+	kit_driver_queue(&w->drv, 0, 32);
+	kit_driver_ok(&w->drv);
+	assert_int_equal(kit_common(&w->drv, 0x14, 1), 15);
+}
+
+/* Run the main loop until the queue has something, or the device is broken. */
+static bool
+get(struct world *w, unsigned q)
+{
+	uint32_t written;
+	void *cookie;
+
+	for (unsigned i = 0; i < DRIVE_WAIT_MS; i++) {
+		kit_turn(&w->k);
+		if (virtq_driver_get(&w->drv.q[q], &cookie, &written))
+			return true;
+		if (w->vio->broken != NULL)
+			return false;
+		(void)usleep(1000);
+	}
+	return false;
+}
+
+/* One request of 'len' bytes: its status, -1 when there is none. */
+static int
+request(struct world *w, uint32_t type, uint64_t sector, uint32_t len,
+    uint8_t *data)
+{
+	uint64_t gpa = 0x200000;
+	uint8_t *mem = memory_at(w->k.board.memory, gpa, 0x100000);
+	struct virtio_blk_req head = { .type = type, .sector = sector };
+	struct virtq_buf b[3] = { { gpa, 16 }, { gpa + 4096, len },
+	    { gpa + 16, 1 } };
+
+	memcpy(mem, &head, sizeof(head));
+	mem[16] = 0xff;
+	if (type == VIRTIO_BLK_T_OUT)
+		memcpy(mem + 4096, data, len);
+	assert_true(virtq_driver_add(&w->drv.q[0], b,
+	    type == VIRTIO_BLK_T_OUT ? 2 : 1,
+	    type == VIRTIO_BLK_T_OUT ? 1 : 2, mem));
+	kit_kick(&w->drv, 0);
+	if (!get(w, 0))
+		return -1;
+	if (type == VIRTIO_BLK_T_IN)
+		memcpy(data, mem + 4096, len);
+	return mem[16];
+}
+
+static void
+check_io(struct world *w, uint8_t mark)
+{
+	uint8_t out[8192], in[8192];
+
+	memset(out, mark, sizeof(out));
+	memset(in, 0, sizeof(in));
+	assert_int_equal(request(w, VIRTIO_BLK_T_OUT, 8, sizeof(out), out),
+	    VIRTIO_BLK_S_OK);
+	assert_int_equal(request(w, VIRTIO_BLK_T_IN, 8, sizeof(in), in),
+	    VIRTIO_BLK_S_OK);
+	assert_memory_equal(in, out, sizeof(in));
+}
+
+static void
+wait_interrupt(struct world *w, unsigned before)
+{
+	for (unsigned i = 0; i < DRIVE_WAIT_MS && kit_sent(&w->k) == before;
+	    i++) {
+		kit_turn(&w->k);
+		(void)usleep(1000);
+	}
+	assert_true(kit_sent(&w->k) > before);
+}
+
+/* A driver, another after it, and how much was said. */
+static void
+disk(void **state)
+{
+	static struct world w;
+	unsigned sent, waits, before;
+
+	(void)state;
+	for (int shared = 0; shared < 2; shared++) {
+		up(&w, shared);
+		assert_int_equal(kit_config(&w.k, 1, 2, 2), 0x1042);
+		for (unsigned i = 0; i < 3; i++) {
+			drive(&w);
+			assert_int_equal(kit_read(&w.k, w.drv.device, 8),
+			    DISK_BYTES / 512);
+			before = kit_sent(&w.k);
+			(void)virtq_driver_wait(&w.drv.q[0]);
+			check_io(&w, (uint8_t)(i + 1));
+			wait_interrupt(&w, before);
+		}
+		vio_vhost_messages(w.vio, &sent, &waits);
+		printf("# %s: %u messages, %u waits for 3 starts\n",
+		    shared ? "shared" : "copied", sent, waits);
+		assert_true(waits <= 4 + 3 + 2);
+		assert_null(w.vio->broken);
+		assert_null(w.died);
+		down(&w);
+	}
+}
+
+/* The cache mode, as the driver sets it, before and after the start. */
+static void
+cache_mode(void **state)
+{
+	static struct world w;
+	const unsigned at = offsetof(struct virtio_blk_config, writeback);
+
+	(void)state;
+	up(&w, true);
+	drive(&w);
+	assert_int_equal(kit_read(&w.k, w.drv.device + at, 1), 1);
+	kit_write(&w.k, w.drv.device + at, 1, 0);
+	assert_int_equal(kit_read(&w.k, w.drv.device + at, 1), 0);
+	kit_write(&w.k, w.drv.device, 4, 1);	/* not writable */
+	kit_write(&w.k, w.drv.device + at - 1, 2, 0xffff);
+	assert_int_equal(kit_read(&w.k, w.drv.device, 8), DISK_BYTES / 512);
+	check_io(&w, 9);
+	drive(&w);
+	assert_int_equal(kit_read(&w.k, w.drv.device + at, 1), 1);
+	check_io(&w, 10);
+	down(&w);
+}
+
+/* A guest that breaks a queue: broken, until its driver resets. */
+static void
+bad_driver(void **state)
+{
+	static struct world w;
+	struct virtq_buf b = { 0x7fffffff0000, 16 };
+
+	(void)state;
+	for (int shared = 0; shared < 2; shared++) {
+		up(&w, shared);
+		drive(&w);
+		assert_true(virtq_driver_add(&w.drv.q[0], &b, 1, 0, &w));
+		kit_kick(&w.drv, 0);
+		assert_false(get(&w, 0));
+		assert_non_null(w.vio->broken);
+		assert_int_equal(kit_common(&w.drv, 0x14, 1), 15 | 64);
+		drive(&w);
+		check_io(&w, 3);
+		down(&w);
+	}
+}
+
+/* The process dies: told once, the device broken, the driver answered. */
+static void
+death(void **state)
+{
+	static struct world w;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		up(&w, i & 1);
+		drive(&w);
+		check_io(&w, 1);
+		drive_kill(&w.d, SIGKILL);
+		/* Seen by a driver that starts, or by the main loop. */
+		if (i & 2) {
+			kit_driver_init(&w.drv, &w.k, 1, true);
+			(void)kit_driver_features(&w.drv, GOOD);
+			kit_driver_queue(&w.drv, 0, 32);
+			kit_driver_ok(&w.drv);
+			assert_true(kit_common(&w.drv, 0x14, 1) & 64);
+		}
+		kit_turn(&w.k);
+		assert_string_equal(w.died, "dev0");
+		assert_non_null(w.vio->broken);
+		w.died = NULL;
+		kit_turn(&w.k);
+		assert_null(w.died);
+		down(&w);
+	}
+}
+
+/* Pause, and go on in another process with another back-end. */
+static void
+snapshot(void **state)
+{
+	static struct world w;
+	json_t *saved;
+	struct err e;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		up(&w, i & 1);
+		drive(&w);
+		check_io(&w, 5);
+		kit_write(&w.k, w.drv.device + 32, 1, 0);
+		vio_pause(w.vio);
+		saved = vio_save(w.vio);
+		assert_non_null(saved);
+		if (i & 2) {		/* in place */
+			assert_int_equal(vio_resume(w.vio, &e), 0);
+			check_io(&w, 6);
+		}
+		vio_unplug(w.vio);
+		drive_kill(&w.d, SIGTERM);
+		if (i & 2) {
+			json_decref(saved);
+			drive_fini(&w.d);
+			kit_fini(&w.k);
+			continue;
+		}
+		if (i & 4)		/* another disk */
+			assert_int_equal(ftruncate(w.d.fd, 512), 0);
+		exec_disk(&w);
+		assert_int_equal(plug(&w, VHOST_BLK, &e), 0);
+		assert_int_equal(vio_load(w.vio, saved, &e), i & 4 ? -1 : 0);
+		json_decref(saved);
+		if (!(i & 4)) {
+			assert_int_equal(kit_read(&w.k, w.drv.device + 32,
+			    1), 0);
+			assert_int_equal(vio_resume(w.vio, &e), 0);
+			check_io(&w, 7);
+		}
+		down(&w);
+	}
+}
+
+/* --- other kinds ---------------------------------------------------------- */
+
+static void
+up_vsock(struct world *w, int listener)
+{
+	const char *argv[] = { viod, "vsock", "-c", "7", "-l", "6", "-d", "6",
+	    "-S", w->d.sock, NULL };
+	int fd = w->d.fd;
+
+	w->d.fd = listener;
+	drive_exec(&w->d, argv);
+	w->d.fd = fd;
+}
+
+/* After a restore the driver learns that its connections are gone. */
+static void
+vsock(void **state)
+{
+	static struct world w;
+	json_t *saved;
+	struct err e;
+	uint32_t written;
+	void *cookie;
+	char path[128];
+	int listener;
+
+	(void)state;
+	for (int shared = 0; shared < 2; shared++) {
+		struct virtq_buf b = { 0x300000, 8 };
+
+		memset(&w, 0, sizeof(w));
+		kit_init(&w.k);
+		if (shared)
+			share_memory(&w.k);
+		drive_init(&w.d, 512);
+		snprintf(path, sizeof(path), "%s/vsock", w.d.dir);
+		listener = os_unix_listen(AT_FDCWD, path, 0600, 1, &e);
+		assert_true(listener != -1);
+		up_vsock(&w, listener);
+		assert_int_equal(plug(&w, VHOST_VSOCK, &e), 0);
+		kit_driver_init(&w.drv, &w.k, 1, true);
+		assert_int_equal(kit_driver_features(&w.drv,
+		    VIRTIO_BIT(VIRTIO_F_VERSION_1) |
+		    VIRTIO_BIT(VIRTIO_F_EVENT_IDX)), 11);
+		for (unsigned q = 0; q < 3; q++)
+			kit_driver_queue(&w.drv, q, 32);
+		kit_driver_ok(&w.drv);
+		assert_int_equal(kit_read(&w.k, w.drv.device, 8), 7);
+		assert_true(virtq_driver_add(&w.drv.q[2], &b, 0, 1, &w));
+		kit_kick(&w.drv, 2);
+		assert_false(virtq_driver_get(&w.drv.q[2], &cookie,
+		    &written));
+		vio_pause(w.vio);
+		saved = vio_save(w.vio);
+		vio_unplug(w.vio);
+		drive_kill(&w.d, SIGTERM);
+		up_vsock(&w, listener);
+		assert_int_equal(plug(&w, VHOST_VSOCK, &e), 0);
+		assert_int_equal(vio_load(w.vio, saved, &e), 0);
+		json_decref(saved);
+		memset(memory_at(w.k.board.memory, 0x300000, 8), 0xff, 8);
+		assert_int_equal(vio_resume(w.vio, &e), 0);
+		assert_true(get(&w, 2));
+		assert_int_equal(*(uint32_t *)memory_at(w.k.board.memory,
+		    0x300000, 4), VIRTIO_VSOCK_EVENT_TRANSPORT_RESET);
+		assert_null(w.vio->broken);
+		close(listener);
+		unlink(path);
+		down(&w);
+	}
+}
+
+/* --- a back-end that lies ------------------------------------------------- */
+
+/* A child that accepts a connection and answers with these bytes. */
+static void
+exec_liar(struct drive *d, const void *bytes, size_t len)
+{
+	struct err e;
+	int s, c;
+	char bin[64];
+
+	d->viod = fork();
+	assert_true(d->viod != -1);
+	if (d->viod != 0)
+		return;
+	s = os_unix_listen(AT_FDCWD, d->sock, 0600, 1, &e);
+	c = accept(s, NULL, NULL);
+	if (c != -1 && write(c, bytes, len) == -1)
+		_exit(1);
+	/* What it is asked does not matter. */
+	while (read(c, bin, sizeof(bin)) > 0 && len != 0)
+		;
+	_exit(0);
+}
+
+/* Words of 32 bits: request, flags, size, value. */
+#define FEATURES(low, high)	1, 5, 8, (low), (high)
+#define PROTOCOL(low)		15, 5, 8, (low), 0
+#define QUEUES(n)		17, 5, 8, (n), 0
+
+static void
+liars(void **state)
+{
+	static const struct {
+		enum vhost_kind	kind;
+		unsigned	n;
+		uint32_t	words[32];
+	} lie[] = {
+		{ VHOST_BLK, 0, { 0 } },			/* hangs up */
+		{ VHOST_BLK, 3, { 1, 5, 1000 } },		/* too large */
+		{ VHOST_BLK, 3, { 1, 6, 8 } },			/* version */
+		{ VHOST_BLK, 5, { 1, 1, 8, 0, 0 } },		/* no reply */
+		{ VHOST_BLK, 5, { 2, 5, 8, 0, 0 } },		/* another */
+		{ VHOST_BLK, 4, { 1, 5, 4, 0 } },		/* short */
+		{ VHOST_BLK, 5, { FEATURES(0, 0) } },		/* legacy */
+		{ VHOST_BLK, 5, { FEATURES(0, 1) } },		/* no config */
+		{ VHOST_BLK, 10, { FEATURES(1U << 30, 1), PROTOCOL(1 << 9) } },
+		/* Config space of another length than was asked for. */
+		{ VHOST_BLK, 17, { FEATURES(1U << 30, 1), PROTOCOL(1 << 9),
+		    24, 5, 16, 0, 4, 0, 0 } },
+		{ VHOST_BLK, 15, { FEATURES(1U << 30, 1),
+		    PROTOCOL(1 << 9 | 1), QUEUES(0) } },
+		{ VHOST_NET, 15, { FEATURES(1U << 30, 1),
+		    PROTOCOL(1 << 9 | 1), QUEUES(UINT32_MAX) } },
+	};
+	static struct world w;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lie) / sizeof(lie[0]); i++) {
+		memset(&w, 0, sizeof(w));
+		kit_init(&w.k);
+		drive_init(&w.d, 512);
+		exec_liar(&w.d, lie[i].words, lie[i].n * 4);
+		e.text[0] = '\0';
+		/* The child reads what we send until we hang up. */
+		assert_int_equal(plug(&w, lie[i].kind, &e), -1);
+		assert_int_equal(strncmp(e.text, "dev0: ", 6), 0);
+		drive_kill(&w.d, SIGTERM);
+		drive_fini(&w.d);
+		kit_fini(&w.k);
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(disk),
+		cmocka_unit_test(cache_mode),
+		cmocka_unit_test(bad_driver),
+		cmocka_unit_test(death),
+		cmocka_unit_test(snapshot),
+		cmocka_unit_test(vsock),
+		cmocka_unit_test(liars),
+	};
+
+	(void)argc;
+	viod = drive_viod(argv[0]);
+	(void)signal(SIGPIPE, SIG_IGN);		/* as vmm does */
+	return unit_run("vmm_vhost", tests);
+}
