@@ -77,6 +77,8 @@ vmm_FILES	= acpi \
 		  bus \
 		  byhand \
 		  bzimage \
+		  dev/balloon \
+		  dev/console \
 		  dev/i8042 \
 		  dev/power \
 		  dev/rng \

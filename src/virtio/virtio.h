@@ -219,6 +219,60 @@ struct virtio_net_hdr {
 };
 _Static_assert(sizeof(struct virtio_net_hdr) == 12, "layout");
 
+/* --- console device: section 5.3 ----------------------------------------- */
+
+enum {
+	VIRTIO_CONSOLE_F_SIZE		= 0,
+	VIRTIO_CONSOLE_F_MULTIPORT	= 1,
+	VIRTIO_CONSOLE_F_EMERG_WRITE	= 2,
+};
+
+struct virtio_console_config {
+	uint16_t	cols;
+	uint16_t	rows;
+	uint32_t	max_nr_ports;
+	uint32_t	emerg_wr;
+};
+
+/* --- memory balloon device: section 5.5 ---------------------------------- */
+
+enum {
+	VIRTIO_BALLOON_F_MUST_TELL_HOST	= 0,
+	VIRTIO_BALLOON_F_STATS_VQ	= 1,
+	VIRTIO_BALLOON_F_DEFLATE_ON_OOM	= 2,
+	VIRTIO_BALLOON_F_FREE_PAGE_HINT	= 3,
+	VIRTIO_BALLOON_F_PAGE_POISON	= 4,
+	VIRTIO_BALLOON_F_PAGE_REPORTING	= 5,
+};
+
+#define VIRTIO_BALLOON_PAGE	4096	/* bytes, whatever the guest's is */
+
+struct virtio_balloon_config {
+	uint32_t	num_pages;	/* wanted in the balloon */
+	uint32_t	actual;		/* are in it, the driver says */
+};
+
+/* What the driver tells in the statistics queue. */
+enum {
+	VIRTIO_BALLOON_S_SWAP_IN	= 0,	/* bytes */
+	VIRTIO_BALLOON_S_SWAP_OUT	= 1,	/* bytes */
+	VIRTIO_BALLOON_S_MAJFLT		= 2,
+	VIRTIO_BALLOON_S_MINFLT		= 3,
+	VIRTIO_BALLOON_S_MEMFREE	= 4,	/* bytes */
+	VIRTIO_BALLOON_S_MEMTOT		= 5,	/* bytes */
+	VIRTIO_BALLOON_S_AVAIL		= 6,	/* bytes */
+	VIRTIO_BALLOON_S_CACHES		= 7,	/* bytes */
+	VIRTIO_BALLOON_S_HTLB_PGALLOC	= 8,
+	VIRTIO_BALLOON_S_HTLB_PGFAIL	= 9,
+	VIRTIO_BALLOON_S_MAX
+};
+
+struct virtio_balloon_stat {
+	uint16_t	tag;
+	uint64_t	val;
+} __attribute__((packed));
+_Static_assert(sizeof(struct virtio_balloon_stat) == 10, "layout");
+
 /* --- socket device: section 5.10 ----------------------------------------- */
 
 enum {

@@ -206,17 +206,23 @@ vio_flush(struct vio *vio, unsigned q)
 }
 
 bool
-vio_again(struct vio *vio, unsigned q)
+vio_again(struct vio *vio, unsigned q, unsigned waiting)
 {
 	struct virtq *virtq = vio->queue[q].virtq;
 	bool more;
 
 	if (virtq == NULL || vio->broken != NULL)
 		return false;
-	more = virtq_notify_on(virtq);
+	more = virtq_notify_past(virtq, waiting);
 	if (virtq->broken != NULL)
 		vio_broken(vio, virtq->broken);
 	return more && vio->budget > 0;
+}
+
+void
+vio_spend(struct vio *vio, unsigned n)
+{
+	vio->budget -= MIN(vio->budget, n);
 }
 
 static void
@@ -239,7 +245,7 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 }
 
 void
-vio_kicked(struct vio *vio, unsigned q)
+vio_kick(struct vio *vio, unsigned q)
 {
 	if (vio->running && vio->queue[q].enabled)
 		signal_fd(vio->queue[q].kick);
@@ -336,11 +342,11 @@ ready(struct vio *vio)
 void
 vio_reset(struct vio *vio)
 {
+	vio->status = 0;
 	stop(vio);
 	if (vio->class->reset != NULL)
 		vio->class->reset(vio);
 	vio->accepted = 0;
-	vio->status = 0;
 	vio->broken = NULL;
 	vio->legacy = false;
 	vio->device_feature_select = vio->driver_feature_select = 0;
@@ -507,7 +513,7 @@ vio_resume(struct vio *vio, struct err *e)
 	if (start(vio, e) == -1)
 		return err_prefix(e, "%s", vio->name);
 	for (unsigned i = 0; i < vio->nqueues; i++)
-		vio_kicked(vio, i);
+		vio_kick(vio, i);
 	return 0;
 }
 

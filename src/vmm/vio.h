@@ -58,7 +58,9 @@ struct vio_class {
 	 * DRIVER_OK: queues that are 'enabled' may be used from now on.  -1
 	 * marks the device broken.  stop ends the use of all queues and
 	 * leaves each queue's 'base' at the next chain to pop; it is called
-	 * for a reset, a pause for a snapshot, and removal.  NULL where
+	 * for a reset (status is 0 then), a pause for a snapshot, and
+	 * removal.  Events are the main thread's; start and stop may be on
+	 * a vCPU's: they leave libevent alone.  NULL where
 	 * there is nothing to do: of classes with kick, vio.c sets up the
 	 * queues and their bases.
 	 */
@@ -160,8 +162,16 @@ void	vio_push(struct vio *, unsigned q, const struct virtq_chain *,
 	    uint32_t written);
 /* Show the guest what was pushed; interrupt it if it wants that. */
 void	vio_flush(struct vio *, unsigned q);
-/* Ask for a kick at the next chain.  True: it is there, look again. */
-bool	vio_again(struct vio *, unsigned q);
+/*
+ * Ask for a kick at the next chain; 'waiting' of them were put back and do
+ * not count.  True: it is there, look again.
+ */
+bool	vio_again(struct vio *, unsigned q, unsigned waiting);
+/* What a chain costs beyond one of the budget. */
+void	vio_spend(struct vio *, unsigned);
+
+/* As if the guest had kicked queue q; nothing if it does not run. */
+void	vio_kick(struct vio *, unsigned q);
 
 /* --- for all ------------------------------------------------------------ */
 

@@ -361,7 +361,7 @@ notify_write(struct vio *vio, uint64_t at, unsigned len, uint64_t v)
 	(void)len;
 	(void)v;
 	if (at % DOORBELL == 0 && at / DOORBELL < vio->nqueues)
-		vio_kicked(vio, (unsigned)(at / DOORBELL));
+		vio_kick(vio, (unsigned)(at / DOORBELL));
 }
 
 static const struct {

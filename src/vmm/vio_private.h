@@ -28,9 +28,6 @@ void	vio_queue_enable(struct vio_queue *);
 void	vio_set_vector(struct vio_queue *, unsigned vector);
 void	vio_set_config_vector(struct vio *, unsigned vector);
 
-/* A doorbell that reached us. */
-void	vio_kicked(struct vio *, unsigned q);
-
 /* The ISR byte: reading it lowers the line. */
 uint8_t	vio_take_isr(struct vio *);
 
