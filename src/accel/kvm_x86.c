@@ -64,40 +64,26 @@ make_irqchip(struct accel_vm *vm, struct err *e)
 }
 
 /*
- * MSRs of the kernel's code that no guest of ours needs: Hyper-V's and
- * Xen's interfaces, which answer without CPUID having offered them, and
- * nested virtualization.  The guest gets #GP.
+ * MSRs of interfaces that no guest of ours is offered: Hyper-V's and Xen's,
+ * and nested virtualization.  Saving them is of no use.
  */
-static const struct kvm_msr_filter_range denied[] = {
-	{ .base = 0x34, .nmsrs = 1 },			/* SMI count */
-	{ .base = 0x480, .nmsrs = 0x14 },		/* VMX */
-	{ .base = 0x40000000, .nmsrs = 0x400 },
-	{ .base = 0xc0010114, .nmsrs = 4 },		/* SVM */
+static const struct {
+	uint32_t	base;
+	uint32_t	n;
+} denied[] = {
+	{ 0x34, 1 },			/* SMI count */
+	{ 0x480, 0x14 },		/* VMX */
+	{ 0x40000000, 0x400 },
+	{ 0xc0010114, 4 },		/* SVM */
 };
 
 bool
 kvm_x86_msr_denied(uint32_t index)
 {
 	for (unsigned i = 0; i < COUNT(denied); i++)
-		if (index - denied[i].base < denied[i].nmsrs)
+		if (index - denied[i].base < denied[i].n)
 			return true;
 	return false;
-}
-
-static int
-filter_msrs(struct accel_vm *vm, struct err *e)
-{
-	static uint8_t none[0x400 / 8];
-	struct kvm_msr_filter f = { .flags = KVM_MSR_FILTER_DEFAULT_ALLOW };
-
-	if (!kvm_has(vm->fd, KVM_CAP_X86_MSR_FILTER))
-		return 0;
-	for (unsigned i = 0; i < COUNT(denied); i++) {
-		f.ranges[i] = denied[i];
-		f.ranges[i].flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE;
-		f.ranges[i].bitmap = none;
-	}
-	return kvm_call(vm->fd, KVM_X86_SET_MSR_FILTER, &f, e);
 }
 
 static int
@@ -130,9 +116,7 @@ kvm_arch_vm_new(struct accel_vm *vm, struct err *e)
 	if (kvm_call(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity, e) == -1 ||
 	    kvm_call(vm->fd, KVM_SET_TSS_ADDR, kvm_number(TSS), e) == -1)
 		return -1;
-	if (make_irqchip(vm, e) == -1)
-		return -1;
-	return filter_msrs(vm, e);
+	return make_irqchip(vm, e);
 }
 
 void
@@ -231,18 +215,31 @@ set_cpuid(struct accel_vcpu *c, struct err *e)
 	return r == -1 ? -1 : 0;
 }
 
+/*
+ * MSRs and hypercalls of KVM's own interface and of Hyper-V's are answered
+ * only if CPUID offers them; those of VMX and SVM always are so.  A filter of
+ * MSRs would do no more, and KVM waits 10 ms for it to be everywhere.
+ */
+static int
+enforce_cpuid(struct accel_vcpu *c, struct err *e)
+{
+	static const uint32_t caps[] = { KVM_CAP_ENFORCE_PV_FEATURE_CPUID,
+	    KVM_CAP_HYPERV_ENFORCE_CPUID };
+	struct kvm_enable_cap on = { .args = { 1 } };
+
+	for (unsigned i = 0; i < COUNT(caps); i++) {
+		on.cap = caps[i];
+		if (kvm_has(c->vm->fd, (int)caps[i]) &&
+		    kvm_call(c->fd, KVM_ENABLE_CAP, &on, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 int
 kvm_arch_vcpu_new(struct accel_vcpu *c, struct err *e)
 {
-	/* Only what CPUID offers is answered. */
-	struct kvm_enable_cap strict = {
-		.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args = { 1 },
-	};
-
-	if (set_cpuid(c, e) == -1)
-		return -1;
-	if (kvm_has(c->vm->fd, KVM_CAP_ENFORCE_PV_FEATURE_CPUID) &&
-	    kvm_call(c->fd, KVM_ENABLE_CAP, &strict, e) == -1)
+	if (set_cpuid(c, e) == -1 || enforce_cpuid(c, e) == -1)
 		return -1;
 	if (set_msrs(c, e) == -1)
 		return -1;
