@@ -87,6 +87,7 @@ vmm_FILES	= acpi \
 		  helpers \
 		  loader \
 		  machine \
+		  machine_devices \
 		  main \
 		  memory \
 		  mptable \

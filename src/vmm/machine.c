@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <stdatomic.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,33 +23,15 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "vmm/acpi.h"
-#include "vmm/board.h"
 #include "vmm/dev/i8042.h"
 #include "vmm/dev/power.h"
 #include "vmm/dev/uart.h"
 #include "vmm/loader.h"
-#include "vmm/machine.h"
+#include "vmm/machine_private.h"
 #include "vmm/memory.h"
 #include "vmm/mptable.h"
+#include "vmm/pci.h"
 #include "vmm/vcpu.h"
-
-struct machine {
-	struct machine_setup	 setup;
-	struct board		 board;
-	struct memory		*memory;
-	struct vcpus		*vcpus;
-	struct uart		*uart;
-	int			 kernel;	/* for a reset too */
-	int			 initrd;
-	char			*cmdline;
-	uint64_t		 rsdp;		/* gpa of the ACPI tables */
-	bool			 pic;		/* there are 8259s */
-
-	int			 wake;		/* eventfd */
-	struct event		*woken;
-	atomic_uint		 happened;	/* 1 << enum machine_event */
-	char			 broken[120];	/* written before its bit */
-};
 
 /* --- what happens to the guest ------------------------------------------ */
 
@@ -76,13 +58,16 @@ board_event(void *arg, enum board_event what)
 	tell(arg, means[what]);
 }
 
-static void
-break_down(struct machine *m, const char *why)
+void
+machine_broken(struct machine *m, const char *fmt, ...)
 {
-	board_lock(&m->board);
-	if (m->broken[0] == '\0')
-		(void)snprintf(m->broken, sizeof(m->broken), "%s", why);
-	board_unlock(&m->board);
+	va_list ap;
+
+	if (m->broken[0] == '\0') {	/* the first reason is the reason */
+		va_start(ap, fmt);
+		(void)vsnprintf(m->broken, sizeof(m->broken), fmt, ap);
+		va_end(ap);
+	}
 	tell(m, MACHINE_BROKEN);
 }
 
@@ -97,8 +82,11 @@ vcpu_stopped(void *arg, unsigned id, const struct accel_exit *x)
 		tell(m, MACHINE_REBOOT);
 	else if (x->why == ACCEL_EXIT_OFF)
 		tell(m, MACHINE_POWERED_OFF);
-	else
-		break_down(m, x->text);
+	else {
+		board_lock(&m->board);
+		machine_broken(m, "%s", x->text);
+		board_unlock(&m->board);
+	}
 }
 
 /* Of all that happened the gravest; the owner may destroy the machine. */
@@ -199,7 +187,7 @@ make_memory(struct machine *m, const struct vm_config *c, struct err *e)
 		.shared = c->memory.shared,
 		.thp = c->memory.thp,
 		.prefault = c->memory.prefault,
-		.file = -1,
+		.file = m->setup.restore ? m->setup.memory : -1,
 	};
 
 	return memory_new(&m->memory, &s, e);
@@ -248,9 +236,9 @@ make_wake(struct machine *m, struct err *e)
 	return 0;
 }
 
-/* The devices that every board has, and those of the configuration. */
+/* The devices that every board has. */
 static int
-make_devices(struct machine *m, struct err *e)
+make_board(struct machine *m, struct err *e)
 {
 	if (i8042_add(&m->board, e) == -1 || power_add(&m->board, e) == -1)
 		return -1;
@@ -293,8 +281,10 @@ machine_new(struct machine **ret, const struct machine_setup *s, struct err *e)
 	    make_memory(m, c, e) == -1 || make_vm(m, c, e) == -1)
 		return -1;
 	m->board.memory = m->memory;
-	if (make_devices(m, e) == -1 || make_vcpus(m, c, e) == -1 ||
-	    load(m, e) == -1)
+	if (make_board(m, e) == -1 || machine_make_devices(m, c, e) == -1 ||
+	    make_vcpus(m, c, e) == -1)
+		return -1;
+	if (!s->restore && load(m, e) == -1)
 		return -1;
 	m->setup.config = NULL;		/* the caller's, and not needed more */
 	*ret = take(&m);
@@ -307,6 +297,7 @@ machine_destroy(struct machine *m)
 	if (m == NULL)
 		return;
 	vcpus_destroy(m->vcpus);
+	machine_destroy_devices(m);
 	uart_destroy(m->uart);
 	if (m->board.vm != NULL)
 		m->board.accel->vm_destroy(m->board.vm);
@@ -336,7 +327,8 @@ machine_pause(struct machine *m)
 int
 machine_resume(struct machine *m, struct err *e)
 {
-	(void)e;
+	if (machine_resume_devices(m, e) == -1)
+		return -1;
 	vcpus_resume(m->vcpus);
 	return 0;
 }
@@ -349,14 +341,26 @@ reset_vcpu(struct accel_vcpu *v, void *arg, struct err *e)
 	return m->board.accel->x86->vcpu_reset(v, e);
 }
 
+/* Devices before their bus: their windows go with it. */
+static void
+reset_board(struct machine *m)
+{
+	board_lock(&m->board);
+	for (unsigned i = 0; i < m->ndevices; i++)
+		vio_reset(m->device[i]);
+	m->devices_paused = false;
+	if (m->board.pci != NULL)
+		pci_reset(m->board.pci);
+	if (m->uart != NULL)
+		uart_reset(m->uart);
+	board_unlock(&m->board);
+}
+
 int
 machine_reset(struct machine *m, struct err *e)
 {
 	machine_pause(m);
-	board_lock(&m->board);
-	if (m->uart != NULL)
-		uart_reset(m->uart);
-	board_unlock(&m->board);
+	reset_board(m);
 	if (memory_clear(m->memory, e) == -1 ||
 	    m->board.accel->x86->vm_reset(m->board.vm, e) == -1)
 		return -1;

@@ -23,6 +23,7 @@
 struct event_base;
 struct machine;
 struct vcpus;
+struct vhost_setup;
 struct vm_config;
 
 /* What the guest did; delivered on the main thread. */
@@ -40,6 +41,9 @@ struct machine_setup {
 	const struct vm_config	*config;
 	int			 console;	/* hvc0, a stream; taken */
 	int			 serial;	/* COM1, a stream; taken */
+	bool			 restore;	/* no kernel is loaded, but */
+	int			 memory;	/* a snapshot's memory is mapped;
+						   stays the caller's */
 	void			(*event)(void *arg, enum machine_event,
 				    const char *text);
 	void			*arg;
@@ -51,6 +55,10 @@ int	machine_new(struct machine **ret, const struct machine_setup *,
 void	machine_destroy(struct machine *);
 OWN_DEFINE(struct machine, machine_destroy);
 
+/*
+ * Stop the vCPUs; let them run again, and the devices if machine_save() or
+ * machine_load() has stopped them.  Both may be called twice.
+ */
 void	machine_pause(struct machine *);
 int	machine_resume(struct machine *, struct err *);
 
@@ -69,8 +77,19 @@ unsigned machine_devices(const struct machine *);
 struct vio *machine_device(struct machine *, unsigned n);
 
 /*
- * State beside the memory; the machine is paused.  load is for a machine
- * that was built from the same config and has not run.
+ * Plug in a device, whose 'died' and 'arg' are the machine's; take one away,
+ * which has no word in it.  The guest is told.  Refused: a VM without a PCI
+ * bus, a name that is there already, or is not.
+ */
+int	machine_add(struct machine *, const struct vhost_setup *,
+	    struct err *);
+int	machine_remove(struct machine *, const char *name, struct err *);
+
+/*
+ * State beside the memory; the machine is paused.  Devices stay stopped
+ * until machine_resume(): the memory goes with the state.  load is for a
+ * machine that was built from the same config and has not run; its memory is
+ * the snapshot's by then.  The caller owns the state; NULL with the err set.
  */
 json_t	*machine_save(struct machine *, struct err *);
 int	machine_load(struct machine *, const json_t *, struct err *);

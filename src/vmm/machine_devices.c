@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * machine_devices.c - what is on the PCI bus of a machine; see machine.h
+ *
+ * In a fixed order, so that the same config is the same machine: a snapshot
+ * and a guest that names its disks by slots rely on it.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "chapi/vm_config.h"
+#include "lib/util.h"
+#include "vmm/acpi.h"
+#include "vmm/dev/rng.h"
+#include "vmm/dev/vhost.h"
+#include "vmm/machine_private.h"
+#include "vmm/pci.h"
+
+/* Main thread, board locked. */
+static void
+back_end_died(void *arg, const char *name)
+{
+	machine_broken(arg, "%s: its process is gone", name);
+}
+
+/* One more in the list; the board is locked. */
+static int
+adopt(struct machine *m, struct vio *vio, struct err *e)
+{
+	if (m->ndevices == MACHINE_DEVICES_MAX) {
+		vio_unplug(vio);
+		return err_set(e, ENOSPC, "more than %d devices",
+		    MACHINE_DEVICES_MAX);
+	}
+	m->device[m->ndevices++] = vio;
+	return 0;
+}
+
+static int
+add_vhost(struct machine *m, const struct vhost_setup *s, struct err *e)
+{
+	struct vhost_setup setup = *s;
+	struct vio *vio;
+
+	setup.died = back_end_died;
+	setup.arg = m;
+	if (vio_vhost_new(&vio, &m->board, &setup, e) == -1)
+		return -1;
+	return adopt(m, vio, e);
+}
+
+static int
+add_disks(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	for (size_t i = 0; i < c->ndisks; i++) {
+		struct vhost_setup s = {
+			.kind = VHOST_BLK,
+			.name = c->disks[i].id,
+			.socket = c->disks[i].socket,
+			.queues = c->disks[i].queues,
+		};
+
+		if (add_vhost(m, &s, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+add_nets(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	for (size_t i = 0; i < c->nnets; i++) {
+		struct vhost_setup s = {
+			.kind = VHOST_NET,
+			.name = c->nets[i].id,
+			.socket = c->nets[i].socket,
+			.mac = c->nets[i].mac,
+			.queues = c->nets[i].queues,
+		};
+
+		if (add_vhost(m, &s, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+add_shares(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	for (size_t i = 0; i < c->nfs; i++) {
+		struct vhost_setup s = {
+			.kind = VHOST_FS,
+			.name = c->fs[i].id,
+			.socket = c->fs[i].socket,
+			.tag = c->fs[i].tag,
+			.queues = c->fs[i].queues,
+			.queue_len = (uint16_t)c->fs[i].queue_size,
+		};
+
+		if (add_vhost(m, &s, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+add_vsock(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	struct vhost_setup s = {
+		.kind = VHOST_VSOCK,
+		.name = "vsock0",
+		.socket = c->vsock.vhost_socket,
+		.cid = c->vsock.cid,
+	};
+
+	return s.socket == NULL ? 0 : add_vhost(m, &s, e);
+}
+
+static int
+add_rng(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	struct vio *vio;
+
+	if (!c->rng)
+		return 0;
+	if (rng_new(&vio, &m->board, "rng0", e) == -1)
+		return -1;
+	return adopt(m, vio, e);
+}
+
+/* Is there anything that needs the bus? */
+static bool
+any(const struct machine *m, const struct vm_config *c)
+{
+	return m->setup.console != -1 || c->rng || c->ndisks > 0 ||
+	    c->nnets > 0 || c->nfs > 0 || c->vsock.vhost_socket != NULL ||
+	    c->balloon.on;
+}
+
+int
+machine_make_devices(struct machine *m, const struct vm_config *c,
+    struct err *e)
+{
+	static int (*const add[])(struct machine *, const struct vm_config *,
+	    struct err *) = { add_rng, add_disks, add_nets, add_shares,
+	    add_vsock };
+	int r = 0;
+
+	if (!any(m, c))
+		return 0;
+	if (pci_new(&m->board.pci, &m->board, e) == -1)
+		return -1;
+	board_lock(&m->board);
+	for (size_t i = 0; i < COUNT(add) && r == 0; i++)
+		r = add[i](m, c, e);
+	board_unlock(&m->board);
+	return r;
+}
+
+void
+machine_destroy_devices(struct machine *m)
+{
+	board_lock(&m->board);
+	while (m->ndevices > 0)
+		vio_unplug(m->device[--m->ndevices]);
+	pci_destroy(m->board.pci);
+	m->board.pci = NULL;
+	board_unlock(&m->board);
+}
+
+/* --- while the guest runs -------------------------------------------------- */
+
+static struct vio *
+find(struct machine *m, const char *name, unsigned *at)
+{
+	for (unsigned i = 0; i < m->ndevices; i++)
+		if (strcmp(m->device[i]->name, name) == 0) {
+			*at = i;
+			return m->device[i];
+		}
+	return NULL;
+}
+
+int
+machine_add(struct machine *m, const struct vhost_setup *s, struct err *e)
+{
+	unsigned at;
+	int r = -1;
+
+	board_lock(&m->board);
+	if (m->board.pci == NULL)
+		(void)err_set(e, ENOTSUP, "%s: this VM was made without a PCI "
+		    "bus", s->name);
+	else if (find(m, s->name, &at) != NULL)
+		(void)err_set(e, EEXIST, "%s is there already", s->name);
+	else
+		r = add_vhost(m, s, e);
+	if (r == 0)
+		acpi_notify(&m->board, ACPI_GSI_PCI);
+	board_unlock(&m->board);
+	return r;
+}
+
+int
+machine_remove(struct machine *m, const char *name, struct err *e)
+{
+	struct vio *vio;
+	unsigned at;
+
+	board_lock(&m->board);
+	vio = find(m, name, &at);
+	if (vio != NULL) {
+		m->ndevices--;
+		memmove(&m->device[at], &m->device[at + 1],
+		    (m->ndevices - at) * sizeof(m->device[0]));
+		vio_unplug(vio);
+		acpi_notify(&m->board, ACPI_GSI_PCI);
+	}
+	board_unlock(&m->board);
+	if (vio == NULL)
+		return err_set(e, ENOENT, "%s: no such device", name);
+	return 0;
+}
+
+void
+machine_pause_devices(struct machine *m)
+{
+	board_lock(&m->board);
+	for (unsigned i = 0; i < m->ndevices && !m->devices_paused; i++)
+		vio_pause(m->device[i]);
+	m->devices_paused = true;
+	board_unlock(&m->board);
+}
+
+int
+machine_resume_devices(struct machine *m, struct err *e)
+{
+	int r = 0;
+
+	board_lock(&m->board);
+	for (unsigned i = 0; i < m->ndevices && m->devices_paused; i++)
+		if (vio_resume(m->device[i], e) == -1) {
+			r = err_prefix(e, "%s: ", m->device[i]->name);
+			break;
+		}
+	m->devices_paused = r == -1;
+	board_unlock(&m->board);
+	return r;
+}
+
+unsigned
+machine_devices(const struct machine *m)
+{
+	return m->ndevices;
+}
+
+struct vio *
+machine_device(struct machine *m, unsigned n)
+{
+	return m->device[n];
+}

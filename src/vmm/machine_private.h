@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * machine_private.h - a machine, for the files of machine.h
+ *
+ * machine.c builds, runs and resets it, machine_devices.c has what is on the
+ * PCI bus, machine_state.c the snapshots.
+ */
+
+#ifndef VMM_MACHINE_PRIVATE_H
+#define VMM_MACHINE_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "vmm/board.h"
+#include "vmm/machine.h"
+
+struct memory;
+struct uart;
+
+struct machine {
+	struct machine_setup	 setup;
+	struct board		 board;
+	struct memory		*memory;
+	struct vcpus		*vcpus;
+	struct uart		*uart;
+	struct vio		*device[MACHINE_DEVICES_MAX];	/* as plugged */
+	unsigned		 ndevices;
+	bool			 devices_paused;	/* vio_pause() */
+
+	int			 kernel;	/* for a reset too */
+	int			 initrd;
+	char			*cmdline;
+	uint64_t		 rsdp;		/* gpa of the ACPI tables */
+	bool			 pic;		/* there are 8259s */
+
+	int			 wake;		/* eventfd */
+	struct event		*woken;
+	atomic_uint		 happened;	/* 1 << enum machine_event */
+	char			 broken[120];	/* why; board locked */
+};
+
+/* The VM cannot go on; the board is locked, any thread. */
+void	machine_broken(struct machine *, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
+
+/* Make what the config has on the PCI bus, and the bus if there is any. */
+int	machine_make_devices(struct machine *, const struct vm_config *,
+	    struct err *);
+void	machine_destroy_devices(struct machine *);
+
+/* For a snapshot; the vCPUs are paused. */
+void	machine_pause_devices(struct machine *);
+int	machine_resume_devices(struct machine *, struct err *);
+
+#endif
