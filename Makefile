@@ -88,6 +88,7 @@ vmm_FILES	= acpi \
 		  loader \
 		  machine \
 		  machine_devices \
+		  machine_state \
 		  main \
 		  memory \
 		  mptable \

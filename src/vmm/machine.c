@@ -322,6 +322,7 @@ void
 machine_pause(struct machine *m)
 {
 	vcpus_pause(m->vcpus);
+	m->running = false;
 }
 
 int
@@ -330,6 +331,7 @@ machine_resume(struct machine *m, struct err *e)
 	if (machine_resume_devices(m, e) == -1)
 		return -1;
 	vcpus_resume(m->vcpus);
+	m->running = true;
 	return 0;
 }
 
@@ -376,6 +378,26 @@ machine_power_button(struct machine *m)
 	board_lock(&m->board);
 	acpi_notify(&m->board, ACPI_GSI_BUTTON);
 	board_unlock(&m->board);
+}
+
+static int
+send_nmi(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct machine *m = arg;
+
+	return m->board.accel->x86->nmi(v, e);
+}
+
+int
+machine_nmi(struct machine *m, struct err *e)
+{
+	bool running = m->running;
+	int r = 0;
+
+	machine_pause(m);
+	for (unsigned i = 0; i < vcpus_count(m->vcpus) && r == 0; i++)
+		r = vcpus_call(m->vcpus, i, send_nmi, m, e);
+	return running && machine_resume(m, e) == -1 ? -1 : r;
 }
 
 struct board *

@@ -41,9 +41,9 @@ struct machine_setup {
 	const struct vm_config	*config;
 	int			 console;	/* hvc0, a stream; taken */
 	int			 serial;	/* COM1, a stream; taken */
-	bool			 restore;	/* no kernel is loaded, but */
-	int			 memory;	/* a snapshot's memory is mapped;
-						   stays the caller's */
+	/* Load no kernel, but map a snapshot's memory; the caller's. */
+	bool			 restore;
+	int			 memory;
 	void			(*event)(void *arg, enum machine_event,
 				    const char *text);
 	void			*arg;

@@ -169,7 +169,7 @@ machine_destroy_devices(struct machine *m)
 	board_unlock(&m->board);
 }
 
-/* --- while the guest runs -------------------------------------------------- */
+/* --- while the guest runs ----------------------------------------------- */
 
 static struct vio *
 find(struct machine *m, const char *name, unsigned *at)

@@ -25,6 +25,7 @@ struct machine {
 	struct uart		*uart;
 	struct vio		*device[MACHINE_DEVICES_MAX];	/* as plugged */
 	unsigned		 ndevices;
+	bool			 running;	/* the vCPUs */
 	bool			 devices_paused;	/* vio_pause() */
 
 	int			 kernel;	/* for a reset too */

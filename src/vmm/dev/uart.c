@@ -83,7 +83,7 @@ struct uart {
 	unsigned	 out_len;
 };
 
-/* --- interrupt ------------------------------------------------------------ */
+/* --- interrupt ---------------------------------------------------------- */
 
 static bool
 transmitter_free(const struct uart *u)
@@ -115,7 +115,7 @@ update_irq(struct uart *u)
 	board_irq(u->board, UART_GSI, level);
 }
 
-/* --- sending -------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------ */
 
 /* Write what waits, as far as the stream takes it. */
 static void
@@ -185,7 +185,7 @@ writable_cb(evutil_socket_t fd, short what, void *arg)
 	board_unlock(u->board);
 }
 
-/* --- receiving ------------------------------------------------------------ */
+/* --- receiving ---------------------------------------------------------- */
 
 /* Take in what there is room for. */
 static void
@@ -233,7 +233,7 @@ receive_byte(struct uart *u)
 	return byte;
 }
 
-/* --- registers ------------------------------------------------------------ */
+/* --- registers ---------------------------------------------------------- */
 
 static uint8_t
 read_iir(struct uart *u)
@@ -362,7 +362,7 @@ static const struct bus_ops uart_ops = {
 	.write	= uart_write,
 };
 
-/* --- life ----------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------- */
 
 static struct event *
 watch(struct uart *u, int fd, short what, event_callback_fn cb)
@@ -446,7 +446,7 @@ uart_reset(struct uart *u)
 	update_irq(u);
 }
 
-/* --- state ---------------------------------------------------------------- */
+/* --- state -------------------------------------------------------------- */
 
 /* The registers as they are named in the state. */
 struct saved {

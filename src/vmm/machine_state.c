@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * machine_state.c - a machine's state beside its memory; see machine.h
+ *
+ *	version   STATE_VERSION
+ *	vm        interrupt controllers, clock
+ *	vcpus     one for each
+ *	serial    COM1, where there is one
+ *	devices   [{name, state}], in the order they were plugged
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "accel/accel_x86.h"
+#include "lib/json.h"
+#include "vmm/dev/uart.h"
+#include "vmm/machine_private.h"
+#include "vmm/vcpu.h"
+
+#define STATE_VERSION	1
+
+/* --- save ------------------------------------------------------------- */
+
+/* Takes value, also on failure; NULL is a failure. */
+static int
+put(json_t *o, const char *name, json_t *value, struct err *e)
+{
+	if (value == NULL || json_object_set_new(o, name, value) == -1)
+		return err_set(e, ENOMEM, "state: %s: out of memory", name);
+	return 0;
+}
+
+/* On the thread of a vCPU. */
+struct vcpu_state {
+	const struct accel_x86	*x86;
+	json_t			*state;
+};
+
+static int
+save_vcpu(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct vcpu_state *s = arg;
+
+	s->state = s->x86->vcpu_save(v, e);
+	return s->state == NULL ? -1 : 0;
+}
+
+static int
+save_vcpus(struct machine *m, json_t *o, struct err *e)
+{
+	own_json json_t *all = json_array();
+	struct vcpu_state s = { .x86 = m->board.accel->x86 };
+
+	for (unsigned i = 0; i < vcpus_count(m->vcpus); i++) {
+		if (vcpus_call(m->vcpus, i, save_vcpu, &s, e) == -1)
+			return err_prefix(e, "vCPU %u: ", i);
+		if (json_array_append_new(all, s.state) == -1)
+			return err_set(e, ENOMEM, "state: out of memory");
+	}
+	return put(o, "vcpus", take(&all), e);
+}
+
+static int
+save_devices(struct machine *m, json_t *o, struct err *e)
+{
+	own_json json_t *all = json_array();
+	json_t *state;
+
+	if (m->uart != NULL && put(o, "serial", uart_save(m->uart), e) == -1)
+		return -1;
+	for (unsigned i = 0; i < m->ndevices; i++) {
+		state = vio_save(m->device[i]);
+		if (state == NULL)
+			return err_set(e, ENOMEM, "%s: state: out of memory",
+			    m->device[i]->name);
+		if (json_array_append_new(all, json_pack("{s:s,s:o}", "name",
+		    m->device[i]->name, "state", state)) == -1)
+			return err_set(e, ENOMEM, "state: out of memory");
+	}
+	return put(o, "devices", take(&all), e);
+}
+
+json_t *
+machine_save(struct machine *m, struct err *e)
+{
+	own_json json_t *o = json_object();
+	json_t *vm;
+	int r;
+
+	if (put(o, "version", json_integer(STATE_VERSION), e) == -1)
+		return NULL;
+	machine_pause_devices(m);
+	board_lock(&m->board);
+	r = save_devices(m, o, e);
+	board_unlock(&m->board);
+	if (r == -1 || save_vcpus(m, o, e) == -1)
+		return NULL;
+	vm = m->board.accel->x86->vm_save(m->board.vm, e);
+	if (vm == NULL || put(o, "vm", vm, e) == -1)
+		return NULL;
+	return take(&o);
+}
+
+/* --- load ------------------------------------------------------------- */
+
+static int
+load_vcpu(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct vcpu_state *s = arg;
+
+	return s->x86->vcpu_load(v, s->state, e);
+}
+
+static int
+load_vcpus(struct machine *m, const json_t *o, struct err *e)
+{
+	struct vcpu_state s = { .x86 = m->board.accel->x86 };
+	json_t *all = NULL;
+	unsigned n = vcpus_count(m->vcpus);
+
+	if (json_get_arr(&all, o, "vcpus", n, e) == -1)
+		return -1;
+	if (json_array_size(all) != n)
+		return err_set(e, EINVAL, "vcpus: %zu of them, not %u",
+		    json_array_size(all), n);
+	for (unsigned i = 0; i < n; i++) {
+		s.state = json_array_get(all, i);
+		if (vcpus_call(m->vcpus, i, load_vcpu, &s, e) == -1)
+			return err_prefix(e, "vCPU %u: ", i);
+	}
+	return 0;
+}
+
+static int
+load_device(struct vio *vio, const json_t *o, struct err *e)
+{
+	const char *name = NULL;
+	json_t *state = NULL;
+
+	if (json_get_str(&name, o, "name", VIO_NAME_MAX, e) == -1 ||
+	    json_get_obj(&state, o, "state", SIZE_MAX, e) == -1)
+		return -1;
+	if (name == NULL || strcmp(name, vio->name) != 0 || state == NULL)
+		return err_set(e, EINVAL, "the state is of %s",
+		    name == NULL ? "another device" : name);
+	return vio_load(vio, state, e);
+}
+
+static int
+load_devices(struct machine *m, const json_t *o, struct err *e)
+{
+	json_t *all = NULL;
+
+	if (json_get_arr(&all, o, "devices", MACHINE_DEVICES_MAX, e) == -1)
+		return -1;
+	if (json_array_size(all) != m->ndevices)
+		return err_set(e, EINVAL, "devices: %zu of them, not %u",
+		    json_array_size(all), m->ndevices);
+	for (unsigned i = 0; i < m->ndevices; i++)
+		if (load_device(m->device[i], json_array_get(all, i), e) == -1)
+			return err_prefix(e, "%s: ", m->device[i]->name);
+	return 0;
+}
+
+static int
+load_board(struct machine *m, const json_t *o, struct err *e)
+{
+	json_t *serial = NULL;
+
+	if (json_get_obj(&serial, o, "serial", SIZE_MAX, e) == -1)
+		return -1;
+	if ((serial != NULL) != (m->uart != NULL))
+		return err_set(e, EINVAL, "serial: %s", serial == NULL ?
+		    "has no state" : "there is none");
+	if (serial != NULL && uart_load(m->uart, serial, e) == -1)
+		return -1;
+	return load_devices(m, o, e);
+}
+
+int
+machine_load(struct machine *m, const json_t *o, struct err *e)
+{
+	json_t *vm = NULL;
+	uint64_t version;
+	int r;
+
+	if (json_get_u64(&version, o, "version", STATE_VERSION, STATE_VERSION,
+	    e) != 1)
+		return err_set(e, EINVAL, "state: not of version %d",
+		    STATE_VERSION);
+	if (json_get_obj(&vm, o, "vm", SIZE_MAX, e) == -1 ||
+	    m->board.accel->x86->vm_load(m->board.vm, vm, e) == -1 ||
+	    load_vcpus(m, o, e) == -1)
+		return err_prefix(e, "state: ");
+	board_lock(&m->board);
+	r = load_board(m, o, e);
+	if (r == 0)
+		m->devices_paused = true;
+	board_unlock(&m->board);
+	return r == -1 ? err_prefix(e, "state: ") : 0;
+}
