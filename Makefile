@@ -100,6 +100,7 @@ vmm_FILES	= acpi \
 		  probe_job \
 		  pvh \
 		  shadow \
+		  snapshot \
 		  stream \
 		  subopt \
 		  terminal \

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: ISC */
+/* snapshot.c - a VM in a directory: what is written is read again */
+
+#include "unit.h"
+
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/io.h"
+#include "lib/json.h"
+#include "vmm/memory.h"
+#include "vmm/snapshot.h"
+
+#define MIB	(1ULL << 20)
+
+struct world {
+	char			 path[64];
+	int			 dir;
+	struct memory		*memory;
+	json_t			*config, *machine;
+	struct snapshot_parts	 parts;
+};
+
+/* Bytes of memory, most of it above the windows when it is large. */
+static void
+begin(struct world *w, uint64_t bytes, bool shared)
+{
+	struct memory_setup s = { .bytes = bytes, .shared = shared,
+	    .file = -1 };
+
+	(void)snprintf(w->path, sizeof(w->path), "/tmp/snapshot.XXXXXX");
+	assert_non_null(mkdtemp(w->path));
+	w->dir = open(w->path, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(memory_new(&w->memory, &s, NULL), 0);
+	w->config = json_pack("{s:i}", "x", 1);
+	w->machine = json_pack("{s:i}", "y", 2);
+	w->parts = (struct snapshot_parts){ w->config, w->machine,
+	    w->memory };
+}
+
+static void
+end(struct world *w)
+{
+	char command[128];
+
+	memory_destroy(w->memory);
+	json_decref(w->config);
+	json_decref(w->machine);
+	(void)close(w->dir);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", w->path);
+	assert_int_equal(system(command), 0);
+}
+
+static int
+open_dir(const struct world *w, const char *name)
+{
+	int fd = openat(w->dir, name, O_RDONLY | O_DIRECTORY);
+
+	assert_true(fd != -1);
+	return fd;
+}
+
+static void
+put(const struct memory *m, uint64_t gpa, const char *text)
+{
+	memcpy(memory_at(m, gpa, 16), text, strlen(text) + 1);
+}
+
+/* Text at both ends of both pieces comes back; what is between is a hole. */
+static void
+whole(bool shared)
+{
+	const uint64_t bytes = MEMORY_LOW_MAX + 64 * MIB;
+	const uint64_t at[] = { 0, 5 * MIB, MEMORY_LOW_MAX - 16, MEMORY_HIGH,
+	    MEMORY_HIGH + 64 * MIB - 16 };
+	struct memory_setup s = { .bytes = bytes };
+	struct memory *m = NULL;
+	struct snapshot snap;
+	struct world w;
+	struct stat st;
+	int dir;
+
+	begin(&w, bytes, shared);
+	for (unsigned i = 0; i < 5; i++)
+		put(w.memory, at[i], (const char[]){ 'a' + (char)i, 0 });
+	assert_int_equal(snapshot_save(&w.parts, w.dir, "s", NULL), 0);
+	dir = open_dir(&w, "s");
+	assert_int_equal(snapshot_open(&snap, dir, NULL), 0);
+	assert_true(json_equal(snap.machine, w.machine));
+	assert_int_equal(fstat(snap.memory, &st), 0);
+	assert_int_equal(st.st_size, bytes);
+	assert_true(st.st_blocks <= 5 * 8);
+	s.file = snap.memory;
+	assert_int_equal(memory_new(&m, &s, NULL), 0);
+	snapshot_close(&snap);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(*(char *)memory_at(m, at[i], 1),
+		    'a' + (char)i);
+	assert_int_equal(*(char *)memory_at(m, 6 * MIB, 1), 0);
+	/* Private: the snapshot stays as it is. */
+	put(m, 0, "changed");
+	memory_destroy(m);
+	assert_int_equal(snapshot_open(&snap, dir, NULL), 0);
+	s.file = snap.memory;
+	assert_int_equal(memory_new(&m, &s, NULL), 0);
+	assert_string_equal(memory_at(m, 0, 2), "a");
+	memory_destroy(m);
+	snapshot_close(&snap);
+	(void)close(dir);
+	end(&w);
+}
+
+static void
+whole_shared(void **state)
+{
+	(void)state;
+	whole(true);
+}
+
+/* Anonymous memory is looked through, which takes less memory than 3 GiB. */
+static void
+whole_private(void **state)
+{
+	(void)state;
+	whole(false);
+}
+
+/* A snapshot of what was restored has the untouched pages, too. */
+static void
+again(void **state)
+{
+	struct memory_setup s = { .bytes = 4 * MIB };
+	struct memory *m = NULL;
+	struct snapshot snap;
+	struct world w;
+	int dir;
+
+	(void)state;
+	begin(&w, 4 * MIB, true);
+	put(w.memory, MIB, "old");
+	assert_int_equal(snapshot_save(&w.parts, w.dir, "one", NULL), 0);
+	dir = open_dir(&w, "one");
+	assert_int_equal(snapshot_open(&snap, dir, NULL), 0);
+	(void)close(dir);
+	s.file = snap.memory;
+	assert_int_equal(memory_new(&m, &s, NULL), 0);
+	snapshot_close(&snap);
+	put(m, 2 * MIB, "new");
+	w.parts.memory = m;
+	assert_int_equal(snapshot_save(&w.parts, w.dir, "two", NULL), 0);
+	memory_destroy(m);
+	dir = open_dir(&w, "two");
+	assert_int_equal(snapshot_open(&snap, dir, NULL), 0);
+	(void)close(dir);
+	s.file = snap.memory;
+	assert_int_equal(memory_new(&m, &s, NULL), 0);
+	snapshot_close(&snap);
+	assert_string_equal(memory_at(m, MIB, 4), "old");
+	assert_string_equal(memory_at(m, 2 * MIB, 4), "new");
+	memory_destroy(m);
+	end(&w);
+}
+
+static void
+names(void **state)
+{
+	char path[128];
+	struct world w;
+	struct err e;
+
+	(void)state;
+	begin(&w, MIB, true);
+	/* A process that was killed left this. */
+	assert_int_equal(mkdirat(w.dir, "s.new", 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/s.new/memory", w.path);
+	(void)close(open(path, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(snapshot_save(&w.parts, w.dir, "s", NULL), 0);
+	assert_int_equal(faccessat(w.dir, "s.new", F_OK, 0), -1);
+	assert_int_equal(snapshot_save(&w.parts, w.dir, "s", &e), -1);
+	assert_int_equal(e.num, EEXIST);
+	assert_int_equal(snapshot_save(&w.parts, w.dir, "no/s", &e), -1);
+	(void)snprintf(path, sizeof(path), "%s/absolute", w.path);
+	assert_int_equal(snapshot_save(&w.parts, AT_FDCWD, path, NULL), 0);
+	assert_int_equal(faccessat(w.dir, "absolute/memory", F_OK, 0), 0);
+	end(&w);
+}
+
+static void
+refuse(struct world *w, const char *text, const char *why)
+{
+	int dir = open_dir(w, "s");
+	struct snapshot snap;
+	struct err e;
+
+	assert_int_equal(file_replace(dir, "state.json", text, strlen(text),
+	    0600, NULL), 0);
+	assert_int_equal(snapshot_open(&snap, dir, &e), -1);
+	assert_non_null(strstr(e.text, why));
+	(void)close(dir);
+}
+
+static void
+refused(void **state)
+{
+	const char *good = "{\"format\":\"vmm\",\"version\":1,"
+	    "\"machine\":{}}";
+	struct snapshot snap;
+	struct world w;
+	struct err e;
+	int dir;
+
+	(void)state;
+	begin(&w, MIB, true);
+	assert_int_equal(snapshot_save(&w.parts, w.dir, "s", NULL), 0);
+	refuse(&w, "{", "state.json");
+	refuse(&w, "[]", "was not made by vmm");
+	refuse(&w, "{\"format\":\"vmm-null\",\"version\":1}", "made by vmm");
+	refuse(&w, "{\"format\":\"vmm\",\"version\":2,\"machine\":{}}",
+	    "version 2");
+	refuse(&w, "{\"format\":\"vmm\",\"version\":1}", "no state");
+	refuse(&w, "{\"format\":\"vmm\",\"version\":1,\"machine\":[]}",
+	    "machine");
+	dir = open_dir(&w, "s");
+	assert_int_equal(file_replace(dir, "state.json", good, strlen(good),
+	    0600, NULL), 0);
+	assert_int_equal(unlinkat(dir, "memory", 0), 0);
+	assert_int_equal(mkfifoat(dir, "memory", 0600), 0);
+	assert_int_equal(snapshot_open(&snap, dir, &e), -1);
+	assert_non_null(strstr(e.text, "no file"));
+	(void)close(dir);
+	end(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whole_shared),
+		cmocka_unit_test(whole_private),
+		cmocka_unit_test(again),
+		cmocka_unit_test(names),
+		cmocka_unit_test(refused),
+	};
+
+	return unit_run("snapshot", tests);
+}
