@@ -12,6 +12,8 @@
 #include "chapi/vm_config.h"
 #include "lib/util.h"
 #include "vmm/acpi.h"
+#include "vmm/dev/balloon.h"
+#include "vmm/dev/console.h"
 #include "vmm/dev/rng.h"
 #include "vmm/dev/vhost.h"
 #include "vmm/machine_private.h"
@@ -118,6 +120,43 @@ add_vsock(struct machine *m, const struct vm_config *c, struct err *e)
 }
 
 static int
+add_console(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	struct vio_console_setup s = {
+		.board = &m->board,
+		.name = "console0",
+		.fd = take_fd(&m->setup.console),
+	};
+	struct vio *vio;
+
+	(void)c;
+	if (s.fd == -1)
+		return 0;
+	if (vio_console_new(&vio, &s, e) == -1)
+		return -1;
+	return adopt(m, vio, e);
+}
+
+static int
+add_balloon(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	struct vio_balloon_setup s = {
+		.board = &m->board,
+		.name = "balloon0",
+		.bytes = c->balloon.size,
+		.deflate_on_oom = c->balloon.deflate_on_oom,
+		.reporting = c->balloon.free_page_reporting,
+	};
+	struct vio *vio;
+
+	if (!c->balloon.on)
+		return 0;
+	if (vio_balloon_new(&vio, &s, e) == -1)
+		return -1;
+	return adopt(m, vio, e);
+}
+
+static int
 add_rng(struct machine *m, const struct vm_config *c, struct err *e)
 {
 	struct vio *vio;
@@ -143,8 +182,8 @@ machine_make_devices(struct machine *m, const struct vm_config *c,
     struct err *e)
 {
 	static int (*const add[])(struct machine *, const struct vm_config *,
-	    struct err *) = { add_rng, add_disks, add_nets, add_shares,
-	    add_vsock };
+	    struct err *) = { add_console, add_rng, add_disks,
+	    add_nets, add_shares, add_vsock, add_balloon };
 	int r = 0;
 
 	if (!any(m, c))
