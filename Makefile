@@ -77,6 +77,7 @@ vmm_FILES	= acpi \
 		  bus \
 		  byhand \
 		  bzimage \
+		  confine \
 		  dev/balloon \
 		  dev/console \
 		  dev/i8042 \

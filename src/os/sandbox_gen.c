@@ -166,6 +166,8 @@ static const unsigned long ioctls[] = { FIONREAD, FIONBIO, FIOCLEX, TCGETS };
 static const unsigned long disk_ioctls[] = { BLKGETSIZE64, BLKSSZGET,
 	BLKPBSZGET, BLKDISCARD, BLKZEROOUT, BLKFLSBUF, BLKIOMIN, BLKIOOPT,
 	FICLONE };
+/* The terminal of a VM that was started by hand. */
+static const unsigned long terminal_ioctls[] = { TCSETS };
 /* Any of its requests; what there is depends on the processor. */
 static const unsigned long kvm = KVMIO << 8;
 
@@ -288,6 +290,9 @@ allow_rest(scmp_filter_ctx f, unsigned may)
 		r = allow_ioctls(f, WHOLE, disk_ioctls, COUNT(disk_ioctls));
 	if (r == 0 && (may & MAY_KVM))
 		r = allow_ioctls(f, TYPE, &kvm, 1);
+	if (r == 0 && (may & MAY_KVM))
+		r = allow_ioctls(f, WHOLE, terminal_ioctls,
+		    COUNT(terminal_ioctls));
 	return r;
 }
 

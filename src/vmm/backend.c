@@ -17,18 +17,19 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "vmm/backend.h"
+#include "vmm/confine.h"
 #include "vmm/machine.h"
 #include "vmm/stream.h"
 #include "vmm/vcpu.h"
 
 struct backend {
-	struct event_base	*base;
-	const struct accel	*accel;
+	struct backend_setup	 setup;
 	struct vmm		*vmm;
 	struct machine		*machine;	/* NULL: nothing is booted */
 	struct stream		*console;
 	struct stream		*serial;
 	bool			 paused;	/* by a call */
+	bool			 confined;
 	uint64_t		 reboots;
 };
 
@@ -106,7 +107,8 @@ static int
 make_streams(struct backend *b, const struct vm_config *c, int *console,
     int *serial, struct err *e)
 {
-	struct stream_setup s = { .base = b->base, .leave = leave, .arg = b };
+	struct stream_setup s = { .base = b->setup.base, .leave = leave,
+	    .arg = b };
 
 	s.config = &c->console;
 	if (stream_new(&b->console, console, &s, e) == -1)
@@ -117,14 +119,28 @@ make_streams(struct backend *b, const struct vm_config *c, int *console,
 	return 0;
 }
 
+/* A later boot has to do with the files of the first. */
+static int
+confine(struct backend *b, const struct vm_config *c, struct err *e)
+{
+	if (b->confined || b->setup.confine == NULL)
+		return 0;
+	if (confine_enter(b->setup.confine, c, e) == -1)
+		return -1;
+	b->confined = true;
+	return 0;
+}
+
 static int
 make_machine(struct backend *b, const struct vm_config *c, struct err *e)
 {
 	own_fd int console = -1, serial = -1;
-	struct machine_setup s = { .base = b->base, .accel = b->accel,
+	struct machine_setup s = { .base = b->setup.base,
+	    .accel = b->setup.accel,
 	    .config = c, .event = machine_event, .arg = b };
 
-	if (make_streams(b, c, &console, &serial, e) == -1)
+	if (confine(b, c, e) == -1 ||
+	    make_streams(b, c, &console, &serial, e) == -1)
 		return -1;
 	s.console = take_fd(&console);
 	s.serial = take_fd(&serial);
@@ -235,7 +251,7 @@ backend_info(void *arg)
 	const struct backend *b = arg;
 
 	return json_pack("{s:s, s:s, s:I}", "hypervisor", "vmm",
-	    "accel", b->accel->name, "reboots", (json_int_t)b->reboots);
+	    "accel", b->setup.accel->name, "reboots", (json_int_t)b->reboots);
 }
 
 static json_t *
@@ -266,15 +282,14 @@ const struct vmm_backend machine_backend = {
 /* --- life ---------------------------------------------------------------- */
 
 int
-backend_new(struct backend **ret, struct event_base *base,
-    const struct accel *accel, struct err *e)
+backend_new(struct backend **ret, const struct backend_setup *setup,
+    struct err *e)
 {
 	struct backend *b = calloc(1, sizeof(*b));
 
 	if (b == NULL)
 		return err_sys(e, "machine");
-	b->base = base;
-	b->accel = accel;
+	b->setup = *setup;
 	*ret = b;
 	return 0;
 }

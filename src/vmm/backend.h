@@ -15,12 +15,21 @@
 
 struct accel;
 struct backend;
+struct confine;
 struct event_base;
+
+struct backend_setup {
+	struct event_base	*base;
+	const struct accel	*accel;
+	/* Enter the sandbox before the first boot; NULL: a test's. */
+	const struct confine	*confine;
+};
 
 extern const struct vmm_backend machine_backend;
 
-int	backend_new(struct backend **ret, struct event_base *,
-	    const struct accel *, struct err *);
+/* What the setup points to stays the caller's and outlives this. */
+int	backend_new(struct backend **ret, const struct backend_setup *,
+	    struct err *);
 /* Whom to tell what happens; before the event loop runs. */
 void	backend_attach(struct backend *, struct vmm *);
 void	backend_destroy(struct backend *);

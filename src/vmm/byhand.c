@@ -19,6 +19,7 @@
 #include "os/os.h"
 #include "vmm/backend.h"
 #include "vmm/byhand.h"
+#include "vmm/confine.h"
 #include "vmm/helpers.h"
 #include "vmm/options.h"
 
@@ -41,9 +42,13 @@ serve(struct hand *h, struct vmm_setup *setup, struct helpers *helpers,
 {
 	OWN(backend_destroy) struct backend *backend = NULL;
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
+	struct confine confine = { .snapshot = -1 };
+	const struct backend_setup b = { .base = setup->base,
+	    .accel = &accel_kvm, .confine = &confine };
 	const struct vm_exit *why;
 
-	if (backend_new(&backend, setup->base, &accel_kvm, e) == -1)
+	helpers_confine(helpers, &confine);
+	if (backend_new(&backend, &b, e) == -1)
 		return -1;
 	setup->arg = backend;
 	if (vmm_new(&vmm, setup, e) == -1)
@@ -80,6 +85,7 @@ run(struct hand *h, struct err *e)
 	r = helpers_new(&helpers, h, &setup, e);
 	if (r == 0)
 		r = serve(h, &setup, helpers, e);
+	/* The sandbox lets it go below the working directory only. */
 	if (h->api != NULL)
 		(void)unlink(h->api);
 	event_base_free(setup.base);

@@ -8,6 +8,7 @@
 
 #include <sys/socket.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,6 +22,7 @@
 #include "lib/io.h"
 #include "lib/util.h"
 #include "os/os.h"
+#include "vmm/confine.h"
 #include "vmm/helpers.h"
 #include "vmm/options.h"
 
@@ -340,6 +342,15 @@ helpers_blame(struct helpers *h, struct err *e)
 		(void)err_set(e, EIO, "%s: %s", h->list[i].name, line + 6);
 		return;
 	}
+}
+
+void
+helpers_confine(const struct helpers *h, struct confine *c)
+{
+	if (h->dir[0] == '\0')
+		return;
+	assert(c->npaths < CONFINE_PATHS_MAX);
+	c->paths[c->npaths++] = h->dir;
 }
 
 void

@@ -15,6 +15,7 @@
 #include "lib/err.h"
 #include "lib/own.h"
 
+struct confine;
 struct hand;
 struct helpers;
 
@@ -27,6 +28,9 @@ int	helpers_new(struct helpers **ret, struct hand *, struct vmm_setup *,
 
 /* One that could not start has said why: that is the better error. */
 void	helpers_blame(struct helpers *, struct err *);
+
+/* What is needed to take their sockets away in the end. */
+void	helpers_confine(const struct helpers *, struct confine *);
 
 /* Their sockets go too. */
 void	helpers_destroy(struct helpers *);

@@ -25,6 +25,7 @@
 #include "lib/num.h"
 #include "vmm/backend.h"
 #include "vmm/byhand.h"
+#include "vmm/confine.h"
 #include "vmm/probe_job.h"
 
 static void __attribute__((noreturn))
@@ -72,8 +73,13 @@ serve(struct vmm_setup *setup, struct err *e)
 {
 	OWN(backend_destroy) struct backend *backend = NULL;
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
+	const struct confine confine = {
+		.snapshot = setup->restore != 0 ? setup->restore : -1,
+	};
+	const struct backend_setup b = { .base = setup->base,
+	    .accel = &accel_kvm, .confine = &confine };
 
-	if (backend_new(&backend, setup->base, &accel_kvm, e) == -1)
+	if (backend_new(&backend, &b, e) == -1)
 		return -1;
 	setup->arg = backend;
 	if (vmm_new(&vmm, setup, e) == -1)
