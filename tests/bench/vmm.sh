@@ -73,7 +73,7 @@ observe() { # NAME COMMAND...
 qemu() { # NAME KERNEL MACHINE-OPTIONS
 	observe "\$1" ./qemu -L . -bios qboot.rom -M "microvm\$3" \
 	    -accel kvm -cpu host -m 256 -nodefaults -no-user-config \
-	    -display none -no-reboot -serial file:/dev/null \
+	    -display none -no-reboot -serial null \
 	    -kernel "\$2" -initrd initrd -append "$serial"
 }
 min=,acpi=off,x-option-roms=off,pit=off,pic=off,rtc=off
@@ -84,8 +84,9 @@ kvmtool() { # NAME KERNEL
 }
 vmm() { # NAME KERNEL CMDLINE
 	observe "\$1" ./vmm --kernel "\$2" --initramfs initrd \
-	    --cmdline "\$3" --memory 256M --serial file=/dev/null
+	    --cmdline "\$3" --memory 256M --serial null
 }
+cp /lab/ld.so.cache /etc/
 observe null ./null
 for k in own debian; do
 	[ -f \$k ] || continue
@@ -102,6 +103,15 @@ done
 	vmm vmm-quiet own "\$quiet"
 }
 X
+# A system has a cache of its libraries; without it each is searched for.
+lib=/lib/x86_64-linux-gnu
+for f in "$lab/qemu" "$lab/vmm"; do
+	ldd "$f" | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p'
+done | sort -u | while read -r f; do
+	mkdir -p "$lab${f%/*}"
+	cp -L "$f" "$lab$f"
+done
+ldconfig -r "$lab" -f /dev/null -C /ld.so.cache $lib /usr$lib 2> /dev/null
 # Its TSC runs at 1 GHz, as the clock that counts.  rep movsb has no fast form
 # there: it would count once a byte.
 LAB_CPU=max,+svm,+npt,-la57,-erms,-fsrm LAB_APPEND=tsc_early_khz=1000000 \
