@@ -137,6 +137,27 @@ set_registers(struct accel_loop *l, uint32_t rounds, struct err *e)
 	return set_register(l->vcpu, x1, NOWHERE, e);
 }
 
+unsigned
+accel_loop_modes(void)
+{
+	return 1;
+}
+
+void
+accel_loop_mode(struct accel_loop *l, unsigned mode)
+{
+	(void)l;
+	(void)mode;
+}
+
+/* Only x86 has what is waited for: a thread that splits large pages. */
+unsigned
+accel_loop_wait(const struct accel_loop *l)
+{
+	(void)l;
+	return 0;
+}
+
 int
 accel_loop_guest(uint64_t *ns, void *arg, uint32_t rounds, struct err *e)
 {

@@ -18,7 +18,8 @@
 
 #define TRIES		3	/* of each loop; the fastest counts */
 #define ROUNDS_FIRST	2000
-#define ROUNDS_LAST	2000000
+#define ROUNDS_STEP	4
+#define ROUNDS_LAST	2048000
 
 /* The fastest of a few tries: whatever disturbs only makes it slower. */
 static int
@@ -52,28 +53,28 @@ difference(uint64_t *ret, const struct accel_clock *c, int guest,
 }
 
 /*
- * Longer and longer loops.  A short one that already takes much longer than
- * any noise could explain condemns; only the longest acquits.
+ * Longer and longer loops, until the guest's time is much longer than any
+ * noise could explain: that decides.  One so fast that the longest does not
+ * get there is good.
  */
 int
 accel_judge(unsigned *slowdown, const struct accel_clock *c, struct err *e)
 {
 	const uint64_t noise = 1000000;		/* ns, of entering a guest */
-	uint64_t guest, native;
+	uint64_t guest = 0, native = 1;
 	uint32_t rounds;
 
-	for (rounds = ROUNDS_FIRST;; rounds *= 10) {
+	for (rounds = ROUNDS_FIRST; rounds <= ROUNDS_LAST && guest <= noise;
+	    rounds *= ROUNDS_STEP) {
 		if (difference(&native, c, 0, rounds, e) == -1 ||
 		    difference(&guest, c, 1, rounds, e) == -1)
 			return -1;
 		native = MAX(native, 1);
-		if (guest / native > ACCEL_SLOWDOWN_MAX && guest > noise)
-			return err_set(e, ENOTSUP, "guests are interpreted: "
-			    "%llu times slower than the processor",
-			    (unsigned long long)(guest / native));
-		if (rounds == ROUNDS_LAST)
-			break;
 	}
+	if (guest / native > ACCEL_SLOWDOWN_MAX && guest > noise)
+		return err_set(e, ENOTSUP, "guests are interpreted: "
+		    "%llu times slower than the processor",
+		    (unsigned long long)(guest / native));
 	*slowdown = (unsigned)MAX(guest / native, 1);
 	return 0;
 }
@@ -82,8 +83,27 @@ accel_judge(unsigned *slowdown, const struct accel_clock *c, struct err *e)
 struct verdict {
 	int		 ok;
 	unsigned	 slowdown;
+	unsigned	 wait_us;
 	struct err	 err;
 };
+
+/* Of the probe that was made last. */
+static unsigned	wait_us;
+
+static int
+judge_modes(unsigned *slowdown, const struct accel_clock *c, struct err *e)
+{
+	unsigned worst = 1, n;
+
+	for (unsigned mode = 0; mode < accel_loop_modes(); mode++) {
+		accel_loop_mode(c->arg, mode);
+		if (accel_judge(&n, c, e) == -1)
+			return -1;
+		worst = MAX(worst, n);
+	}
+	*slowdown = worst;
+	return 0;
+}
 
 static void __attribute__((noreturn))
 judge_here(int fd)
@@ -97,7 +117,8 @@ judge_here(int fd)
 	(void)alarm(ACCEL_PROBE_MS / 1000);
 	if (accel_loop_new(&loop, &v.err) == 0) {
 		c.arg = loop;
-		v.ok = accel_judge(&v.slowdown, &c, &v.err) == 0;
+		v.ok = judge_modes(&v.slowdown, &c, &v.err) == 0;
+		v.wait_us = accel_loop_wait(loop);
 	}
 	v.err.code = NULL;
 	(void)write_full(fd, &v, sizeof(v));
@@ -140,5 +161,19 @@ accel_probe(unsigned *slowdown, struct err *e)
 		return err_prefix(e, "/dev/kvm");
 	}
 	*slowdown = v.slowdown;
+	wait_us = v.wait_us;
 	return 0;
+}
+
+const char *
+accel_probe_hint(void)
+{
+	static char text[160];
+
+	if (wait_us < ACCEL_WAIT_MAX)
+		return NULL;
+	(void)snprintf(text, sizeof(text), "each VM waits %u ms for the "
+	    "kernel to move a thread between control groups: mount cgroup2 "
+	    "with the option favordynmods", wait_us / 1000);
+	return text;
 }

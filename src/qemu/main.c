@@ -53,8 +53,9 @@ probe_job(void)
 	struct err e = { 0 };
 	int r = accel_probe(&slowdown, &e);
 
-	line = json_pack("{s:s, s:s, s:s}", "event", "probe", "accel",
-	    r == 0 ? "kvm" : "tcg", "reason", e.text);
+	line = json_pack("{s:s, s:s, s:s, s:s*}", "event", "probe", "accel",
+	    r == 0 ? "kvm" : "tcg", "reason", e.text,
+	    "hint", r == 0 ? accel_probe_hint() : NULL);
 	text = line == NULL ? NULL : json_print(line);
 	return text == NULL || dprintf(REPORT_FD,
 	    "%s\n{\"event\":\"done\"}\n", text) < 0;

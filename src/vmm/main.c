@@ -45,14 +45,17 @@ usage(void)
 static int
 probe(void)
 {
+	const char *hint;
 	unsigned slowdown;
 	struct err e;
 
-	if (accel_probe(&slowdown, &e) == -1) {
+	if (accel_kvm.check(&e) == -1 || accel_probe(&slowdown, &e) == -1) {
 		printf("unusable: %s\n", e.text);
 		return 1;
 	}
 	printf("usable: kvm\n");
+	if ((hint = accel_probe_hint()) != NULL)
+		printf("hint: %s\n", hint);
 	return 0;
 }
 

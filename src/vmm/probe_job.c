@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "accel/accel.h"
 #include "accel/device.h"
 #include "accel/probe.h"
 #include "lib/json.h"
@@ -21,9 +22,12 @@ probe_job(int kvm)
 
 	if (kvm != -1)
 		accel_device_give(kvm);
-	r = accel_probe(&slowdown, &e);
-	line = json_pack("{s:s, s:b, s:s, s:s}", "event", "probe",
-	    "usable", r == 0, "accel", "kvm", "reason", e.text);
+	r = accel_kvm.check(&e);
+	if (r == 0)
+		r = accel_probe(&slowdown, &e);
+	line = json_pack("{s:s, s:b, s:s, s:s, s:s*}", "event",
+	    "probe", "usable", r == 0, "accel", "kvm", "reason", e.text,
+	    "hint", r == 0 ? accel_probe_hint() : NULL);
 	text = line == NULL ? NULL : json_print(line);
 	return text == NULL || dprintf(REPORT_FD,
 	    "%s\n{\"event\":\"done\"}\n", text) < 0;

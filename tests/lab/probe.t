@@ -10,7 +10,7 @@ for p in qemu-system-x86_64 mke2fs debugfs cpio; do
 	    { echo "1..0 # SKIP no $p"; exit 0; }
 done
 
-echo 1..3
+echo 1..5
 answer=$(tests/lab/lab-run x86 -l "$vmm" "$vmm" -p 2> /dev/null)
 if [ "$answer" = kvm ]; then
 	echo "ok 1 - KVM on (nested) hardware is used"
@@ -32,4 +32,23 @@ kvm)	echo "ok 3 - # SKIP this machine has a good KVM" ;;
 tcg:*[a-z]*)
 	echo "ok 3 - a refusal says why ($first)" ;;
 *)	echo "not ok 3 - a refusal says why ($first)" ;;
+esac
+
+own=$build/bin/vmm
+answer=$(tests/lab/lab-run x86 -l "$own" "$own" --probe 2> /dev/null)
+rc=$?
+if [ $rc = 0 ] && [ "${answer%%
+*}" = "usable: kvm" ]; then
+	echo "ok 4 - our VMM takes it, too"
+else
+	echo "not ok 4 - our VMM takes it, too"
+	echo "# status $rc: $answer"
+fi
+answer=$("$own" --probe)
+rc=$?
+case $first,$rc,$answer in
+kvm,0,"usable: kvm"*)	echo "ok 5 - both say the same here" ;;
+tcg:*,1,"unusable: /dev/kvm"*)	echo "ok 5 - both say the same here" ;;
+*)	echo "not ok 5 - both say the same here"
+	echo "# $first, $rc, $answer" ;;
 esac

@@ -67,6 +67,10 @@ good(void **state)
 	assert_int_equal(slowdown, 1);
 	assert_int_equal(judge(&slow, &slowdown, &e), 0);
 	assert_in_range(slowdown, 9, 11);
+	/* Nobody waits long for a good answer either. */
+	assert_true(silicon.spent < 50000000);
+	assert_true(nested.spent < 50000000);
+	assert_true(slow.spent < 50000000);
 }
 
 static void
