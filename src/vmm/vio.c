@@ -206,14 +206,14 @@ vio_flush(struct vio *vio, unsigned q)
 }
 
 bool
-vio_again(struct vio *vio, unsigned q, unsigned waiting)
+vio_again(struct vio *vio, unsigned q)
 {
 	struct virtq *virtq = vio->queue[q].virtq;
 	bool more;
 
 	if (virtq == NULL || vio->broken != NULL)
 		return false;
-	more = virtq_notify_past(virtq, waiting);
+	more = virtq_notify_on(virtq);
 	if (virtq->broken != NULL)
 		vio_broken(vio, virtq->broken);
 	return more && vio->budget > 0;

@@ -162,11 +162,8 @@ void	vio_push(struct vio *, unsigned q, const struct virtq_chain *,
 	    uint32_t written);
 /* Show the guest what was pushed; interrupt it if it wants that. */
 void	vio_flush(struct vio *, unsigned q);
-/*
- * Ask for a kick at the next chain; 'waiting' of them were put back and do
- * not count.  True: it is there, look again.
- */
-bool	vio_again(struct vio *, unsigned q, unsigned waiting);
+/* Ask for a kick at the next chain.  True: it is there, look again. */
+bool	vio_again(struct vio *, unsigned q);
 /* What a chain costs beyond one of the budget. */
 void	vio_spend(struct vio *, unsigned);
 

@@ -144,18 +144,24 @@ read_stats(struct vio_balloon *b, const struct virtq_chain *c)
 			b->stat[s[i].tag] = s[i].val;
 }
 
-/* The buffer that came stays where it is until we ask. */
+/*
+ * The buffer that came stays where it is until we ask.  There is one; of
+ * more the older ones go back.
+ */
 static void
 stats_kick(struct vio *vio, unsigned q)
 {
 	struct virtq_chain c;
 
-	do {
-		if (!vio_pop(vio, q, &c))
-			return;
+	while (vio_pop(vio, q, &c)) {
 		read_stats(balloon_of(vio), &c);
-		vio_unpop(vio, q, &c);
-	} while (vio_again(vio, q, 1));
+		if (!vio_again(vio, q)) {
+			vio_unpop(vio, q, &c);
+			return;
+		}
+		vio_push(vio, q, &c, 0);
+		vio_flush(vio, q);
+	}
 }
 
 /* Hand the buffer back: the guest fills it. */
@@ -168,7 +174,7 @@ ask(struct vio *vio)
 		return;
 	vio_push(vio, STATS, &c, 0);
 	vio_flush(vio, STATS);
-	(void)vio_again(vio, STATS, 0);
+	(void)vio_again(vio, STATS);
 }
 
 /* --- the class ----------------------------------------------------------- */
@@ -192,7 +198,7 @@ balloon_kick(struct vio *vio, unsigned q)
 			vio_push(vio, q, &c, 0);
 		}
 		vio_flush(vio, q);
-	} while (vio_again(vio, q, 0));
+	} while (vio_again(vio, q));
 }
 
 static void

@@ -119,7 +119,7 @@ output(struct vio_console *c)
 			vio_push(&c->vio, TX, &chain, 0);
 		}
 		vio_flush(&c->vio, TX);
-	} while (!full && vio_again(&c->vio, TX, 0));
+	} while (!full && vio_again(&c->vio, TX));
 	if (full)
 		arm(c, c->writable);
 }
@@ -181,7 +181,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		}
 		vio_flush(&c->vio, RX);
 	} while (!room && reads < READS && c->fd != -1 &&
-	    vio_again(&c->vio, RX, 0));
+	    vio_again(&c->vio, RX));
 	if (room || reads == READS)
 		arm(c, c->readable);
 	board_unlock(c->vio.board);

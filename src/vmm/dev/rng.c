@@ -48,7 +48,7 @@ rng_kick(struct vio *vio, unsigned q)
 			vio_push(vio, q, &c, fill(&c));
 		}
 		vio_flush(vio, q);
-	} while (vio_again(vio, q, 0));
+	} while (vio_again(vio, q));
 }
 
 static void
