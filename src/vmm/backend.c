@@ -220,13 +220,8 @@ backend_check(const struct vm_config *c, struct err *e)
 		bool		 asked;
 		const char	*what;
 	} lacks[] = {
-		{ c->ndisks > 0, "disks" },
-		{ c->nnets > 0, "net" },
-		{ c->nfs > 0, "fs" },
-		{ c->vsock.vhost_socket != NULL, "vsock" },
 		{ c->console.mode != VM_STREAM_OFF, "console" },
 		{ c->balloon.on, "balloon" },
-		{ c->rng, "rng" },
 		{ c->pvpanic, "pvpanic" },
 		{ c->gdb != NULL, "gdb" },
 	};
