@@ -80,9 +80,11 @@ vmm_FILES	= acpi \
 		  confine \
 		  dev/balloon \
 		  dev/console \
+		  dev/debug \
 		  dev/i8042 \
 		  dev/power \
 		  dev/rng \
+		  dev/rtc \
 		  dev/uart \
 		  dev/vhost \
 		  helpers \

@@ -12,15 +12,15 @@
 
 #include "accel/accel.h"
 #include "lib/util.h"
+#include "os/os.h"
 #include "vmm/acpi.h"
 #include "vmm/aml.h"
 #include "vmm/board.h"
+#include "vmm/dev/debug.h"
 #include "vmm/dev/power.h"
 #include "vmm/dev/uart.h"
 #include "vmm/memory.h"
 #include "vmm/pci.h"
-
-#define PVPANIC_PORT	0x505
 
 /* Flags of the FADT. */
 #define WBINVD		(1U << 0)
@@ -271,14 +271,14 @@ panic_port(struct aml *a)
 	aml_name(a, "_HID");
 	aml_str(a, "QEMU0001");
 	aml_resources(a);
-	aml_res_ports(a, PVPANIC_PORT, 1);
+	aml_res_ports(a, DEBUG_PANIC_PORT, 1);
 	aml_end(a);
 	aml_end(a);
 }
 
 /* The identity of the VM, which changes when it is copied. */
 static void
-generation_id(struct aml *a, uint64_t gpa)
+generation_id(struct aml *a)
 {
 	aml_device(a, "VGEN");
 	aml_name(a, "_HID");
@@ -289,8 +289,8 @@ generation_id(struct aml *a, uint64_t gpa)
 	aml_str(a, "VM_Gen_Counter");
 	aml_name(a, "ADDR");
 	aml_package(a, 2);
-	aml_int(a, gpa & UINT32_MAX);
-	aml_int(a, gpa >> 32);
+	aml_int(a, ACPI_GENID);
+	aml_int(a, 0);			/* and its upper half */
 	aml_end(a);
 	aml_end(a);
 }
@@ -315,15 +315,13 @@ event_device(struct aml *a, const struct acpi_setup *s)
 	aml_res_gsi(a, ACPI_GSI_BUTTON);
 	if (s->pci)
 		aml_res_gsi(a, ACPI_GSI_PCI);
-	if (s->genid != 0)
-		aml_res_gsi(a, ACPI_GSI_GENID);
+	aml_res_gsi(a, ACPI_GSI_GENID);
 	aml_end(a);
 	aml_method(a, "_EVT", 1);
 	event(a, ACPI_GSI_BUTTON, "PWRB", 0x80);	/* pressed */
 	if (s->pci)
 		event(a, ACPI_GSI_PCI, "PCI0", 0);	/* look again */
-	if (s->genid != 0)
-		event(a, ACPI_GSI_GENID, "VGEN", 0x80);	/* changed */
+	event(a, ACPI_GSI_GENID, "VGEN", 0x80);		/* changed */
 	aml_end(a);
 	aml_end(a);
 }
@@ -338,8 +336,7 @@ describe(struct aml *a, const struct acpi_setup *s)
 		serial_port(a);
 	if (s->pvpanic)
 		panic_port(a);
-	if (s->genid != 0)
-		generation_id(a, s->genid);
+	generation_id(a);
 	device(a, "PWRB", "PNP0C0C", 0);
 	aml_end(a);
 	event_device(a, s);
@@ -476,8 +473,18 @@ acpi_write(const struct acpi_setup *s, uint64_t *rsdp, struct err *e)
 	if (put_table(&p, &x, &xsdt, e) == -1 ||
 	    put_rsdp(&first, xsdt, e) == -1)
 		return -1;
+	acpi_new_genid(s->memory);
 	*rsdp = ACPI_ADDR;
 	return 0;
+}
+
+void
+acpi_new_genid(struct memory *memory)
+{
+	void *at = memory_at(memory, ACPI_GENID, ACPI_GENID_LEN);
+
+	if (at != NULL)
+		os_random(at, ACPI_GENID_LEN);
 }
 
 void

@@ -18,7 +18,10 @@
 
 /* Tables fill the firmware area from here on, below the MP table. */
 #define ACPI_ADDR		0xe0000ULL
-#define ACPI_ADDR_END		0xf0000ULL
+#define ACPI_ADDR_END		0xef000ULL
+/* 16 bytes that are another number in each copy of the VM. */
+#define ACPI_GENID		0xef000ULL
+#define ACPI_GENID_LEN		16
 
 /* Lines above those of ISA and PCI. */
 enum acpi_gsi {
@@ -37,11 +40,13 @@ struct acpi_setup {
 	bool		 serial;
 	bool		 pvpanic;
 	bool		 pic;		/* there are 8259s */
-	uint64_t	 genid;		/* gpa of the identity; 0: none */
 };
 
 /* Write the tables; *rsdp is where they begin. */
 int	acpi_write(const struct acpi_setup *, uint64_t *rsdp, struct err *);
+
+/* Give the VM a new identity; the guest is told by ACPI_GSI_GENID. */
+void	acpi_new_genid(struct memory *);
 
 /* Tell the guest that something happened; the board is locked. */
 void	acpi_notify(struct board *, enum acpi_gsi);

@@ -22,9 +22,12 @@
 #include "chapi/vm_config.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "os/os.h"
 #include "vmm/acpi.h"
+#include "vmm/dev/debug.h"
 #include "vmm/dev/i8042.h"
 #include "vmm/dev/power.h"
+#include "vmm/dev/rtc.h"
 #include "vmm/dev/uart.h"
 #include "vmm/loader.h"
 #include "vmm/machine_private.h"
@@ -167,6 +170,7 @@ load(struct machine *m, struct err *e)
 		.cpus = vcpus_count(m->vcpus),
 		.pci = m->board.pci != NULL,
 		.serial = m->uart != NULL,
+		.pvpanic = m->pvpanic,
 		.pic = m->pic,
 	};
 
@@ -242,6 +246,9 @@ make_board(struct machine *m, struct err *e)
 {
 	if (i8042_add(&m->board, e) == -1 || power_add(&m->board, e) == -1)
 		return -1;
+	if (rtc_new(&m->rtc, &m->board, memory_bytes(m->memory), e) == -1 ||
+	    debug_new(&m->debug, &m->board, m->pvpanic, e) == -1)
+		return -1;
 	if (m->setup.serial != -1 && uart_new(&m->uart, &m->board,
 	    take_fd(&m->setup.serial), e) == -1)
 		return -1;
@@ -281,6 +288,7 @@ machine_new(struct machine **ret, const struct machine_setup *s, struct err *e)
 	    make_memory(m, c, e) == -1 || make_vm(m, c, e) == -1)
 		return -1;
 	m->board.memory = m->memory;
+	m->pvpanic = c->pvpanic;
 	if (make_board(m, e) == -1 || machine_make_devices(m, c, e) == -1 ||
 	    make_vcpus(m, c, e) == -1)
 		return -1;
@@ -299,6 +307,8 @@ machine_destroy(struct machine *m)
 	vcpus_destroy(m->vcpus);
 	machine_destroy_devices(m);
 	uart_destroy(m->uart);
+	debug_destroy(m->debug);
+	rtc_destroy(m->rtc);
 	if (m->board.vm != NULL)
 		m->board.accel->vm_destroy(m->board.vm);
 	memory_destroy(m->memory);
@@ -330,6 +340,8 @@ machine_resume(struct machine *m, struct err *e)
 {
 	if (machine_resume_devices(m, e) == -1)
 		return -1;
+	if (m->started_us == 0)
+		m->started_us = os_now_us();
 	vcpus_resume(m->vcpus);
 	m->running = true;
 	return 0;
@@ -398,6 +410,17 @@ machine_nmi(struct machine *m, struct err *e)
 	for (unsigned i = 0; i < vcpus_count(m->vcpus) && r == 0; i++)
 		r = vcpus_call(m->vcpus, i, send_nmi, m, e);
 	return running && machine_resume(m, e) == -1 ? -1 : r;
+}
+
+uint64_t
+machine_boot_us(struct machine *m)
+{
+	uint64_t reached;
+
+	board_lock(&m->board);
+	reached = debug_reached_us(m->debug);
+	board_unlock(&m->board);
+	return reached > m->started_us ? reached - m->started_us : 0;
 }
 
 struct board *

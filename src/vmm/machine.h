@@ -69,6 +69,12 @@ int	machine_reset(struct machine *, struct err *);
 void	machine_power_button(struct machine *);
 int	machine_nmi(struct machine *, struct err *);
 
+/*
+ * From the first machine_resume() until the guest wrote to the timer port
+ * (dev/debug.h), in microseconds; 0: it has not.
+ */
+uint64_t machine_boot_us(struct machine *);
+
 struct board *machine_board(struct machine *);
 struct vcpus *machine_vcpus(struct machine *);
 

@@ -14,7 +14,9 @@
 #include "vmm/board.h"
 #include "vmm/machine.h"
 
+struct debug;
 struct memory;
+struct rtc;
 struct uart;
 
 struct machine {
@@ -22,10 +24,13 @@ struct machine {
 	struct board		 board;
 	struct memory		*memory;
 	struct vcpus		*vcpus;
-	struct uart		*uart;
+	struct uart		*uart;		/* or NULL */
+	struct rtc		*rtc;
+	struct debug		*debug;
 	struct vio		*device[MACHINE_DEVICES_MAX];	/* as plugged */
 	unsigned		 ndevices;
 	bool			 running;	/* the vCPUs */
+	uint64_t		 started_us;	/* for the first time */
 	bool			 devices_paused;	/* vio_pause() */
 
 	int			 kernel;	/* for a reset too */
@@ -33,6 +38,7 @@ struct machine {
 	char			*cmdline;
 	uint64_t		 rsdp;		/* gpa of the ACPI tables */
 	bool			 pic;		/* there are 8259s */
+	bool			 pvpanic;	/* the guest may tell a panic */
 
 	int			 wake;		/* eventfd */
 	struct event		*woken;

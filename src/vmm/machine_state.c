@@ -5,6 +5,7 @@
  *	version   STATE_VERSION
  *	vm        interrupt controllers, clock
  *	vcpus     one for each
+ *	clock     the RTC
  *	serial    COM1, where there is one
  *	devices   [{name, state}], in the order they were plugged
  */
@@ -14,13 +15,15 @@
 
 #include "accel/accel_x86.h"
 #include "lib/json.h"
+#include "vmm/acpi.h"
+#include "vmm/dev/rtc.h"
 #include "vmm/dev/uart.h"
 #include "vmm/machine_private.h"
 #include "vmm/vcpu.h"
 
 #define STATE_VERSION	1
 
-/* --- save ------------------------------------------------------------- */
+/* --- save --------------------------------------------------------------- */
 
 /* Takes value, also on failure; NULL is a failure. */
 static int
@@ -67,6 +70,8 @@ save_devices(struct machine *m, json_t *o, struct err *e)
 	own_json json_t *all = json_array();
 	json_t *state;
 
+	if (put(o, "clock", rtc_save(m->rtc), e) == -1)
+		return -1;
 	if (m->uart != NULL && put(o, "serial", uart_save(m->uart), e) == -1)
 		return -1;
 	for (unsigned i = 0; i < m->ndevices; i++) {
@@ -102,7 +107,7 @@ machine_save(struct machine *m, struct err *e)
 	return take(&o);
 }
 
-/* --- load ------------------------------------------------------------- */
+/* --- load --------------------------------------------------------------- */
 
 static int
 load_vcpu(struct accel_vcpu *v, void *arg, struct err *e)
@@ -166,8 +171,11 @@ load_devices(struct machine *m, const json_t *o, struct err *e)
 static int
 load_board(struct machine *m, const json_t *o, struct err *e)
 {
-	json_t *serial = NULL;
+	json_t *serial = NULL, *clock = NULL;
 
+	if (json_get_obj(&clock, o, "clock", SIZE_MAX, e) == -1 ||
+	    rtc_load(m->rtc, clock, e) == -1)
+		return -1;
 	if (json_get_obj(&serial, o, "serial", SIZE_MAX, e) == -1)
 		return -1;
 	if ((serial != NULL) != (m->uart != NULL))
@@ -195,8 +203,11 @@ machine_load(struct machine *m, const json_t *o, struct err *e)
 		return err_prefix(e, "state: ");
 	board_lock(&m->board);
 	r = load_board(m, o, e);
-	if (r == 0)
+	if (r == 0) {
 		m->devices_paused = true;
+		acpi_new_genid(m->memory);
+		acpi_notify(&m->board, ACPI_GSI_GENID);
+	}
 	board_unlock(&m->board);
 	return r == -1 ? err_prefix(e, "state: ") : 0;
 }
