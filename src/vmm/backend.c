@@ -220,8 +220,6 @@ backend_check(const struct vm_config *c, struct err *e)
 		bool		 asked;
 		const char	*what;
 	} lacks[] = {
-		{ c->console.mode != VM_STREAM_OFF, "console" },
-		{ c->balloon.on, "balloon" },
 		{ c->pvpanic, "pvpanic" },
 		{ c->gdb != NULL, "gdb" },
 	};
