@@ -61,12 +61,20 @@ guest_FILES	= agent conn dhcp guest_config links net passwd power proc \
 PROGRAMS	= viod vmctl vmd vmd-control vmd-image
 
 viod_DIR	= viod
-viod_FILES	= aio aio_threads aio_uring blk blk_main disk_raw limit main \
-		  message net net_local net_main net_port net_rx net_user \
-		  queue serve vsock vsock_conn vsock_host vsock_main \
-		  vsock_mux
+viod_FILES	= aio aio_threads aio_uring blk blk_main commands disk_raw \
+		  limit main message queue serve start vsock vsock_conn \
+		  vsock_host vsock_main vsock_mux
 viod_LAYERS	= virtio os lib
-viod_LIBS	= libevent_core slirp glib-2.0 liburing
+# Libc only at run time, as vmm.
+viod_STATIC_LIBS = libevent_core liburing
+
+PROGRAMS	+= viod-net
+viod-net_DIR	= viod
+viod-net_FILES	= commands_net limit main message net net_local net_main \
+		  net_port net_rx net_user queue serve start
+viod-net_LAYERS	= virtio os lib
+viod-net_LIBS	= slirp glib-2.0
+viod-net_STATIC_LIBS = libevent_core
 
 PROGRAMS	+= vmm
 vmm_DIR		= vmm

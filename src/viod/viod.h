@@ -37,6 +37,22 @@ struct viod_start {
 						 * opens by name later */
 };
 
+/* A kind of device: the first argument. */
+struct viod_command {
+	const char		*name;
+	int			(*main)(struct viod_start *, int argc,
+				    char **argv);
+	const char		*program;	/* main NULL: beside this one */
+	enum sandbox_program	 sandbox;
+	const char		*synopsis;
+};
+
+/* Of the program, up to a name of NULL. */
+extern const struct viod_command viod_commands[];
+
+#define VIOD_NET_SYNOPSIS "-m mac [-v] [-D rate] [-H hostname] [-n name] " \
+	"[-p [addr:]host:guest[/udp]] [-q pairs] [-S path] [-U rate]"
+
 /* Take option 'ch' of getopt() if it is one of VIOD_OPTIONS, else -1. */
 int	viod_option(struct viod_start *, int ch, const char *arg);
 
