@@ -144,15 +144,17 @@ vmd_LIBS	= libevent_core
 
 vmd-control_DIR	= control
 vmd-control_FILES = admission adopt auth capabilities cp_request database \
-		  exec_request exit_info guest http hypervisors image_json \
-		  image_names images jobs lifecycle log_tail main misc note op op_start \
-		  op_stop \
-		  reply request route routes/console routes/cp routes/cp_from \
-		  routes/cp_to routes/create routes/exec routes/image_events \
+		  directory disk_copy exec_request exit_info guest http \
+		  hypervisors image_json image_names images jobs lifecycle \
+		  log_tail main misc note op op_capture op_hold op_place \
+		  op_restore op_standby op_start op_stop reply request route \
+		  routes/console routes/cp routes/cp_from routes/cp_to \
+		  routes/create routes/exec routes/fork routes/image_events \
 		  routes/image_import routes/images routes/instances \
-		  routes/logs routes/routes routes/stat routes/system \
-		  routes/volumes routes/wait spec spec_json spec_lists \
-		  template vm vm_json vm_table volumes websocket
+		  routes/logs routes/routes routes/snapshots routes/stat \
+		  routes/system routes/volumes routes/wait snapshots spec \
+		  spec_json spec_lists template vm vm_json vm_table volumes \
+		  websocket
 vmd-control_LAYERS = chapi agent priv oci os lib
 vmd-control_LIBS = libevent_core libmicrohttpd libwslay jansson sqlite3 \
 		  jose libcrypto

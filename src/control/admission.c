@@ -56,7 +56,8 @@ admission_count(struct resources *r, const struct control *ctl)
 		r->memory.used += vm->spec.memory;
 	}
 	r->volumes = volumes_bytes(ctl);
-	r->disk.used = r->overlays + r->volumes;
+	r->snapshots = snapshots_bytes(ctl);
+	r->disk.used = r->overlays + r->volumes + r->snapshots;
 }
 
 int

@@ -32,6 +32,7 @@ struct resources {
 	uint64_t	disk_free;	/* bytes, as the file system says */
 	uint64_t	overlays;	/* bytes, logical */
 	uint64_t	volumes;
+	uint64_t	snapshots;	/* bytes on disk */
 };
 
 void	admission_count(struct resources *, const struct control *);

@@ -79,6 +79,11 @@ take_info(struct vm *vm, const struct chapi_answer *answer)
 {
 	enum vm_state s;
 
+	if (vm->standby) {
+		/* Its guest has not run since it was recorded. */
+		vm_kill_quietly(vm);
+		return;
+	}
 	if (answer->status == 0 && vm->live) {
 		/* Slow, or stopped by somebody: it may well run. */
 		log_err(answer->err, "%s: its VMM does not answer",
@@ -97,6 +102,10 @@ take_info(struct vm *vm, const struct chapi_answer *answer)
 		s = VM_RUNNING;
 	vm_set_state(vm, s);
 	vm->live = true;
+	/* Whoever paused it for a snapshot is gone. */
+	if (vm->held && s == VM_PAUSED)
+		vm_op(vm, OP_RESUME, NULL, NULL, NULL);
+	vm->held = false;
 	vm_probe(vm);
 }
 
@@ -193,6 +202,26 @@ on_dead_directory(void *arg, int fd, const struct err *e)
 	found_dead(q, reason);
 }
 
+/* A snapshot was being put in the place of what it was. */
+static void
+on_placing_directory(void *arg, int fd, const struct err *why)
+{
+	struct question *q = arg;
+	struct vm *vm = q->vm;
+	struct err e;
+
+	vm->dir = fd;
+	vm->adopting = false;
+	if (why != NULL)
+		log_err(why, "%s", vm->spec.name);
+	else if (op_place_finish(vm, &e) == -1)
+		log_err(&e, "%s: restore its snapshot", vm->spec.name);
+	else
+		control_save(vm->control, vm);
+	answered(q->adoption);
+	free(q);
+}
+
 static void
 ask_directory(struct adoption *a, struct vm *vm, priv_fd_fn *fn)
 {
@@ -226,7 +255,9 @@ settle(struct adoption *a, struct vm *vm)
 	if (vm->creating) {
 		a->open++;
 		vm_op(vm, OP_REMOVE, NULL, on_unacknowledged, a);
-	} else if (vm_state_live(vm->state))
+	} else if (vm->placing != 0)
+		ask_directory(a, vm, on_placing_directory);
+	else if (vm_state_live(vm->state))
 		ask_directory(a, vm, on_directory);
 	else if (vm->live)
 		ask_directory(a, vm, on_dead_directory);

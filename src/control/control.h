@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "control/images.h"
+#include "control/snapshots.h"
 #include "control/vm.h"
 #include "control/volumes.h"
 #include "lib/err.h"
@@ -33,6 +34,7 @@ struct control {
 	struct auth		*auth;	/* NULL: no TCP */
 	struct image_list	 images;
 	struct volume_list	 volumes;
+	struct snapshot_list	 snapshots;
 	struct probes		*probes;	/* of hypervisors */
 	TAILQ_HEAD(, job)	 jobs;
 	TAILQ_HEAD(, template)	 templates;	/* being made */

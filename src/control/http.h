@@ -73,6 +73,8 @@ const struct caller *request_caller(const struct request *);
 const char *request_method(const struct request *);
 /* The decoded variable segment of the path, "" without one. */
 const char *request_param(const struct request *);
+/* The second of a path that has two. */
+const char *request_second(const struct request *);
 /* The body as an object, NULL when there was none; borrowed. */
 json_t	*request_json(const struct request *);
 /* A header's value or NULL. */

@@ -462,24 +462,33 @@ on_removed(void *arg, const json_t *last, const struct err *e)
 	free(r);
 }
 
-/* The instance that runs the digest, which no other name has. */
-static const struct vm *
-user_of(const struct image *i)
+static bool
+same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* What uses the digest, which no other name has: "instance web"; or "". */
+static void
+user_of(char ret[SPEC_NAME_MAX + 32], const struct image *i)
 {
 	const char *d = image_digest(i);
+	const struct snapshot *s;
 	const struct image *other;
 	const struct vm *vm;
 
-	if (d == NULL)
-		return NULL;
+	ret[0] = '\0';
 	TAILQ_FOREACH(other, &i->control->images, entry)
-		if (other != i && image_digest(other) != NULL &&
-		    strcmp(image_digest(other), d) == 0)
-			return NULL;
+		if (other != i && same(image_digest(other), d))
+			return;
+	TAILQ_FOREACH(s, &i->control->snapshots, entry)
+		if (same(s->digest, d))
+			(void)snprintf(ret, SPEC_NAME_MAX + 32,
+			    "snapshot %s", s->id);
 	TAILQ_FOREACH(vm, &i->control->vms, entry)
-		if (vm->digest != NULL && strcmp(vm->digest, d) == 0)
-			return vm;
-	return NULL;
+		if (same(vm->digest, d))
+			(void)snprintf(ret, SPEC_NAME_MAX + 32,
+			    "instance %s", vm->spec.name);
 }
 
 void
@@ -487,15 +496,15 @@ image_remove(struct image *i, void (*done)(void *, const struct err *),
     void *arg)
 {
 	static const struct job_ops ops = { .done = on_removed };
-	const struct vm *vm = user_of(i);
+	char user[SPEC_NAME_MAX + 32];
 	struct removal *r = NULL;
 	struct priv_job job;
 	struct err e;
 
-	if (vm != NULL)
+	user_of(user, i);
+	if (user[0] != '\0')
 		(void)err_api(&e, EBUSY, "image_in_use", "image %s is used by "
-		    "instance %s: remove that first", i->name,
-		    vm->spec.name);
+		    "%s: remove that first", i->name, user);
 	else if (image_busy(i) || i->removing)
 		(void)err_api(&e, EBUSY, "conflict",
 		    "image %s is being worked on", i->name);

@@ -284,10 +284,30 @@ on_auto_removed(void *arg, struct vm *vm, const struct err *e)
 		log_err(e, "remove %s", vm == NULL ? "?" : vm->spec.name);
 }
 
+/* Its memory waits in standby/: this is no end. */
+static void
+vm_stands_by(struct vm *vm)
+{
+	vm->stopped_ms = time_ms();
+	vm->held = false;
+	forget_live(vm);
+	vm_set_state(vm, VM_STANDBY);
+	log_info("%s: in standby", vm->spec.name);
+	vm_note(vm, "in standby");
+	control_save(vm->control, vm);
+	http_flush(vm->control->http);
+}
+
 void
 vm_stopped(struct vm *vm, const char *reason)
 {
 	struct exit_info x;
+
+	if (vm->standby) {
+		vm_stands_by(vm);
+		return;
+	}
+	vm->held = false;
 
 	exit_info_read(&x, vm->dir);
 	vm->exited = x.has_code;
@@ -378,6 +398,8 @@ vm_plan_restart(struct vm *vm)
 	struct vm_restarts *r = &vm->restarts;
 	uint64_t delay = vm->spec.backoff;
 
+	if (vm->state == VM_STANDBY)
+		return;
 	if (vm->spec.auto_remove && !vm->creating) {
 		vm_op(vm, OP_REMOVE, NULL, on_auto_removed, NULL);
 		return;

@@ -142,7 +142,9 @@ open_state(struct control *ctl, struct err *e)
 		return -1;
 	if (db_each(ctl->db, "vm", load_vm, ctl, e) == -1)
 		return -1;
-	return volumes_load(ctl, e);
+	if (volumes_load(ctl, e) == -1)
+		return -1;
+	return snapshots_load(ctl, e);
 }
 
 static int
@@ -312,6 +314,7 @@ main(int argc, char *argv[])
 	TAILQ_INIT(&ctl.templates);
 	TAILQ_INIT(&ctl.images);
 	TAILQ_INIT(&ctl.volumes);
+	TAILQ_INIT(&ctl.snapshots);
 	ctl.state = -1;
 	read_boot_id(&ctl);
 	/* In the sandbox the C library reads all of /proc/stat for it. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -25,6 +26,10 @@ static const struct op_class *const classes[] = {
 	[OP_PAUSE] = &op_pause,
 	[OP_RESUME] = &op_resume,
 	[OP_RESET] = &op_reset,
+	[OP_STANDBY] = &op_standby,
+	[OP_RESTORE] = &op_restore,
+	[OP_CAPTURE] = &op_capture,
+	[OP_PLACE] = &op_place,
 };
 
 static void
@@ -34,6 +39,8 @@ op_free(struct op *op)
 		event_free(op->timer);
 	if (op->agent != NULL)
 		agent_close(op->agent);
+	if (op->file != -1)
+		(void)close(op->file);
 	free(op);
 }
 
@@ -70,6 +77,7 @@ vm_op(struct vm *vm, enum op_kind kind, const struct op_options *o,
 		return;
 	}
 	op->vm = vm;
+	op->file = -1;
 	op->class = classes[kind];
 	if (o != NULL)
 		op->options = *o;

@@ -17,6 +17,8 @@
 
 #include "control/vm.h"
 
+#define OP_SNAPSHOT_MS	600000	/* for a VMM to write its memory */
+
 enum op_kind {
 	OP_START,
 	OP_STOP,
@@ -24,6 +26,10 @@ enum op_kind {
 	OP_PAUSE,
 	OP_RESUME,
 	OP_RESET,
+	OP_STANDBY,
+	OP_RESTORE,
+	OP_CAPTURE,		/* into options.snapshot */
+	OP_PLACE,		/* from options.snapshot; it stands still */
 	OP_KINDS
 };
 
@@ -32,6 +38,9 @@ struct op_options {
 	bool		has_timeout;	/* OP_STOP: else the spec's */
 	uint64_t	timeout;	/* ms */
 	bool		by_policy;	/* OP_START: a restart, not a user */
+	bool		move;		/* OP_PLACE: its disk is ours */
+	bool		disk_only;	/* OP_PLACE: not its memory */
+	struct snapshot *snapshot;	/* borrowed */
 };
 
 /*
@@ -47,6 +56,9 @@ void	vm_op(struct vm *, enum op_kind, const struct op_options *,
 /* --- for the operations themselves ---------------------------------------- */
 
 struct op;
+struct priv_start;
+
+typedef void op_then_fn(struct op *, const struct err *);
 
 struct op_class {
 	const char	*name;
@@ -67,12 +79,14 @@ struct op {
 	struct agent_session	*agent;
 	bool			 failing;	/* err is set, VM dies */
 	bool			 asking;	/* a call to the VMM is out */
-	unsigned		 step;		/* of OP_STOP */
+	int			 file;		/* a disk at work, or -1 */
+	unsigned		 disk;		/* OP_STANDBY: which */
+	op_then_fn		*then;		/* after op_hold(), op_thaw() */
 	struct err		 err;
 };
 
 extern const struct op_class op_start, op_stop, op_remove, op_pause,
-    op_resume, op_reset;
+    op_resume, op_reset, op_standby, op_restore, op_capture, op_place;
 
 /* It worked (NULL) or not.  The op is freed; the next begins. */
 void	op_finish(struct op *, const struct err *);
@@ -89,6 +103,30 @@ void	op_timer(struct op *, uint64_t ms,
 
 /* The state does not allow it: invalid_state. */
 void	op_refuse(struct op *);
+
+/*
+ * Stop the guest's processors for an operation of ours, and let them go on.
+ * A daemon that is started meanwhile lets them go on as well.  'then' is
+ * called later, from the event loop; not at all when the VM ends before,
+ * which the class is told of while op->asking.
+ */
+void	op_hold(struct op *, op_then_fn *then);
+void	op_thaw(struct op *, op_then_fn *then);
+
+/* not_supported unless its hypervisor has snapshots. */
+int	op_can_snapshot(const struct vm *, struct err *);
+
+/* The VM ended while this was at work on it. */
+void	op_ended(struct op *);
+
+/*
+ * What vmd is to start for a VM whose directory is open: disks, network,
+ * and the files that the guest boots from.
+ */
+int	op_start_prepare(struct priv_start *, struct vm *, struct err *);
+
+/* OP_PLACE's last step, or that of a daemon that died in it. */
+int	op_place_finish(struct vm *, struct err *);
 
 /* Ask the VMM; 'done' gets the op.  Fails through done-less op_finish. */
 struct chapi_answer;

@@ -186,8 +186,8 @@ fresh_logs(const struct vm *vm, struct err *e)
 	return 0;
 }
 
-static int
-prepare(struct priv_start *s, struct vm *vm, struct err *e)
+int
+op_start_prepare(struct priv_start *s, struct vm *vm, struct err *e)
 {
 	priv_init(PRIV_VM_START, s);
 	(void)snprintf(s->vm, sizeof(s->vm), "%s", vm->id);
@@ -236,7 +236,7 @@ on_template(void *arg, const struct err *why)
 		return;
 	}
 	if ((!vm_is_null(vm) && make_overlay(vm, &e) == -1) ||
-	    prepare(&start, vm, &e) == -1) {
+	    op_start_prepare(&start, vm, &e) == -1) {
 		start_failed(op, &e);
 		return;
 	}

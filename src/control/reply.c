@@ -92,6 +92,10 @@ err_status(const struct err *e)
 	/* An argument out of its range is the caller's, whatever the code. */
 	if (e->num == ERANGE)
 		return 400;
+	/* As the reference has it: 400 of a create, 409 of a fork. */
+	if (e->num == EBUSY && e->code != NULL &&
+	    strcmp(e->code, "name_conflict") == 0)
+		return 409;
 	for (size_t i = 0; e->code != NULL && i < COUNT(by_code); i++)
 		if (strcmp(by_code[i].code, e->code) == 0)
 			return by_code[i].status;

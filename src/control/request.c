@@ -44,6 +44,12 @@ request_param(const struct request *r)
 	return r->match.param;
 }
 
+const char *
+request_second(const struct request *r)
+{
+	return r->match.second;
+}
+
 json_t *
 request_json(const struct request *r)
 {

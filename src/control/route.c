@@ -49,13 +49,19 @@ url_decode(char *to, size_t size, const char *from, size_t len, bool plus,
 	return 0;
 }
 
-/*
- * Does the path fit the pattern?  *param and *len are its variable segment.
- */
+/* A variable segment of a path, still encoded. */
+struct segment {
+	const char	*text;
+	size_t		 len;
+};
+
+/* Does the path fit the pattern?  What its variable segments are. */
 static bool
-fits(const char *pattern, const char *path, const char **param, size_t *len)
+fits(const char *pattern, const char *path, struct segment var[2])
 {
-	size_t np, ns;
+	size_t np, ns, n = 0;
+
+	var[0] = var[1] = (struct segment){ "", 0 };
 
 	while (*pattern == '/' && *path == '/') {
 		pattern++;
@@ -63,10 +69,9 @@ fits(const char *pattern, const char *path, const char **param, size_t *len)
 		np = strcspn(pattern, "/");
 		ns = strcspn(path, "/");
 		if (*pattern == '{') {
-			if (ns == 0)
+			if (ns == 0 || n == 2)
 				return false;
-			*param = path;
-			*len = ns;
+			var[n++] = (struct segment){ path, ns };
 		} else if (np != ns || strncmp(pattern, path, ns) != 0) {
 			return false;
 		}
@@ -89,23 +94,23 @@ enum route_found
 route_find(struct route_match *m, const struct route *table, size_t n,
     const char *method, const char *path, struct err *e)
 {
-	const char *param = NULL;
-	size_t len = 0;
+	struct segment var[2];
 
 	if (strcmp(method, "HEAD") == 0)
 		method = "GET";
-	m->allow[0] = m->param[0] = '\0';
+	m->allow[0] = m->param[0] = m->second[0] = '\0';
 	for (size_t i = 0; i < n; i++) {
-		param = NULL;
-		if (!fits(table[i].path, path, &param, &len))
+		if (!fits(table[i].path, path, var))
 			continue;
 		if (strcmp(table[i].method, method) != 0) {
 			allow_add(m->allow, table[i].method);
 			continue;
 		}
 		m->route = &table[i];
-		if (param != NULL && url_decode(m->param, sizeof(m->param),
-		    param, len, false, e) == -1)
+		if (url_decode(m->param, sizeof(m->param), var[0].text,
+		    var[0].len, false, e) == -1 ||
+		    url_decode(m->second, sizeof(m->second), var[1].text,
+		    var[1].len, false, e) == -1)
 			return ROUTE_BAD_PATH;
 		return ROUTE_OK;
 	}

@@ -2,7 +2,8 @@
 /*
  * route.h - the table of what the API serves, and finding a row in it
  *
- * A path is a row of segments; "{id}" stands for one segment of any text.
+ * A path is a row of segments; "{id}" stands for one segment of any text; a
+ * path has two of them at most.
  * Segments are decoded after the path was cut at its slashes, so that an
  * image name may hold %2F.  Nothing here knows a connection: tests and the
  * fuzzer call it with bytes.
@@ -49,6 +50,7 @@ enum route_found {
 struct route_match {
 	const struct route	*route;
 	char			 param[ROUTE_PARAM_MAX + 1];
+	char			 second[ROUTE_PARAM_MAX + 1];
 	char			 allow[ROUTE_ALLOW_MAX];
 };
 

@@ -41,8 +41,8 @@ enum vm_state {
 	VM_RUNNING,		/* live: all but start */
 	VM_PAUSED,		/* live, vCPUs stand: resume, stop, remove */
 	VM_SHUTDOWN,		/* live, guest has ended: stop, remove */
-	VM_STOPPED,		/* nothing lives: start, remove */
-	VM_STANDBY,		/* never entered by this version */
+	VM_STOPPED,		/* nothing lives: start, remove, fork */
+	VM_STANDBY,		/* memory in standby/: restore, remove, fork */
 	VM_STATES
 };
 
@@ -83,6 +83,11 @@ struct vm {
 	bool		 adopting;	/* it is being asked what it does */
 	bool		 gone;		/* and it ended meanwhile */
 	bool		 live;		/* as of the last commit */
+	bool		 standby;	/* standby/ is whole and goes with the
+					   disk: no guest ran since */
+	bool		 held;		/* paused by an operation of ours */
+	bool		 identity;	/* the guest is to hear who it is now */
+	unsigned	 placing;	/* 1 + enum snapshot_kind of place/ */
 	char		 boot_id[40];	/* of the host, at start */
 	int64_t		 created_ms;	/* times of day; 0: never */
 	int64_t		 started_ms;

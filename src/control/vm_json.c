@@ -56,10 +56,19 @@ restarts_record(const struct vm_restarts *r)
 	    "manual_stop", r->manual_stop, "exceeded", r->exceeded);
 }
 
+/* What becomes of its memory; absent in records of earlier versions. */
+static json_t *
+snapshot_record(const struct vm *vm)
+{
+	return json_pack("{s:b,s:b,s:b,s:i}", "standby", vm->standby,
+	    "held", vm->held, "identity", vm->identity,
+	    "placing", (int)vm->placing);
+}
+
 json_t *
 vm_record(const struct vm *vm)
 {
-	return json_pack("{s:i,s:I,s:o,s:s?,s:s?,s:O?,s:b,s:b,s:s,"
+	return json_pack("{s:i,s:I,s:o,s:s?,s:s?,s:O?,s:b,s:b,s:o,s:s,"
 	    "s:I,s:I,s:I,s:b,s:i,s:s,s:s,s:o,s:o,s:o}",
 	    "number", (int)vm->number,
 	    "owner", (json_int_t)vm->owner,
@@ -69,6 +78,7 @@ vm_record(const struct vm *vm)
 	    "image", vm->image,
 	    "creating", vm->creating || vm->removing,
 	    "live", vm->live,
+	    "snapshot", snapshot_record(vm),
 	    "boot_id", vm->boot_id,
 	    "created", (json_int_t)vm->created_ms,
 	    "started", (json_int_t)vm->started_ms,
@@ -195,6 +205,24 @@ load_exit(struct vm *vm, const json_t *doc, struct err *e)
 }
 
 static int
+load_snapshot(struct vm *vm, const json_t *doc, struct err *e)
+{
+	json_t *o = NULL;
+	uint64_t placing = 0;
+
+	if (json_get_obj(&o, doc, "snapshot", 16, e) == -1 ||
+	    json_get_bool(&vm->standby, o, "standby", e) == -1 ||
+	    json_get_bool(&vm->held, o, "held", e) == -1 ||
+	    json_get_bool(&vm->identity, o, "identity", e) == -1 ||
+	    json_get_u64(&placing, o, "placing", 0, 2, e) == -1)
+		return -1;
+	vm->placing = (unsigned)placing;
+	if (vm->standby)
+		vm->state = VM_STANDBY;
+	return 0;
+}
+
+static int
 load_rest(struct vm *vm, const json_t *doc, struct err *e)
 {
 	const char *digest = NULL, *runs_on = vm->spec.hypervisor;
@@ -213,7 +241,7 @@ load_rest(struct vm *vm, const json_t *doc, struct err *e)
 	    load_time(&vm->started_ms, doc, "started", e) == -1 ||
 	    load_time(&vm->stopped_ms, doc, "stopped", e) == -1 ||
 	    load_exit(vm, doc, e) == -1 || load_phases(vm, doc, e) == -1 ||
-	    load_mac(vm, doc, e) == -1 ||
+	    load_mac(vm, doc, e) == -1 || load_snapshot(vm, doc, e) == -1 ||
 	    load_restarts(&vm->restarts, doc, e) == -1)
 		return -1;
 	vm->number = (unsigned)number;
@@ -387,7 +415,7 @@ vm_json(const struct vm *vm)
 	    "id", vm->id, "number", (int)vm->number,
 	    "owner", (json_int_t)vm->owner,
 	    "owner_name", owner_name(vm->owner),
-	    "has_snapshot", 0,
+	    "has_snapshot", vm->standby,
 	    "restart_status", restarts_json(&vm->restarts),
 	    "image_digest", vm->digest);
 	if (o == NULL || state == NULL || id == NULL ||

@@ -94,6 +94,7 @@ start_fields(struct wire *w, struct priv_start *m)
 	wire_enum(w, &m->hypervisor, PRIV_HYPERVISORS);
 	wire_enum(w, &m->accel, PRIV_ACCELS);
 	wire_bool(w, &m->vsock);
+	wire_bool(w, &m->restore);
 	wire_u32(w, &m->cid);
 	wire_count(w, &m->nblk, PRIV_BLK_MAX);
 	for (unsigned i = 0; i < m->nblk; i++)
@@ -142,6 +143,7 @@ job_fields(struct wire *w, struct priv_job *m)
 	wire_bool(w, &m->all);
 	wire_u32(w, &m->uid);
 	wire_fd(w, &m->in);
+	wire_fd(w, &m->to);
 	wire_count(w, &m->nkeep, PRIV_KEEP_MAX);
 	for (unsigned i = 0; i < m->nkeep; i++)
 		wire_str(w, m->keep[i], sizeof(m->keep[i]));

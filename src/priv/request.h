@@ -158,6 +158,12 @@ struct priv_start {
 	uint8_t	 hypervisor;		/* enum priv_hypervisor */
 	uint8_t	 accel;			/* enum priv_accel */
 	bool	 vsock;
+	/*
+	 * The VMM will be told to restore STATE/vms/ID/standby: vmd lets its
+	 * user read that directory and the plain files in it, which may be
+	 * those of another VM by a hard link.
+	 */
+	bool	 restore;
 	uint32_t cid;			/* with vsock: 3 or more */
 	uint16_t nblk;
 	struct priv_blk blk[PRIV_BLK_MAX];
@@ -211,6 +217,8 @@ enum priv_job_kind {
 	PRIV_JOB_PRUNE,		/* all, keep */
 	PRIV_JOB_MKFS,		/* in: a file, becomes an empty ext4 */
 	PRIV_JOB_PROBE,		/* ref: "qemu", ..: can it run here? */
+	PRIV_JOB_COPY,		/* in: a file; to: an empty one */
+	PRIV_JOB_SYNC,		/* in: a file, becomes durable */
 	PRIV_JOBS
 };
 
@@ -218,8 +226,9 @@ enum priv_job_kind {
  * One job: vmd-image for most kinds.  Its lines come on the pipe of the
  * answer (docs/ARCHITECTURE.md, Image jobs); what it writes to standard
  * error is in vmd's log.  MKFS runs mke2fs on the file (its size is the file
- * system's) and is done when it ends with status 0; PROBE runs the VMM of
- * ref with -P.
+ * system's) and is done when it ends with status 0, as are COPY, which shares
+ * blocks or leaves holes where it can, and SYNC; PROBE runs the VMM of ref
+ * with -P.
  */
 struct priv_job {
 	uint8_t	 kind;			/* enum priv_job_kind */
@@ -229,6 +238,7 @@ struct priv_job {
 	bool	 all;			/* images with a name, too */
 	uint32_t uid;			/* whose registry credentials */
 	int	 in;			/* archive or file, or -1 */
+	int	 to;			/* file, or -1 */
 	uint16_t nkeep;
 	char	 keep[PRIV_KEEP_MAX][PRIV_DIGEST_MAX];	/* digests */
 };

@@ -125,6 +125,24 @@ words_mkfs(struct spawn *s, const struct priv_job *j, struct job_files *f)
 }
 
 static void
+words_copy(struct spawn *s, const struct priv_job *j, struct job_files *f)
+{
+	(void)f;
+	spawn_arg(s, "--reflink=auto");
+	spawn_arg(s, "--sparse=always");
+	spawn_arg(s, "/proc/self/fd/%d", spawn_fd(s, j->in));
+	spawn_arg(s, "/proc/self/fd/%d", spawn_fd(s, j->to));
+}
+
+static void
+words_sync(struct spawn *s, const struct priv_job *j, struct job_files *f)
+{
+	(void)f;
+	spawn_arg(s, "-d");
+	spawn_arg(s, "/proc/self/fd/%d", spawn_fd(s, j->in));
+}
+
+static void
 words_probe(struct spawn *s, const struct priv_job *j, struct job_files *f)
 {
 	(void)j;
@@ -136,6 +154,7 @@ words_probe(struct spawn *s, const struct priv_job *j, struct job_files *f)
 
 #define NEEDS_REF	1
 #define NEEDS_IN	2
+#define NEEDS_TO	4
 
 static const struct kind {
 	const char	*program;	/* "/...": of the system */
@@ -155,6 +174,9 @@ static const struct kind {
 	[PRIV_JOB_MKFS]	   = { "/sbin/mke2fs", NULL, NEEDS_IN, words_mkfs },
 	/* The program is the VMM's, see job_program(). */
 	[PRIV_JOB_PROBE]   = { NULL, "-P", NEEDS_REF, words_probe },
+	[PRIV_JOB_COPY]	   = { "/bin/cp", NULL, NEEDS_IN | NEEDS_TO,
+	    words_copy },
+	[PRIV_JOB_SYNC]	   = { "/bin/sync", NULL, NEEDS_IN, words_sync },
 };
 
 /* NULL: no such hypervisor. */
@@ -177,7 +199,8 @@ job_check(const struct priv_job *j, struct err *e)
 	const struct kind *k = &kinds[j->kind];
 
 	if (((k->needs & NEEDS_REF) && j->ref[0] == '\0') ||
-	    ((k->needs & NEEDS_IN) && j->in == -1))
+	    ((k->needs & NEEDS_IN) && j->in == -1) ||
+	    ((k->needs & NEEDS_TO) && j->to == -1))
 		return err_api(e, EINVAL, "bad_request",
 		    "a job without its image or file");
 	if (j->ref[0] == '-' || j->platform[0] == '-')

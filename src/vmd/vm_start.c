@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -193,6 +194,51 @@ give_file(struct making *k, const char *name, struct err *e)
 	return 0;
 }
 
+/*
+ * The snapshot that is to be restored: its files may be another VM's, and
+ * nobody else comes near them.  Never through a link.
+ */
+static int
+show_file(int dirfd, const char *name, mode_t mode, mode_t more,
+    struct err *e)
+{
+	own_fd int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW |
+	    O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return err_sys(e, "%s", name);
+	if ((st.st_mode & S_IFMT) != mode)
+		return err_api(e, EINVAL, "bad_request",
+		    "%s is no part of a snapshot", name);
+	if (fchmod(fd, (st.st_mode & 07777) | more) == -1)
+		return err_sys(e, "show %s to the VM", name);
+	return 0;
+}
+
+static int
+show_snapshot(struct making *k, struct err *e)
+{
+	own_fd int fd = -1;
+	struct dirent *de;
+	int r = 0;
+	DIR *d;
+
+	if (show_file(k->dir, "standby", S_IFDIR, 0555, e) == -1)
+		return -1;
+	fd = openat(k->dir, "standby",
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	d = fd == -1 ? NULL : fdopendir(fd);
+	if (d == NULL)
+		return err_sys(e, "standby");
+	while (r == 0 && (de = readdir(d)) != NULL)
+		if (de->d_name[0] != '.')
+			r = show_file(fd, de->d_name, S_IFREG, 0444, e);
+	fd = -1;	/* the stream's */
+	(void)closedir(d);
+	return r;
+}
+
 static int
 device_open(struct making *k, struct device *d, struct err *e)
 {
@@ -231,6 +277,8 @@ making_open(struct making *k, struct err *e)
 	k->pids = own_file(k, "pids", O_APPEND, e);
 	k->log = k->pids == -1 ? -1 : user_log(k, e);
 	if (k->log == -1 || give_file(k, "initrd", e) == -1)
+		return -1;
+	if (r->restore && k->m->separate && show_snapshot(k, e) == -1)
 		return -1;
 	if (unlinkat(k->dir, "exit.json", 0) == -1 && errno != ENOENT)
 		return err_sys(e, "remove exit.json");

@@ -197,6 +197,44 @@ for r in exec cp; do
 	ask 400 GET "/instances/{id}/$r" /instances/a/$r
 	ask 404 GET "/instances/{id}/$r" /instances/none/$r
 done
+# --- standby, snapshots, forks; of one that writes to no volume
+json 201 POST /instances /instances "{\"name\":\"s\",$null}"
+ask 409 POST '/instances/{id}/restore' /instances/s/restore
+json 400 POST '/instances/{id}/standby' /instances/s/standby '{"a":1}'
+json 501 POST '/instances/{id}/standby' /instances/s/standby \
+    '{"compression":{"enabled":true}}'
+json 200 POST '/instances/{id}/standby' /instances/s/standby '{}'
+ask 200 POST '/instances/{id}/restore' /instances/s/restore
+json 201 POST '/instances/{id}/snapshots' /instances/s/snapshots \
+    '{"kind":"Standby","name":"one","tags":{"a":"b"}}'
+snapshot=$(curl -s --unix-socket "$sock" http://vmd/snapshots | jq -r '.[0].id')
+json 409 POST '/instances/{id}/snapshots' /instances/s/snapshots \
+    '{"kind":"Standby","name":"one"}'
+json 400 POST '/instances/{id}/snapshots' /instances/s/snapshots '{}'
+ask 200 GET '/instances/{id}/snapshots' '/instances/s/snapshots?kind=Standby'
+ask 400 GET '/instances/{id}/snapshots' '/instances/s/snapshots?kind=x'
+ask 200 GET /snapshots '/snapshots?name=one&tags[a]=b'
+ask 400 GET /snapshots '/snapshots?kind=x'
+ask 200 GET '/snapshots/{id}' "/snapshots/$snapshot"
+ask 404 GET '/snapshots/{id}' /snapshots/none
+json 409 POST '/instances/{id}/fork' /instances/s/fork '{"name":"f"}'
+json 201 POST '/instances/{id}/fork' /instances/s/fork \
+    '{"name":"f","from_running":true}'
+json 201 POST '/snapshots/{id}/fork' "/snapshots/$snapshot/fork" \
+    '{"name":"g","target_state":"Standby"}'
+json 409 POST '/snapshots/{id}/fork' "/snapshots/$snapshot/fork" \
+    '{"name":"g"}'
+json 409 POST '/instances/{id}/snapshots/{snapshotId}/restore' \
+    "/instances/s/snapshots/$snapshot/restore" '{}'
+json 200 POST '/instances/{id}/stop' /instances/s/stop '{"force":true}'
+json 200 POST '/instances/{id}/snapshots/{snapshotId}/restore' \
+    "/instances/s/snapshots/$snapshot/restore" '{"target_state":"Stopped"}'
+ask 204 DELETE '/snapshots/{id}' "/snapshots/$snapshot"
+ask 404 DELETE '/snapshots/{id}' "/snapshots/$snapshot"
+for i in s f g; do
+	ask 204 DELETE '/instances/{id}' /instances/$i
+done
+
 ask 409 DELETE '/volumes/{id}' /volumes/data
 json 200 POST '/instances/{id}/stop' /instances/a/stop '{"force":true}'
 json 400 POST '/instances/{id}/stop' /instances/a/stop '{"timeout":"x"}'

@@ -229,7 +229,8 @@ do_job(struct session *s, char **words, unsigned n)
 {
 	static struct priv_job m;
 	const char *const kinds[] = { "pull", "import", "unpack", "list",
-	    "inspect", "remove", "prune", "mkfs", "probe" };
+	    "inspect", "remove", "prune", "mkfs", "probe", "copy",
+	    "sync" };
 
 	priv_init(PRIV_JOB_START, &m);
 	for (uint8_t i = 0; i < COUNT(kinds); i++)
@@ -238,6 +239,8 @@ do_job(struct session *s, char **words, unsigned n)
 	for (unsigned i = 2; i < n; i++)
 		if (strncmp(words[i], "in=", 3) == 0)
 			m.in = open(words[i] + 3, O_RDWR | O_CLOEXEC);
+		else if (strncmp(words[i], "to=", 3) == 0)
+			m.to = open(words[i] + 3, O_RDWR | O_CLOEXEC);
 		else
 			(void)snprintf(m.ref, sizeof(m.ref), "%s", words[i]);
 	priv_job_start(client, &m, on_job, s);

@@ -469,6 +469,14 @@ if [ -x /sbin/mke2fs ]; then
 	    "ok status 0*"
 	is "it is one" "$(dd if="$d/ext4" bs=1 skip=1080 count=2 2>/dev/null |
 	    od -An -tx1 | tr -d ' ')" 53ef
+	: > "$d/copy"
+	like "a file is copied" "$(ask job copy "in=$d/ext4" "to=$d/copy")" \
+	    "ok status 0*"
+	is "byte by byte" "$(cmp "$d/ext4" "$d/copy" && echo same)" same
+	like "a copy of one file only is refused" \
+	    "$(ask job copy "in=$d/ext4")" "error bad_request *"
+	like "a file is made durable" "$(ask job sync "in=$d/copy")" \
+	    "ok status 0*"
 else
 	skip "a file becomes an ext4" "no mke2fs"
 	skip "it is one" "no mke2fs"

@@ -166,24 +166,34 @@ on_prune_done(void *arg, const json_t *last, const struct err *e)
 }
 
 static int
+keep(struct priv_job *job, const char *digest, struct err *e)
+{
+	if (digest == NULL)
+		return 0;
+	for (uint16_t i = 0; i < job->nkeep; i++)
+		if (strcmp(job->keep[i], digest) == 0)
+			return 0;
+	if (job->nkeep == PRIV_KEEP_MAX)
+		return err_api(e, E2BIG, "conflict", "instances and snapshots "
+		    "use more than %d images: remove images one by one",
+		    PRIV_KEEP_MAX);
+	(void)snprintf(job->keep[job->nkeep++], sizeof(job->keep[0]), "%s",
+	    digest);
+	return 0;
+}
+
+static int
 keep_used(struct priv_job *job, const struct control *ctl, struct err *e)
 {
+	const struct snapshot *s;
 	const struct vm *vm;
 
-	TAILQ_FOREACH(vm, &ctl->vms, entry) {
-		if (vm->digest == NULL)
-			continue;
-		for (uint16_t i = 0; i < job->nkeep; i++)
-			if (strcmp(job->keep[i], vm->digest) == 0)
-				goto next;
-		if (job->nkeep == PRIV_KEEP_MAX)
-			return err_api(e, E2BIG, "conflict", "instances use "
-			    "more than %d images: remove images one by one",
-			    PRIV_KEEP_MAX);
-		(void)snprintf(job->keep[job->nkeep++],
-		    sizeof(job->keep[0]), "%s", vm->digest);
-next:		;
-	}
+	TAILQ_FOREACH(vm, &ctl->vms, entry)
+		if (keep(job, vm->digest, e) == -1)
+			return -1;
+	TAILQ_FOREACH(s, &ctl->snapshots, entry)
+		if (keep(job, s->digest, e) == -1)
+			return -1;
 	return 0;
 }
 
@@ -219,11 +229,16 @@ static bool
 is_used(const struct control *ctl, const struct image *i)
 {
 	const char *d = image_digest(i);
+	const struct snapshot *s;
 	const struct vm *vm;
 
 	TAILQ_FOREACH(vm, &ctl->vms, entry)
 		if (d != NULL && vm->digest != NULL &&
 		    strcmp(vm->digest, d) == 0)
+			return true;
+	TAILQ_FOREACH(s, &ctl->snapshots, entry)
+		if (d != NULL && s->digest != NULL &&
+		    strcmp(s->digest, d) == 0)
 			return true;
 	return image_busy(i) || i->removing;
 }

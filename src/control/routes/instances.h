@@ -14,4 +14,16 @@ struct vm *route_vm(struct request *);
 /* The same, and it must run: 409 otherwise. */
 struct vm *route_running_vm(struct request *);
 
+/* Refused: a body with members that are not known, or with compression. */
+int	route_snapshot_body(const json_t *body, const char *const known[],
+	    struct err *);
+
+/* "target_state" of a body; *ret is untouched without it. */
+int	route_target_state(enum vm_state *ret, const json_t *body,
+	    struct err *);
+
+/* "target_hypervisor" must be the one whose memory the snapshot is. */
+int	route_target_hypervisor(const struct snapshot *, const json_t *body,
+	    struct err *);
+
 #endif

@@ -28,6 +28,10 @@ void	route_instance_stop(struct request *);
 void	route_instance_pause(struct request *);
 void	route_instance_resume(struct request *);
 void	route_instance_reset(struct request *);
+void	route_instance_standby(struct request *);
+void	route_instance_restore(struct request *);
+void	route_instance_fork(struct request *);
+void	route_instance_snapshots(struct request *);
 void	route_instance_wait(struct request *);
 void	route_instance_stats(struct request *);
 void	route_instance_stat(struct request *);
@@ -35,6 +39,13 @@ void	route_instance_logs(struct request *);
 void	route_instance_exec(struct request *);
 void	route_instance_cp(struct request *);
 void	route_instance_console(struct request *);
+
+void	route_snapshots_list(struct request *);
+void	route_snapshot_create(struct request *);
+void	route_snapshot_get(struct request *);
+void	route_snapshot_delete(struct request *);
+void	route_snapshot_restore(struct request *);
+void	route_snapshot_fork(struct request *);
 
 void	route_volumes_list(struct request *);
 void	route_volume_create(struct request *);

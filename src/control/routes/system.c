@@ -88,7 +88,7 @@ route_resources(struct request *r)
 
 	admission_count(&s, ctl);
 	reply_json(r, 200, json_pack(
-	    "{s:o,s:o,s:o,s:o,s:{s:I,s:I,s:I},s:o}",
+	    "{s:o,s:o,s:o,s:o,s:{s:I,s:I,s:I,s:I},s:o}",
 	    "cpu", resource_json("cpu", &s.cpu, "online CPUs"),
 	    "memory", resource_json("memory", &s.memory, "physical memory"),
 	    "disk", resource_json("disk", &s.disk, "file system of the state"),
@@ -97,5 +97,6 @@ route_resources(struct request *r)
 	    "images_bytes", (json_int_t)images_bytes(ctl),
 	    "volumes_bytes", (json_int_t)s.volumes,
 	    "overlays_bytes", (json_int_t)s.overlays,
+	    "snapshots_bytes", (json_int_t)s.snapshots,
 	    "allocations", allocations(ctl, request_caller(r))));
 }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * disk_copy.h - copies of disks, without holding the daemon up
+ *
+ * Blocks are shared where the file system can; else a job copies what is not
+ * a hole.  Both functions are answered from the event loop.
+ */
+
+#ifndef CONTROL_DISK_COPY_H
+#define CONTROL_DISK_COPY_H
+
+#include "lib/err.h"
+
+struct control;
+
+typedef void disk_fn(void *arg, const struct err *);
+
+/* The contents of 'from' into the empty file 'to'; both stay the caller's. */
+int	disk_copy(struct control *, int from, int to, disk_fn *, void *arg,
+	    struct err *);
+
+/* Make what was written to a file durable; it stays the caller's. */
+int	disk_sync(struct control *, int fd, disk_fn *, void *arg,
+	    struct err *);
+
+#endif
