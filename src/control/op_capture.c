@@ -99,7 +99,7 @@ static void
 fill(struct op *op, const char *name)
 {
 	struct vm *vm = op->vm;
-	own_fd int dir = snapshot_open(op->options.snapshot, &op->err);
+	own_fd int dir = snapshots_open(op->options.snapshot, &op->err);
 	own_fd int from = -1, to = -1;
 	struct err e;
 
@@ -207,7 +207,7 @@ capture_begin(struct op *op)
 	if ((s->kind == SNAPSHOT_STANDBY && op_can_snapshot(vm, &e) == -1) ||
 	    check_volumes(vm, &e) == -1 ||
 	    admission_disk(vm->control, "disk", vm->spec.overlay, &e) == -1 ||
-	    (dir = snapshot_make(s, &e)) == -1)
+	    (dir = snapshots_make(s, &e)) == -1)
 		op_finish(op, &e);
 	else if (vm->state == VM_RUNNING)
 		op_hold(op, on_held);

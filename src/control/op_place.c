@@ -168,7 +168,7 @@ fill(struct op *op)
 	struct err e;
 	int begun = 0;
 
-	from = snapshot_open(s, &e);
+	from = snapshots_open(s, &e);
 	if (from == -1 || directory_remove(vm->dir, PLACE, 1, &e) == -1 ||
 	    (place = directory_make(vm->dir, PLACE, &e)) == -1 ||
 	    (s->kind == SNAPSHOT_STANDBY && !op->options.disk_only &&

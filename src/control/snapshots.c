@@ -28,7 +28,7 @@ static const char *const kind_names[] = {
 };
 
 int
-snapshot_kind_parse(enum snapshot_kind *ret, const char *s, struct err *e)
+snapshots_kind_parse(enum snapshot_kind *ret, const char *s, struct err *e)
 {
 	for (size_t i = 0; i < COUNT(kind_names); i++) {
 		if (strcmp(kind_names[i], s) == 0) {
@@ -70,7 +70,7 @@ remove_files(const struct control *ctl, const char *id, struct err *e)
 }
 
 void
-snapshot_destroy(struct snapshot *s)
+snapshots_destroy(struct snapshot *s)
 {
 	struct err e;
 
@@ -92,7 +92,7 @@ copy_spec(struct spec *ret, const struct spec *from, struct err *e)
 }
 
 struct snapshot *
-snapshot_new(const struct vm *vm, enum snapshot_kind kind, struct err *e)
+snapshots_new(const struct vm *vm, enum snapshot_kind kind, struct err *e)
 {
 	struct snapshot *s = calloc(1, sizeof(*s));
 
@@ -121,7 +121,7 @@ snapshot_new(const struct vm *vm, enum snapshot_kind kind, struct err *e)
 }
 
 int
-snapshot_make(const struct snapshot *s, struct err *e)
+snapshots_make(const struct snapshot *s, struct err *e)
 {
 	own_fd int fd = parent(s->control, e);
 
@@ -129,7 +129,7 @@ snapshot_make(const struct snapshot *s, struct err *e)
 }
 
 int
-snapshot_open(const struct snapshot *s, struct err *e)
+snapshots_open(const struct snapshot *s, struct err *e)
 {
 	own_fd int fd = parent(s->control, e);
 
@@ -208,7 +208,7 @@ load_all(struct snapshot *s, const json_t *doc, struct err *e)
 	json_t *spec = NULL, *tags = NULL, *image = NULL;
 
 	if (json_get_str(&kind, doc, "kind", 16, e) == -1 ||
-	    snapshot_kind_parse(&s->kind, kind, e) == -1 ||
+	    snapshots_kind_parse(&s->kind, kind, e) == -1 ||
 	    load_copy(&s->name, doc, "name", e) == -1 ||
 	    load_copy(&s->digest, doc, "digest", e) == -1 ||
 	    load_text(s->source_id, sizeof(s->source_id), doc, "source_id",
@@ -245,7 +245,7 @@ load(void *arg, const char *id, const json_t *doc, struct err *e)
 		snapshot_free(s);
 		return err_prefix(e, "record of snapshot %s", id);
 	}
-	fd = snapshot_open(s, e);
+	fd = snapshots_open(s, e);
 	if (fd == -1) {
 		log_err(e, "snapshot %s is lost", id);
 		snapshot_free(s);
@@ -306,7 +306,7 @@ snapshots_load(struct control *ctl, struct err *e)
 /* --- the table ------------------------------------------------------------ */
 
 int
-snapshot_check_name(const struct control *ctl, const char *source,
+snapshots_check_name(const struct control *ctl, const char *source,
     const char *name, struct err *e)
 {
 	const struct snapshot *s;
@@ -324,7 +324,7 @@ snapshot_check_name(const struct control *ctl, const char *source,
 }
 
 int
-snapshot_add(struct snapshot *s, struct err *e)
+snapshots_add(struct snapshot *s, struct err *e)
 {
 	own_json json_t *record = NULL;
 	own_fd int fd = -1, dir = -1;
@@ -337,9 +337,9 @@ snapshot_add(struct snapshot *s, struct err *e)
 		return err_api(e, ENOSPC, "insufficient_resources", "there "
 		    "are %d snapshots, the most this daemon manages",
 		    SNAPSHOTS_MAX);
-	if (snapshot_check_name(s->control, s->source_id, s->name, e) == -1)
+	if (snapshots_check_name(s->control, s->source_id, s->name, e) == -1)
 		return -1;
-	dir = snapshot_open(s, e);
+	dir = snapshots_open(s, e);
 	fd = parent(s->control, e);
 	if (dir == -1 || fd == -1 || directory_sync(dir, e) == -1 ||
 	    directory_sync(fd, e) == -1)
@@ -358,7 +358,7 @@ snapshot_add(struct snapshot *s, struct err *e)
 
 /* Without a record it is swept by the next daemon, if not by this one. */
 int
-snapshot_remove(struct snapshot *s, struct err *e)
+snapshots_remove(struct snapshot *s, struct err *e)
 {
 	if (s->users > 0)
 		return err_api(e, EBUSY, "conflict",
@@ -368,12 +368,12 @@ snapshot_remove(struct snapshot *s, struct err *e)
 		return -1;
 	TAILQ_REMOVE(&s->control->snapshots, s, entry);
 	s->made = false;
-	snapshot_destroy(s);
+	snapshots_destroy(s);
 	return 0;
 }
 
 struct snapshot *
-snapshot_find(const struct control *ctl, const struct caller *c,
+snapshots_find(const struct control *ctl, const struct caller *c,
     const char *id, struct err *e)
 {
 	struct snapshot *s = by_id(ctl, id);
@@ -386,7 +386,7 @@ snapshot_find(const struct control *ctl, const struct caller *c,
 }
 
 json_t *
-snapshot_json(const struct snapshot *s)
+snapshots_json(const struct snapshot *s)
 {
 	return json_pack("{s:s,s:s?,s:s,s:o,s:s,s:s,s:s,s:o,s:I,s:s}",
 	    "id", s->id, "name", s->name, "kind", kind_names[s->kind],

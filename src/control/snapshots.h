@@ -61,33 +61,33 @@ TAILQ_HEAD(snapshot_list, snapshot);
 int	snapshots_load(struct control *, struct err *);
 
 /* Of an instance, in no table; its directory is not made yet. */
-struct snapshot *snapshot_new(const struct vm *, enum snapshot_kind,
+struct snapshot *snapshots_new(const struct vm *, enum snapshot_kind,
 	    struct err *);
 /* In no table: its files go, too. */
-void	snapshot_destroy(struct snapshot *);
-OWN_DEFINE(struct snapshot, snapshot_destroy);
+void	snapshots_destroy(struct snapshot *);
+OWN_DEFINE(struct snapshot, snapshots_destroy);
 
 /* Its directory: made empty, or opened. */
-int	snapshot_make(const struct snapshot *, struct err *);
-int	snapshot_open(const struct snapshot *, struct err *);
+int	snapshots_make(const struct snapshot *, struct err *);
+int	snapshots_open(const struct snapshot *, struct err *);
 
 /* Record it.  Refused: name_conflict, insufficient_resources. */
-int	snapshot_add(struct snapshot *, struct err *);
-int	snapshot_check_name(const struct control *, const char *source,
+int	snapshots_add(struct snapshot *, struct err *);
+int	snapshots_check_name(const struct control *, const char *source,
 	    const char *name, struct err *);
 
 /* Forget it and remove its files.  Refused while it is read: conflict. */
-int	snapshot_remove(struct snapshot *, struct err *);
+int	snapshots_remove(struct snapshot *, struct err *);
 
 /* By id, among those the caller sees.  Refused: not_found. */
-struct snapshot *snapshot_find(const struct control *,
+struct snapshot *snapshots_find(const struct control *,
 	    const struct caller *, const char *id, struct err *);
 
 /* The Snapshot of the API. */
-json_t	*snapshot_json(const struct snapshot *);
+json_t	*snapshots_json(const struct snapshot *);
 
 /* "Standby" or "Stopped"; refused: invalid_request. */
-int	snapshot_kind_parse(enum snapshot_kind *, const char *, struct err *);
+int	snapshots_kind_parse(enum snapshot_kind *, const char *, struct err *);
 
 /* Bytes of all. */
 uint64_t snapshots_bytes(const struct control *);

@@ -38,7 +38,7 @@ forking_free(struct forking *f)
 	if (f == NULL)
 		return;
 	if (f->own)
-		snapshot_destroy(f->snapshot);
+		snapshots_destroy(f->snapshot);
 	else if (f->snapshot != NULL)
 		f->snapshot->users--;
 	free(f->name);
@@ -242,7 +242,7 @@ instance_request(struct forking *f, const struct vm *vm, const json_t *body,
 		return err_api(e, EINVAL, "invalid_request", "target_state: "
 		    "a Stopped instance has no memory: Stopped or Running");
 	f->own = true;
-	f->snapshot = snapshot_new(vm, vm->state == VM_STOPPED ?
+	f->snapshot = snapshots_new(vm, vm->state == VM_STOPPED ?
 	    SNAPSHOT_STOPPED : SNAPSHOT_STANDBY, e);
 	return f->snapshot == NULL ? -1 : 0;
 }
@@ -299,7 +299,7 @@ route_snapshot_fork(struct request *r)
 	struct forking *f;
 	struct err e;
 
-	s = snapshot_find(request_context(r), request_caller(r),
+	s = snapshots_find(request_context(r), request_caller(r),
 	    request_param(r), &e);
 	if (s == NULL) {
 		reply_err(r, &e);

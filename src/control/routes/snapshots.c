@@ -120,7 +120,7 @@ take_filter(struct filter *f, char source[VM_ID_LEN + 1], struct request *r,
 	const char *text = NULL;
 
 	if (request_query(&text, r, "kind", e) == -1 || (text != NULL &&
-	    snapshot_kind_parse(&f->kind, text, e) == -1))
+	    snapshots_kind_parse(&f->kind, text, e) == -1))
 		return -1;
 	f->by_kind = text != NULL;
 	text = NULL;
@@ -174,7 +174,7 @@ list(struct request *r, const char *source)
 			return;
 		}
 		if (fits)
-			(void)json_array_append_new(all, snapshot_json(s));
+			(void)json_array_append_new(all, snapshots_json(s));
 	}
 	reply_json(r, 200, take(&all));
 }
@@ -198,7 +198,7 @@ static struct snapshot *
 snapshot_of(struct request *r, const char *id)
 {
 	struct err e;
-	struct snapshot *s = snapshot_find(request_context(r),
+	struct snapshot *s = snapshots_find(request_context(r),
 	    request_caller(r), id, &e);
 
 	if (s == NULL)
@@ -212,7 +212,7 @@ route_snapshot_get(struct request *r)
 	const struct snapshot *s = snapshot_of(r, request_param(r));
 
 	if (s != NULL)
-		reply_json(r, 200, snapshot_json(s));
+		reply_json(r, 200, snapshots_json(s));
 }
 
 void
@@ -223,7 +223,7 @@ route_snapshot_delete(struct request *r)
 
 	if (s == NULL)
 		return;
-	if (snapshot_remove(s, &e) == -1)
+	if (snapshots_remove(s, &e) == -1)
 		reply_err(r, &e);
 	else
 		reply_empty(r, 204);
@@ -240,16 +240,16 @@ static void
 on_captured(void *arg, struct vm *vm, const struct err *why)
 {
 	struct taking *t = arg;
-	OWN(snapshot_destroy) struct snapshot *s = t->snapshot;
+	OWN(snapshots_destroy) struct snapshot *s = t->snapshot;
 	struct err e;
 
 	(void)vm;
 	if (why != NULL) {
 		reply_err(t->request, why);
-	} else if (snapshot_add(s, &e) == -1) {
+	} else if (snapshots_add(s, &e) == -1) {
 		reply_err(t->request, &e);
 	} else {
-		reply_json(t->request, 201, snapshot_json(s));
+		reply_json(t->request, 201, snapshots_json(s));
 		take(&s);
 	}
 	free(t);
@@ -272,7 +272,7 @@ take_name(struct snapshot *s, const json_t *body, struct err *e)
 	s->name = strdup(name);
 	if (s->name == NULL)
 		return err_sys(e, "name");
-	return snapshot_check_name(s->control, s->source_id, name, e);
+	return snapshots_check_name(s->control, s->source_id, name, e);
 }
 
 static int
@@ -282,7 +282,7 @@ create_request(struct snapshot **ret, const struct vm *vm,
 	static const char *const known[] = {
 		"kind", "name", "tags", "compression", NULL,
 	};
-	OWN(snapshot_destroy) struct snapshot *s = NULL;
+	OWN(snapshots_destroy) struct snapshot *s = NULL;
 	enum snapshot_kind kind;
 	const char *text = NULL;
 
@@ -292,9 +292,9 @@ create_request(struct snapshot **ret, const struct vm *vm,
 	if (text == NULL)
 		return err_api(e, EINVAL, "invalid_request",
 		    "kind: is missing: Standby or Stopped");
-	if (snapshot_kind_parse(&kind, text, e) == -1)
+	if (snapshots_kind_parse(&kind, text, e) == -1)
 		return -1;
-	s = snapshot_new(vm, kind, e);
+	s = snapshots_new(vm, kind, e);
 	if (s == NULL || take_name(s, body, e) == -1)
 		return -1;
 	*ret = take(&s);
