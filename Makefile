@@ -95,6 +95,9 @@ vmm_FILES	= acpi \
 		  dev/rtc \
 		  dev/uart \
 		  dev/vhost \
+		  gdb \
+		  gdb_regs \
+		  gdb_session \
 		  helpers \
 		  loader \
 		  machine \

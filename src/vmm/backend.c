@@ -18,6 +18,7 @@
 #include "lib/util.h"
 #include "vmm/backend.h"
 #include "vmm/confine.h"
+#include "vmm/gdb.h"
 #include "vmm/machine.h"
 #include "vmm/stream.h"
 #include "vmm/vcpu.h"
@@ -26,6 +27,7 @@ struct backend {
 	struct backend_setup	 setup;
 	struct vmm		*vmm;
 	struct machine		*machine;	/* NULL: nothing is booted */
+	struct gdb		*gdb;		/* or NULL */
 	struct stream		*console;
 	struct stream		*serial;
 	bool			 paused;	/* by a call */
@@ -37,6 +39,7 @@ struct backend {
 static void
 put_down(struct backend *b)
 {
+	gdb_destroy(take(&b->gdb));
 	machine_destroy(take(&b->machine));
 	stream_drain(b->console);
 	stream_drain(b->serial);
@@ -84,6 +87,10 @@ machine_event(void *arg, enum machine_event what, const char *text)
 	case MACHINE_BROKEN:
 		vmm_end(b->vmm, VM_EXIT_HYPERVISOR_DIED, "%s", text);
 		break;
+	case MACHINE_DEBUG:
+		if (b->gdb != NULL)
+			gdb_stopped(b->gdb);
+		break;
 	}
 }
 
@@ -93,6 +100,40 @@ leave(void *arg)
 	struct backend *b = arg;
 
 	vmm_end(b->vmm, VM_EXIT_SHUT_DOWN, "ended at the terminal");
+}
+
+/* --- a debugger ---------------------------------------------------------- */
+
+static void
+gdb_paused(void *arg, bool paused)
+{
+	struct backend *b = arg;
+
+	b->paused = paused;
+	vmm_paused(b->vmm, paused);
+}
+
+static void
+gdb_failed(void *arg, const struct err *e)
+{
+	struct backend *b = arg;
+
+	vmm_end(b->vmm, VM_EXIT_HYPERVISOR_DIED, "gdb: %s", e->text);
+}
+
+static int
+make_gdb(struct backend *b, const struct vm_config *c, struct err *e)
+{
+	const struct gdb_setup s = {
+		.base = b->setup.base,
+		.machine = b->machine,
+		.path = c->gdb,
+		.paused = gdb_paused,
+		.failed = gdb_failed,
+		.arg = b,
+	};
+
+	return c->gdb == NULL ? 0 : gdb_new(&b->gdb, &s, e);
 }
 
 /* --- actions ------------------------------------------------------------- */
@@ -144,7 +185,9 @@ make_machine(struct backend *b, const struct vm_config *c, struct err *e)
 		return -1;
 	s.console = take_fd(&console);
 	s.serial = take_fd(&serial);
-	return machine_new(&b->machine, &s, e);
+	if (machine_new(&b->machine, &s, e) == -1)
+		return -1;
+	return make_gdb(b, c, e);
 }
 
 static void
@@ -221,7 +264,6 @@ backend_check(const struct vm_config *c, struct err *e)
 		const char	*what;
 	} lacks[] = {
 		{ c->pvpanic, "pvpanic" },
-		{ c->gdb != NULL, "gdb" },
 	};
 
 	if (c->arch != VM_ARCH_AMD64)

@@ -80,12 +80,14 @@ vcpu_stopped(void *arg, unsigned id, const struct accel_exit *x)
 {
 	struct machine *m = arg;
 
-	(void)id;
-	if (x->why == ACCEL_EXIT_RESET)
+	if (x->why == ACCEL_EXIT_RESET) {
 		tell(m, MACHINE_REBOOT);
-	else if (x->why == ACCEL_EXIT_OFF)
+	} else if (x->why == ACCEL_EXIT_OFF) {
 		tell(m, MACHINE_POWERED_OFF);
-	else {
+	} else if (x->why == ACCEL_EXIT_DEBUG) {
+		atomic_store(&m->stopped, id);
+		tell(m, MACHINE_DEBUG);
+	} else {
 		board_lock(&m->board);
 		machine_broken(m, "%s", x->text);
 		board_unlock(&m->board);
@@ -97,7 +99,8 @@ static void
 woken_cb(evutil_socket_t fd, short what, void *arg)
 {
 	static const enum machine_event gravest_first[] = { MACHINE_BROKEN,
-	    MACHINE_PANICKED, MACHINE_POWERED_OFF, MACHINE_REBOOT };
+	    MACHINE_PANICKED, MACHINE_POWERED_OFF, MACHINE_REBOOT,
+	    MACHINE_DEBUG };
 	struct machine *m = arg;
 	uint64_t n;
 	unsigned happened;
@@ -421,6 +424,12 @@ machine_boot_us(struct machine *m)
 	reached = debug_reached_us(m->debug);
 	board_unlock(&m->board);
 	return reached > m->started_us ? reached - m->started_us : 0;
+}
+
+unsigned
+machine_stopped(const struct machine *m)
+{
+	return atomic_load(&m->stopped);
 }
 
 struct board *

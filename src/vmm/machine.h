@@ -32,6 +32,7 @@ enum machine_event {
 	MACHINE_REBOOT,		/* machine_reset() when it shall go on */
 	MACHINE_PANICKED,
 	MACHINE_BROKEN,		/* text says why: the VM cannot go on */
+	MACHINE_DEBUG,		/* a breakpoint or step: machine_stopped() */
 };
 
 /* Streams are -1 where there is none. */
@@ -74,6 +75,9 @@ int	machine_nmi(struct machine *, struct err *);
  * (dev/debug.h), in microseconds; 0: it has not.
  */
 uint64_t machine_boot_us(struct machine *);
+
+/* The vCPU that met the last MACHINE_DEBUG. */
+unsigned machine_stopped(const struct machine *);
 
 struct board *machine_board(struct machine *);
 struct vcpus *machine_vcpus(struct machine *);

@@ -44,6 +44,7 @@ struct machine {
 	struct event		*woken;
 	atomic_uint		 happened;	/* 1 << enum machine_event */
 	char			 broken[120];	/* why; board locked */
+	atomic_uint		 stopped;	/* vCPU of MACHINE_DEBUG */
 };
 
 /* The VM cannot go on; the board is locked, any thread. */

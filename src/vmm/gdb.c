@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * gdb.c - a socket for gdb; see gdb.h
+ *
+ * Process: vmm's main thread.  Sandbox: vmm's; makes a socket in the VM's
+ * directory.  Needs: nothing.
+ */
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "accel/accel_x86.h"
+#include "lib/io.h"
+#include "lib/log.h"
+#include "lib/util.h"
+#include "os/os.h"
+#include "vmm/board.h"
+#include "vmm/gdb.h"
+#include "vmm/gdb_session.h"
+#include "vmm/machine.h"
+#include "vmm/memory.h"
+#include "vmm/vcpu.h"
+
+struct gdb {
+	struct gdb_setup	 setup;
+	int			 listening;
+	struct event		*accepting;
+	int			 peer;		/* -1: nobody is there */
+	struct event		*readable;
+	struct event		*writable;
+	struct gdb_session	*session;
+	struct x86_debug	 debug;		/* breakpoints */
+};
+
+/* --- the machine as a target -------------------------------------------- */
+
+static unsigned
+target_cpus(void *arg)
+{
+	struct gdb *g = arg;
+
+	return vcpus_count(machine_vcpus(g->setup.machine));
+}
+
+/* What is to be done on a vCPU's thread. */
+struct call {
+	const struct accel_x86	*x86;
+	struct x86_regs		*regs;
+	const struct x86_debug	*debug;
+	uint64_t		 va, gpa;
+};
+
+static int
+call(struct gdb *g, unsigned cpu,
+    int (*fn)(struct accel_vcpu *, void *, struct err *), struct call *c)
+{
+	struct err e;
+
+	c->x86 = machine_board(g->setup.machine)->accel->x86;
+	if (vcpus_call(machine_vcpus(g->setup.machine), cpu, fn, c, &e) ==
+	    0)
+		return 0;
+	log_debug("gdb: vCPU %u: %s", cpu, e.text);
+	return -1;
+}
+
+static int
+call_get_regs(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct call *c = arg;
+
+	return c->x86->get_regs(v, c->regs, e);
+}
+
+static int
+call_set_regs(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct call *c = arg;
+
+	return c->x86->set_regs(v, c->regs, e);
+}
+
+static int
+call_debug(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct call *c = arg;
+
+	return c->x86->debug(v, c->debug, e);
+}
+
+static int
+call_translate(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct call *c = arg;
+
+	return c->x86->translate(v, c->va, &c->gpa, e);
+}
+
+static int
+target_get_regs(void *arg, unsigned cpu, struct x86_regs *ret)
+{
+	struct call c = { .regs = ret };
+
+	return call(arg, cpu, call_get_regs, &c);
+}
+
+static int
+target_set_regs(void *arg, unsigned cpu, const struct x86_regs *r)
+{
+	struct x86_regs copy = *r;
+	struct call c = { .regs = &copy };
+
+	return call(arg, cpu, call_set_regs, &c);
+}
+
+/* Guest memory at a virtual address, up to the end of its page; or NULL. */
+static uint8_t *
+at(struct gdb *g, unsigned cpu, uint64_t va, size_t *len)
+{
+	struct call c = { .va = va };
+
+	*len = MIN(*len, 4096 - (va & 4095));
+	if (call(g, cpu, call_translate, &c) == -1)
+		return NULL;
+	return memory_at(machine_board(g->setup.machine)->memory, c.gpa,
+	    *len);
+}
+
+static size_t
+target_read(void *arg, unsigned cpu, uint64_t va, void *to, size_t len)
+{
+	const uint8_t *from;
+	size_t done = 0, n;
+
+	while (done < len) {
+		n = len - done;
+		if ((from = at(arg, cpu, va + done, &n)) == NULL)
+			break;
+		memcpy((uint8_t *)to + done, from, n);
+		done += n;
+	}
+	return done;
+}
+
+static size_t
+target_write(void *arg, unsigned cpu, uint64_t va, const void *from,
+    size_t len)
+{
+	size_t done = 0, n;
+	uint8_t *to;
+
+	while (done < len) {
+		n = len - done;
+		if ((to = at(arg, cpu, va + done, &n)) == NULL)
+			break;
+		memcpy(to, (const uint8_t *)from + done, n);
+		done += n;
+	}
+	return done;
+}
+
+static int
+target_breaks(void *arg, const uint64_t *va, unsigned n)
+{
+	struct gdb *g = arg;
+
+	g->debug.nbreak = n;
+	memcpy(g->debug.addr, va, n * sizeof(*va));
+	return 0;
+}
+
+/* Tell each vCPU what it stops at. */
+static int
+arm(struct gdb *g, bool on, unsigned step)
+{
+	struct x86_debug d = g->debug;
+	struct call c = { .debug = &d };
+
+	d.on = on;
+	for (unsigned i = 0; i < target_cpus(g); i++) {
+		d.step = on && i == step;
+		if (call(g, i, call_debug, &c) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+go(struct gdb *g)
+{
+	struct err e;
+
+	if (machine_resume(g->setup.machine, &e) == -1)
+		g->setup.failed(g->setup.arg, &e);
+	else
+		g->setup.paused(g->setup.arg, false);
+}
+
+static void
+target_resume(void *arg, unsigned step)
+{
+	struct gdb *g = arg;
+
+	(void)arm(g, true, step);
+	go(g);
+}
+
+static void
+target_stop(void *arg)
+{
+	struct gdb *g = arg;
+
+	machine_pause(g->setup.machine);
+	g->setup.paused(g->setup.arg, true);
+	gdb_session_stopped(g->session, 0);
+}
+
+static const struct gdb_target target = {
+	.cpus		= target_cpus,
+	.get_regs	= target_get_regs,
+	.set_regs	= target_set_regs,
+	.read		= target_read,
+	.write		= target_write,
+	.breaks		= target_breaks,
+	.resume		= target_resume,
+	.stop		= target_stop,
+};
+
+/* --- the connection ------------------------------------------------------- */
+
+static void
+forget_peer(struct gdb *g)
+{
+	if (g->readable != NULL)
+		event_free(g->readable);
+	if (g->writable != NULL)
+		event_free(g->writable);
+	g->readable = g->writable = NULL;
+	gdb_session_destroy(take(&g->session));
+	if (g->peer != -1)
+		(void)close(take_fd(&g->peer));
+}
+
+/* The debugger goes: no breakpoints, and the VM runs. */
+static void
+drop(struct gdb *g)
+{
+	forget_peer(g);
+	g->debug.nbreak = 0;
+	machine_pause(g->setup.machine);
+	(void)arm(g, false, GDB_NO_CPU);
+	log_info("gdb has left");
+	go(g);
+}
+
+/* Send what there is; -1: the peer is gone. */
+static int
+flush(struct gdb *g)
+{
+	struct buf *b = gdb_session_output(g->session);
+	ssize_t n;
+
+	while (b->len > 0) {
+		n = send(g->peer, b->data, b->len, MSG_NOSIGNAL);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN)
+			return event_add(g->writable, NULL);
+		if (n <= 0)
+			return -1;
+		buf_drain(b, (size_t)n);
+	}
+	return 0;
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct gdb *g = arg;
+
+	(void)fd;
+	(void)what;
+	if (flush(g) == -1)
+		drop(g);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct gdb *g = arg;
+	uint8_t bytes[GDB_PACKET_MAX];
+	ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+	int r;
+
+	(void)what;
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		drop(g);
+		return;
+	}
+	r = gdb_session_input(g->session, bytes, (size_t)n);
+	if (flush(g) == -1 || r == -1)
+		drop(g);
+}
+
+static int
+welcome(struct gdb *g, int fd, struct err *e)
+{
+	g->peer = fd;
+	g->readable = event_new(g->setup.base, fd, EV_READ | EV_PERSIST,
+	    on_readable, g);
+	g->writable = event_new(g->setup.base, fd, EV_WRITE, on_writable, g);
+	if (g->readable == NULL || g->writable == NULL ||
+	    event_add(g->readable, NULL) == -1)
+		return err_set(e, ENOMEM, "event");
+	return gdb_session_new(&g->session, &target, g, e);
+}
+
+static void
+on_accept(evutil_socket_t fd, short what, void *arg)
+{
+	struct gdb *g = arg;
+	own_fd int peer = os_accept(fd);
+	struct err e;
+
+	(void)what;
+	if (peer == -1 || g->peer != -1)	/* one is there already */
+		return;
+	if (welcome(g, take_fd(&peer), &e) == -1) {
+		log_err(&e, "gdb");
+		forget_peer(g);
+		return;
+	}
+	log_info("gdb has come");
+	machine_pause(g->setup.machine);
+	g->setup.paused(g->setup.arg, true);
+}
+
+void
+gdb_stopped(struct gdb *g)
+{
+	g->setup.paused(g->setup.arg, true);
+	if (g->session == NULL) {	/* it left while a step was on */
+		go(g);
+		return;
+	}
+	gdb_session_stopped(g->session, machine_stopped(g->setup.machine));
+	if (flush(g) == -1)
+		drop(g);
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+int
+gdb_new(struct gdb **ret, const struct gdb_setup *s, struct err *e)
+{
+	OWN(gdb_destroy) struct gdb *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return err_sys(e, "gdb");
+	g->setup = *s;
+	g->setup.path = NULL;		/* the caller's, and not needed more */
+	g->peer = -1;
+	g->listening = os_unix_listen(AT_FDCWD, s->path, 0600, 1, e);
+	if (g->listening == -1)
+		return err_prefix(e, "gdb");
+	if (fd_nonblock(g->listening, 1) == -1)
+		return err_sys(e, "gdb: socket");
+	g->accepting = event_new(s->base, g->listening, EV_READ | EV_PERSIST,
+	    on_accept, g);
+	if (g->accepting == NULL || event_add(g->accepting, NULL) == -1)
+		return err_set(e, ENOMEM, "gdb: event");
+	*ret = take(&g);
+	return 0;
+}
+
+void
+gdb_destroy(struct gdb *g)
+{
+	if (g == NULL)
+		return;
+	forget_peer(g);
+	if (g->accepting != NULL)
+		event_free(g->accepting);
+	if (g->listening != -1)
+		(void)close(g->listening);
+	free(g);
+}

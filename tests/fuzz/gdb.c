@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC */
+/* gdb.c - fuzz: what a debugger sends, while the guest stops now and then */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accel/accel_x86.h"
+#include "vmm/gdb_session.h"
+
+int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static struct gdb_session *session;
+static struct x86_regs regs;
+static uint8_t memory[4096];
+
+static unsigned
+cpus(void *arg)
+{
+	(void)arg;
+	return 3;
+}
+
+static int
+get_regs(void *arg, unsigned cpu, struct x86_regs *ret)
+{
+	(void)arg;
+	if (cpu >= 3)
+		abort();
+	*ret = regs;
+	return 0;
+}
+
+static int
+set_regs(void *arg, unsigned cpu, const struct x86_regs *r)
+{
+	(void)arg;
+	if (cpu >= 3)
+		abort();
+	regs = *r;
+	return 0;
+}
+
+static size_t
+mem_read(void *arg, unsigned cpu, uint64_t va, void *to, size_t len)
+{
+	(void)arg;
+	(void)cpu;
+	if (va >= sizeof(memory))
+		return 0;
+	if (len > sizeof(memory) - va)
+		len = sizeof(memory) - va;
+	memcpy(to, memory + va, len);
+	return len;
+}
+
+static size_t
+mem_write(void *arg, unsigned cpu, uint64_t va, const void *from, size_t len)
+{
+	(void)arg;
+	(void)cpu;
+	if (va >= sizeof(memory))
+		return 0;
+	if (len > sizeof(memory) - va)
+		len = sizeof(memory) - va;
+	memcpy(memory + va, from, len);
+	return len;
+}
+
+static int
+breaks(void *arg, const uint64_t *va, unsigned n)
+{
+	(void)arg;
+	(void)va;
+	if (n > X86_BREAKPOINTS_MAX)
+		abort();
+	return 0;
+}
+
+static void
+resume(void *arg, unsigned step)
+{
+	(void)arg;
+	if (step != GDB_NO_CPU && step >= 3)
+		abort();
+}
+
+static void
+stop(void *arg)
+{
+	(void)arg;
+	gdb_session_stopped(session, 0);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static const struct gdb_target target = { cpus, get_regs, set_regs,
+		mem_read, mem_write, breaks, resume, stop };
+	size_t n;
+
+	memset(&regs, 0, sizeof(regs));
+	if (gdb_session_new(&session, &target, NULL, NULL) == -1)
+		return 0;
+	while (len > 0) {
+		n = len < 64 ? len : 64;
+		if (gdb_session_input(session, data, n) == -1)
+			break;
+		if (data[0] & 1)
+			gdb_session_stopped(session, 2);
+		if (data[0] & 2)
+			buf_drain(gdb_session_output(session),
+			    gdb_session_output(session)->len);
+		data += n;
+		len -= n;
+	}
+	gdb_session_destroy(session);
+	return 0;
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: ISC */
+/* gdb.c - gdb's remote protocol, on a target that remembers what was asked */
+
+#include "unit.h"
+
+#include <string.h>
+
+#include "accel/accel_x86.h"
+#include "vmm/gdb_session.h"
+
+#define CPUS	2
+#define MEMORY	256		/* bytes, from address 0x1000 on */
+
+static struct {
+	struct gdb_session	*s;
+	struct x86_regs		 regs[CPUS];
+	uint8_t			 memory[MEMORY];
+	uint64_t		 breaks[X86_BREAKPOINTS_MAX];
+	unsigned		 nbreaks;
+	unsigned		 resumed, stopped, step;
+	bool			 refuse;	/* registers */
+} w;
+
+static unsigned
+cpus(void *arg)
+{
+	(void)arg;
+	return CPUS;
+}
+
+static int
+get_regs(void *arg, unsigned cpu, struct x86_regs *ret)
+{
+	(void)arg;
+	*ret = w.regs[cpu];
+	return 0;
+}
+
+static int
+set_regs(void *arg, unsigned cpu, const struct x86_regs *r)
+{
+	(void)arg;
+	if (w.refuse)
+		return -1;
+	w.regs[cpu] = *r;
+	return 0;
+}
+
+static size_t
+inside(uint64_t va, size_t len)
+{
+	if (va < 0x1000 || va >= 0x1000 + MEMORY)
+		return 0;
+	return len < 0x1000 + MEMORY - va ? len : 0x1000 + MEMORY - va;
+}
+
+static size_t
+mem_read(void *arg, unsigned cpu, uint64_t va, void *to, size_t len)
+{
+	(void)arg;
+	(void)cpu;
+	len = inside(va, len);
+	if (len > 0)
+		memcpy(to, w.memory + va - 0x1000, len);
+	return len;
+}
+
+static size_t
+mem_write(void *arg, unsigned cpu, uint64_t va, const void *from, size_t len)
+{
+	(void)arg;
+	(void)cpu;
+	len = inside(va, len);
+	if (len > 0)
+		memcpy(w.memory + va - 0x1000, from, len);
+	return len;
+}
+
+static int
+breaks(void *arg, const uint64_t *va, unsigned n)
+{
+	(void)arg;
+	memcpy(w.breaks, va, n * sizeof(*va));
+	w.nbreaks = n;
+	return 0;
+}
+
+static void
+resume(void *arg, unsigned step)
+{
+	(void)arg;
+	w.resumed++;
+	w.step = step;
+}
+
+static void
+stop(void *arg)
+{
+	(void)arg;
+	w.stopped++;
+	gdb_session_stopped(w.s, 0);
+}
+
+static const struct gdb_target target = { cpus, get_regs, set_regs, mem_read,
+	mem_write, breaks, resume, stop };
+
+static int
+begin(void **state)
+{
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	return gdb_session_new(&w.s, &target, NULL, NULL);
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	gdb_session_destroy(w.s);
+	return 0;
+}
+
+static int
+bytes(const char *s)
+{
+	return gdb_session_input(w.s, (const uint8_t *)s, strlen(s));
+}
+
+/* What was said since the last call. */
+static const char *
+said(void)
+{
+	static char text[GDB_OUT_MAX + 1];
+	struct buf *b = gdb_session_output(w.s);
+
+	memcpy(text, b->len > 0 ? b->data : (const uint8_t *)"", b->len);
+	text[b->len] = '\0';
+	buf_drain(b, b->len);
+	return text;
+}
+
+/* Send a packet; what is in the answering one. */
+static const char *
+ask(const char *packet)
+{
+	static char text[GDB_OUT_MAX + 1];
+	uint8_t sum = 0;
+	char end_[4], *hash;
+
+	for (const char *c = packet; *c != '\0'; c++)
+		sum = (uint8_t)(sum + (uint8_t)*c);
+	(void)snprintf(end_, sizeof(end_), "#%02x", sum);
+	(void)bytes("$");
+	(void)bytes(packet);
+	(void)bytes(end_);
+	(void)snprintf(text, sizeof(text), "%s", said());
+	if (text[0] == '\0' || strcmp(text, "+") == 0)
+		return "(nothing)";
+	assert_memory_equal(text, "+$", 2);
+	assert_non_null(hash = strrchr(text, '#'));
+	sum = 0;
+	for (char *c = text + 2; c < hash; c++)
+		sum = (uint8_t)(sum + (uint8_t)*c);
+	assert_int_equal(strtoul(hash + 1, NULL, 16), sum);
+	*hash = '\0';
+	return text + 2;
+}
+
+static void
+frames(void **state)
+{
+	(void)state;
+	assert_int_equal(bytes("+$?#3f"), 0);
+	assert_string_equal(said(), "+$T05thread:1;#d7");
+	assert_int_equal(bytes("$?#3e"), 0);	/* the sum is wrong */
+	assert_string_equal(said(), "-");
+	assert_int_equal(bytes("$?#zz"), 0);
+	assert_string_equal(said(), "-");
+	assert_int_equal(bytes("$vUnknown#00"), 0);
+	assert_string_equal(said(), "-");
+	assert_string_equal(ask("vUnknown"), "");
+	assert_string_equal(ask(""), "");
+	assert_int_equal(bytes("junk\x03$?#"), 0);	/* in pieces */
+	assert_string_equal(said(), "");
+	assert_int_equal(bytes("3"), 0);
+	assert_int_equal(bytes("f"), 0);
+	assert_string_equal(said(), "+$T05thread:1;#d7");
+	assert_string_equal(ask("QStartNoAckMode"), "OK");
+	assert_int_equal(bytes("$?#3f"), 0);
+	assert_string_equal(said(), "$T05thread:1;#d7");
+}
+
+static void
+too_long(void **state)
+{
+	int r = 0;
+
+	(void)state;
+	(void)bytes("$");
+	for (unsigned i = 0; i < GDB_PACKET_MAX; i++)
+		assert_int_equal(r = bytes("a"), 0);
+	assert_int_equal(bytes("a"), -1);
+}
+
+/* A peer that asks and does not read is dropped. */
+static void
+unread(void **state)
+{
+	unsigned n;
+
+	(void)state;
+	for (n = 0; bytes("$m1000,100#8b") == 0; n++)
+		assert_true(n < GDB_OUT_MAX);
+}
+
+static void
+registers(void **state)
+{
+	char g[2048];
+
+	(void)state;
+	w.regs[0].gpr[X86_RAX] = 0x1122334455667788;
+	w.regs[0].rip = 0x1234;
+	w.regs[0].rflags = 0x202;
+	w.regs[0].seg[X86_CS].selector = 0x10;
+	w.regs[0].seg[X86_GS].base = 0xffff888000000000;
+	(void)snprintf(g, sizeof(g), "%s", ask("g"));
+	assert_int_equal(strlen(g), 2 * (17 * 8 + 7 * 4 + 80 + 32 + 8 * 8));
+	assert_memory_equal(g, "8877665544332211", 16);
+	assert_memory_equal(g + 16 * 16, "3412000000000000" "02020000"
+	    "10000000", 32);
+	assert_memory_equal(g + 2 * (17 * 8 + 7 * 4), "xxxx", 4);
+	assert_string_equal(ask("p10"), "3412000000000000");
+	assert_string_equal(ask("p12"), "10000000");
+	assert_string_equal(ask("p29"), "000000008088ffff");
+	assert_string_equal(ask("p99"), "E01");
+	assert_string_equal(ask("P0=0100000000000000"), "OK");
+	assert_int_equal(w.regs[0].gpr[X86_RAX], 1);
+	assert_string_equal(ask("P0=01"), "E01");
+	assert_string_equal(ask("P0=0g00000000000000"), "E01");
+	assert_string_equal(ask("P18=00000000000000000000"), "E01");
+}
+
+static void
+set_all(void **state)
+{
+	char packet[2048] = "G";
+
+	(void)state;
+	w.regs[0].rip = 0x1234;
+	(void)snprintf(packet + 1, sizeof(packet) - 1, "%s", ask("g"));
+	packet[1 + 16 * 16] = '5';
+	assert_string_equal(ask(packet), "OK");
+	assert_int_equal(w.regs[0].rip, 0x1254);
+	w.refuse = true;
+	assert_string_equal(ask(packet), "E01");
+	packet[strlen(packet) - 1] = '\0';
+	w.refuse = false;
+	assert_string_equal(ask(packet), "E01");
+	assert_string_equal(ask("G"), "E01");
+}
+
+static void
+memory(void **state)
+{
+	(void)state;
+	memcpy(w.memory, "hello", 5);
+	assert_string_equal(ask("m1000,5"), "68656c6c6f");
+	assert_string_equal(ask("m10fe,8"), "0000");
+	assert_string_equal(ask("m2000,5"), "E01");
+	assert_string_equal(ask("m1000"), "E01");
+	assert_string_equal(ask("m,5"), "E01");
+	assert_string_equal(ask("m11111111111111111,5"), "E01");
+	assert_int_equal(strlen(ask("m1000,ffffffffffffffff")), 2 * MEMORY);
+	assert_string_equal(ask("M1001,2:4142"), "OK");
+	assert_memory_equal(w.memory, "hABlo", 5);
+	assert_string_equal(ask("M1001,2:414"), "E01");
+	assert_string_equal(ask("M1001,2:41zz"), "E01");
+	assert_string_equal(ask("M10ff,2:4142"), "E01");
+	assert_string_equal(ask("M1001,ffffffffffffffff:"), "E01");
+}
+
+static void
+breakpoints(void **state)
+{
+	(void)state;
+	assert_string_equal(ask("Z0,1000,1"), "OK");
+	assert_string_equal(ask("Z1,1010,1"), "OK");
+	assert_string_equal(ask("Z1,1010,1"), "OK");
+	assert_int_equal(w.nbreaks, 2);
+	assert_string_equal(ask("Z0,1020,1"), "OK");
+	assert_string_equal(ask("Z0,1030,1"), "OK");
+	assert_string_equal(ask("Z0,1040,1"), "E01");
+	assert_string_equal(ask("z1,1010,1"), "OK");
+	assert_int_equal(w.nbreaks, 3);
+	assert_string_equal(ask("z1,9999,1"), "OK");
+	assert_string_equal(ask("Z2,1000,4"), "");
+	assert_string_equal(ask("Z0"), "E01");
+	assert_string_equal(ask("Zx,1,1"), "E01");
+
+	assert_string_equal(ask("c"), "(nothing)");
+	assert_int_equal(w.resumed, 1);
+	assert_int_equal(w.step, GDB_NO_CPU);
+	assert_string_equal(ask("m1000,1"), "(nothing)");	/* it runs */
+	w.regs[1].rip = 0x1020;
+	gdb_session_stopped(w.s, 1);
+	assert_string_equal(said(), "$T05thread:2;hwbreak:;#31");
+	gdb_session_stopped(w.s, 1);	/* told once */
+	assert_string_equal(said(), "");
+}
+
+static void
+running(void **state)
+{
+	(void)state;
+	assert_string_equal(ask("vCont;s:2;c"), "(nothing)");
+	assert_int_equal(w.step, 1);
+	assert_int_equal(bytes("\x03"), 0);
+	assert_int_equal(w.stopped, 1);
+	assert_string_equal(said(), "$T05thread:1;#d7");
+	assert_int_equal(bytes("\x03"), 0);	/* it does not run */
+	assert_int_equal(w.stopped, 1);
+	assert_string_equal(ask("s"), "(nothing)");
+	assert_int_equal(w.step, 0);
+	gdb_session_stopped(w.s, 0);
+	(void)said();
+	assert_string_equal(ask("vCont;C05:1;c"), "(nothing)");
+	gdb_session_stopped(w.s, 0);
+	(void)said();
+	assert_string_equal(ask("vCont;s:9"), "E01");
+	assert_string_equal(ask("vCont;t"), "E01");
+	assert_string_equal(ask("vCont;"), "E01");
+	assert_string_equal(ask("vCont;s:11111111111111111111111"), "E01");
+	assert_string_equal(ask("c1000"), "E01");
+	assert_int_equal(w.resumed, 3);
+}
+
+static void
+threads(void **state)
+{
+	(void)state;
+	assert_string_equal(ask("qfThreadInfo"), "m1,2");
+	assert_string_equal(ask("qsThreadInfo"), "l");
+	assert_string_equal(ask("qC"), "QC1");
+	assert_string_equal(ask("Hg2"), "OK");
+	assert_string_equal(ask("qC"), "QC2");
+	w.regs[1].rip = 0x77;
+	assert_string_equal(ask("p10"), "7700000000000000");
+	assert_string_equal(ask("Hg3"), "E01");
+	assert_string_equal(ask("Hc-1"), "OK");
+	assert_string_equal(ask("Hg0"), "OK");
+	assert_string_equal(ask("T2"), "OK");
+	assert_string_equal(ask("T3"), "E01");
+	assert_string_equal(ask("qThreadExtraInfo,2"), "764350552031");
+	assert_string_equal(ask("qAttached"), "1");
+	assert_non_null(strstr(ask("qSupported:xmlRegisters=i386"),
+	    "PacketSize=1000"));
+}
+
+static void
+description(void **state)
+{
+	char xml[32768] = "", request[64];
+	const char *part;
+
+	(void)state;
+	do {
+		(void)snprintf(request, sizeof(request),
+		    "qXfer:features:read:target.xml:%zx,ffb", strlen(xml));
+		part = ask(request);
+		(void)strncat(xml, part + 1, sizeof(xml) - strlen(xml) - 1);
+	} while (*part == 'm');
+	assert_int_equal(*part, 'l');
+	assert_non_null(strstr(xml, "org.gnu.gdb.i386.core"));
+	assert_non_null(strstr(xml, "\"efer\""));
+	assert_memory_equal(xml + strlen(xml) - 9, "</target>", 9);
+	assert_string_equal(ask("qXfer:features:read:target.xml:ffffff,1"),
+	    "l");
+	assert_string_equal(ask("qXfer:features:read:other.xml:0,1"), "");
+}
+
+static void
+leaving(void **state)
+{
+	(void)state;
+	assert_int_equal(bytes("$D#44"), -1);
+	assert_string_equal(said(), "+$OK#9a");
+}
+
+#define TEST(fn)	cmocka_unit_test_setup_teardown(fn, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(frames),
+		TEST(too_long),
+		TEST(unread),
+		TEST(registers),
+		TEST(set_all),
+		TEST(memory),
+		TEST(breakpoints),
+		TEST(running),
+		TEST(threads),
+		TEST(description),
+		TEST(leaving),
+	};
+
+	return unit_run("gdb", tests);
+}
