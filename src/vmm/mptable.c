@@ -128,6 +128,9 @@ add_irqs(struct writer *w, bool pci)
 	for (unsigned i = 0; i < ISA_IRQS; i++) {
 		if (i == 2)		/* the cascade of the PICs */
 			continue;
+		/* Edges are what the first entry of a pin would make of it. */
+		if (pci && pci_intx_is(i))
+			continue;
 		irq.bus_irq = (uint8_t)i;
 		irq.pin = (uint8_t)(i == 0 ? 2 : i);
 		add(w, &irq, sizeof(irq));

@@ -23,6 +23,15 @@ pci_intx_gsi(unsigned slot)
 	return lines[slot % PCI_LINES];
 }
 
+bool
+pci_intx_is(unsigned gsi)
+{
+	for (unsigned i = 0; i < PCI_LINES; i++)
+		if (lines[i] == gsi)
+			return true;
+	return false;
+}
+
 /* --- bytes of the configuration space ----------------------------------- */
 
 uint32_t
