@@ -15,7 +15,6 @@ static const struct number {
 	size_t		 at, len;
 	uint64_t	 max;
 } numbers[] = {
-	NUMBER(accepted, INT64_MAX),
 	NUMBER(status, UINT8_MAX),
 	NUMBER(isr, UINT8_MAX),
 	NUMBER(generation, UINT8_MAX),
@@ -72,7 +71,10 @@ vio_save(struct vio *vio)
 		if (json_array_append_new(queues,
 		    queue_save(&vio->queue[i])) == -1)
 			return NULL;
-	if (json_object_set_new(o, "class",
+	/* All 64 bits: what a driver wrote before it was asked for sense. */
+	if (json_object_set_new(o, "accepted", json_hex(&vio->accepted,
+	    sizeof(vio->accepted))) == -1 ||
+	    json_object_set_new(o, "class",
 	    json_string(vio->class->name)) == -1 ||
 	    json_object_set(o, "queues", queues) == -1 ||
 	    json_object_set_new(o, "pci", pci_save(vio->pci)) == -1)
@@ -106,7 +108,11 @@ numbers_load(struct vio *vio, const json_t *o, struct err *e)
 			return -1;
 		memcpy((uint8_t *)vio + n->at, &v, n->len);
 	}
-	if (vio->accepted & ~vio->offered)
+	if (need(json_get_hex(&vio->accepted, sizeof(vio->accepted), o,
+	    "accepted", e), "accepted", e) == -1)
+		return -1;
+	if (vio->status & VIRTIO_STATUS_FEATURES_OK &&
+	    vio->accepted & ~vio->offered)
 		return err_set(e, EINVAL, "features 0x%llx are not offered",
 		    (unsigned long long)(vio->accepted & ~vio->offered));
 	return 0;

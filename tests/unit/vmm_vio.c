@@ -574,10 +574,11 @@ bad_states(void **state)
 		json_decref(s);
 	}
 	s = vio_save(vio);
-	json_object_set_new(s, "accepted", json_integer(1));
+	json_object_set_new(s, "accepted", json_string("0100000000000000"));
+	json_object_set_new(s, "status", json_integer(11));
 	assert_int_equal(vio_load(vio, s, &e), -1);
 	assert_non_null(strstr(e.text, "rng0: features 0x1"));
-	json_object_set_new(s, "accepted", json_integer(0));
+	json_object_set_new(s, "status", json_integer(0));
 	q = json_array_get(json_object_get(s, "queues"), 0);
 	json_object_set_new(q, "len", json_integer(24));
 	assert_int_equal(vio_load(vio, s, &e), -1);
