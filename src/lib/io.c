@@ -116,12 +116,12 @@ file_replace(int dirfd, const char *name, const void *from, size_t len,
 int
 fd_nonblock(int fd, int on)
 {
-	int flags = fcntl(fd, F_GETFL);
+	int flags = fcntl(fd, F_GETFL), want;
 
 	if (flags == -1)
 		return -1;
-	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-	return fcntl(fd, F_SETFL, flags);
+	want = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	return want == flags ? 0 : fcntl(fd, F_SETFL, want);
 }
 
 int

@@ -42,6 +42,8 @@
 #include "lib/own.h"
 #include "viod/serve_private.h"
 
+#define MESSAGES_MAX	64	/* in one go; then queues have a turn */
+
 /* What serve.c adds to a device's own features. */
 #define TRANSPORT_FEATURES						\
 	(VIRTIO_BIT(VIRTIO_F_VERSION_1) |				\
@@ -71,28 +73,38 @@ viod_hangup(struct viod *v)
 	(void)event_add(v->listen_ev, NULL);
 }
 
-static void
-on_message(evutil_socket_t fd, short what, void *arg)
+/* One message; false: there is no more, or the front-end is gone. */
+static bool
+next_message(struct viod *v)
 {
-	struct viod *v = arg;
 	struct vhost_user_msg m;
 	struct err e;
 	int r;
 
-	(void)what;
-	r = vhost_user_recv(&v->rx, fd, &m, &e);
+	r = vhost_user_recv(&v->rx, v->conn, &m, &e);
 	if (r == 0)
-		return;
+		return false;
 	if (r == 1) {
 		r = viod_message(v, &m, &e);
 		vhost_user_fini(&m);
 	}
 	if (r != -1)
-		return;
+		return true;
 	if (e.num != EPIPE && e.num != ECONNRESET)
 		viod_complain(v, &e);
 	log_debug("front-end gone: %s", e.text);
 	viod_hangup(v);
+	return false;
+}
+
+/* A front-end says a lot at once when a device starts. */
+static void
+on_message(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	for (unsigned n = 0; n < MESSAGES_MAX && next_message(arg); n++)
+		continue;
 }
 
 static void
