@@ -53,7 +53,8 @@ priv_FILES	= chan client request wire
 oci_FILES	= digest reference
 # vminit but its main.c; the guest's own build is in scripts/guest.mk.
 guest_FILES	= agent conn dhcp guest_config links net passwd power proc \
-		  request_exec request_get request_info request_put run \
+		  request_exec request_get request_identity request_info \
+		  request_put run \
 		  setup signame spawn words
 
 # --- programs: files in src/DIR, layers from the right to the left, libraries --
@@ -171,7 +172,8 @@ vmd-image_LIBS	= libarchive libzstd zlib jansson libcrypto
 
 vmctl_DIR	= vmctl
 vmctl_FILES	= api cmd cmd_completion cmd_cp cmd_exec cmd_host cmd_image \
-		  cmd_life cmd_list cmd_logs cmd_run cmd_volume copy_place \
+		  cmd_life cmd_list cmd_logs cmd_run cmd_snapshot cmd_volume \
+		  copy_place \
 		  copy_tar copy_tree copy_wire env main opt progress \
 		  pull run session sig sse table vm ws
 vmctl_LAYERS	= os lib

@@ -6,6 +6,7 @@ _vmctl_names() {
 	    sed -n 's/.*"name":"\([^"]*\)".*/\1/p' ;;
 	images) vmctl images -q 2>/dev/null ;;
 	volumes) vmctl volume ls -q --no-trunc 2>/dev/null ;;
+	snapshots) vmctl snapshot list -q --no-trunc 2>/dev/null ;;
 	commands) vmctl help --table 2>/dev/null |
 	    sed -n 's/^command	\([^	]*\).*/\1/p' ;;
 	esac
@@ -23,10 +24,15 @@ _vmctl() {
 		i=$((i + 1))
 	done
 	case $cmd in
-	'') COMPREPLY=($(compgen -W 'capabilities console cp exec help image images inspect logs pause ps pull reset resources rm rmi run show start stats status stop unpause version volume wait' -- "$cur")); return ;;
+	'') COMPREPLY=($(compgen -W 'capabilities console cp exec fork help image images inspect logs pause ps pull reset resources restore rm rmi run show snapshot standby start stats status stop unpause version volume wait' -- "$cur")); return ;;
 	image)
 		if [ $((i + 1)) -eq $COMP_CWORD ]; then
 			COMPREPLY=($(compgen -W 'import inspect ls prune rm' -- "$cur")); return
+		fi
+		cmd="$cmd ${COMP_WORDS[i+1]}" ;;
+	snapshot)
+		if [ $((i + 1)) -eq $COMP_CWORD ]; then
+			COMPREPLY=($(compgen -W 'create delete fork list restore' -- "$cur")); return
 		fi
 		cmd="$cmd ${COMP_WORDS[i+1]}" ;;
 	volume)
@@ -52,6 +58,10 @@ _vmctl() {
 		opts='-d --detach -e --env --env-file -i --interactive -t --tty --timeout -u --user -w --workdir --help'
 		args=vms
 		[ "$prev" = --env-file ] && args=files
+		;;
+	'fork')
+		opts='--state --help'
+		args=vms
 		;;
 	'help')
 		opts='--table --help'
@@ -109,6 +119,10 @@ _vmctl() {
 		opts='--format --help'
 		args=
 		;;
+	'restore')
+		opts='--help'
+		args=vms
+		;;
 	'rm')
 		opts='-a --all -f --force --help'
 		args=vms
@@ -126,6 +140,30 @@ _vmctl() {
 		;;
 	'show')
 		opts='-r --running --format --help'
+		args=vms
+		;;
+	'snapshot create')
+		opts='-l --label --name --help'
+		args=vms
+		;;
+	'snapshot delete')
+		opts='--help'
+		args=snapshots
+		;;
+	'snapshot fork')
+		opts='--state --help'
+		args=snapshots
+		;;
+	'snapshot list')
+		opts='--format --no-trunc -q --quiet --help'
+		args=vms
+		;;
+	'snapshot restore')
+		opts='--state --help'
+		args=vms
+		;;
+	'standby')
+		opts='--help'
 		args=vms
 		;;
 	'start')

@@ -10,6 +10,9 @@ end
 function __vmctl_volumes
 	vmctl volume ls -q --no-trunc 2>/dev/null
 end
+function __vmctl_snapshots
+	vmctl snapshot list -q --no-trunc 2>/dev/null
+end
 function __vmctl_is
 	set -l words (commandline -opc)
 	set -l last (math (count $argv) + 1)
@@ -39,6 +42,9 @@ complete -c vmctl -n '__vmctl_is exec' -l tty -s t -d 'Give the command a termin
 complete -c vmctl -n '__vmctl_is exec' -l timeout -x -d 'End the command after this time'
 complete -c vmctl -n '__vmctl_is exec' -l user -s u -x -d 'Run it as this user'
 complete -c vmctl -n '__vmctl_is exec' -l workdir -s w -x -d 'Working directory'
+complete -c vmctl -n __vmctl_first -a fork -d 'Make another VM that is as this one is now'
+complete -c vmctl -n '__vmctl_is fork' -a '(__vmctl_vms)'
+complete -c vmctl -n '__vmctl_is fork' -l state -x -d 'Running, Standby or Stopped'
 complete -c vmctl -n __vmctl_first -a help -d 'Print the commands, or the options of one'
 complete -c vmctl -n '__vmctl_is help'
 complete -c vmctl -n '__vmctl_is help' -l table -d 'One command or option a line, for programs'
@@ -88,6 +94,8 @@ complete -c vmctl -n __vmctl_first -a reset -d 'Restart VMs as their reset butto
 complete -c vmctl -n '__vmctl_is reset' -a '(__vmctl_vms)'
 complete -c vmctl -n __vmctl_first -a resources -d 'Print what the host has and what is free'
 complete -c vmctl -n '__vmctl_is resources' -l format -x -d 'table or json'
+complete -c vmctl -n __vmctl_first -a restore -d 'Let VMs go on after standby'
+complete -c vmctl -n '__vmctl_is restore' -a '(__vmctl_vms)'
 complete -c vmctl -n __vmctl_first -a rm -d 'Remove stopped VMs'
 complete -c vmctl -n '__vmctl_is rm' -a '(__vmctl_vms)'
 complete -c vmctl -n '__vmctl_is rm' -l all -s a -d 'All that are stopped'
@@ -129,6 +137,30 @@ complete -c vmctl -n __vmctl_first -a show -d 'The same as status'
 complete -c vmctl -n '__vmctl_is show' -a '(__vmctl_vms)'
 complete -c vmctl -n '__vmctl_is show' -l running -s r -d 'Only running VMs'
 complete -c vmctl -n '__vmctl_is show' -l format -x -d 'table or json'
+complete -c vmctl -n __vmctl_first -a snapshot
+complete -c vmctl -n '__vmctl_is snapshot; and test (count (commandline -opc)) -eq 2' -a create -d 'Keep a VM as it is now'
+complete -c vmctl -n '__vmctl_is snapshot create' -a '(__vmctl_vms)'
+complete -c vmctl -n '__vmctl_is snapshot create' -l label -s l -x -d 'Add a label'
+complete -c vmctl -n '__vmctl_is snapshot create' -l name -x -d 'Name of the snapshot'
+complete -c vmctl -n __vmctl_first -a snapshot
+complete -c vmctl -n '__vmctl_is snapshot; and test (count (commandline -opc)) -eq 2' -a delete -d 'Delete snapshots'
+complete -c vmctl -n '__vmctl_is snapshot delete' -a '(__vmctl_snapshots)'
+complete -c vmctl -n __vmctl_first -a snapshot
+complete -c vmctl -n '__vmctl_is snapshot; and test (count (commandline -opc)) -eq 2' -a fork -d 'Make a VM from a snapshot'
+complete -c vmctl -n '__vmctl_is snapshot fork' -a '(__vmctl_snapshots)'
+complete -c vmctl -n '__vmctl_is snapshot fork' -l state -x -d 'Running, Standby or Stopped'
+complete -c vmctl -n __vmctl_first -a snapshot
+complete -c vmctl -n '__vmctl_is snapshot; and test (count (commandline -opc)) -eq 2' -a list -d 'List snapshots'
+complete -c vmctl -n '__vmctl_is snapshot list' -a '(__vmctl_vms)'
+complete -c vmctl -n '__vmctl_is snapshot list' -l format -x -d 'table or json'
+complete -c vmctl -n '__vmctl_is snapshot list' -l no-trunc -d 'Do not shorten anything'
+complete -c vmctl -n '__vmctl_is snapshot list' -l quiet -s q -d 'Only IDs'
+complete -c vmctl -n __vmctl_first -a snapshot
+complete -c vmctl -n '__vmctl_is snapshot; and test (count (commandline -opc)) -eq 2' -a restore -d 'Put a VM back to what it was'
+complete -c vmctl -n '__vmctl_is snapshot restore' -a '(__vmctl_vms)'
+complete -c vmctl -n '__vmctl_is snapshot restore' -l state -x -d 'Running, Standby or Stopped'
+complete -c vmctl -n __vmctl_first -a standby -d 'Write the memory of VMs to disk and end their processes'
+complete -c vmctl -n '__vmctl_is standby' -a '(__vmctl_vms)'
 complete -c vmctl -n __vmctl_first -a start -d 'Start stopped VMs'
 complete -c vmctl -n '__vmctl_is start' -a '(__vmctl_vms)'
 complete -c vmctl -n '__vmctl_is start' -l console -s c -d 'Connect to the console'

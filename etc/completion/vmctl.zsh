@@ -9,7 +9,7 @@ _vmctl_images() { compadd -- ${(f)"$(vmctl images -q 2>/dev/null)"} }
 _vmctl_volumes() {
 	compadd -- ${(f)"$(vmctl volume ls -q --no-trunc 2>/dev/null)"}
 }
-_vmctl_commands() { compadd -- capabilities console cp exec help image images inspect logs pause ps pull reset resources rm rmi run show start stats status stop unpause version volume wait }
+_vmctl_commands() { compadd -- capabilities console cp exec fork help image images inspect logs pause ps pull reset resources restore rm rmi run show snapshot standby start stats status stop unpause version volume wait }
 
 _vmctl() {
 	local cmd=${words[2]}
@@ -17,6 +17,10 @@ _vmctl() {
 	case $cmd in
 	image)
 		if (( CURRENT == 3 )); then compadd -- import inspect ls prune rm; return; fi
+		cmd="$cmd ${words[3]}"
+		shift words; (( CURRENT-- )) ;;
+	snapshot)
+		if (( CURRENT == 3 )); then compadd -- create delete fork list restore; return; fi
 		cmd="$cmd ${words[3]}"
 		shift words; (( CURRENT-- )) ;;
 	volume)
@@ -58,6 +62,10 @@ _vmctl() {
 		    '--user[Run it as this user]:USER\[\:GROUP\]:' \
 		    '-w[Working directory]:DIRECTORY:' \
 		    '--workdir[Working directory]:DIRECTORY:' \
+		    '*:argument:_vmctl_vms' ;;
+	'fork')
+		_arguments -s \
+		    '--state[Running, Standby or Stopped]:STATE:' \
 		    '*:argument:_vmctl_vms' ;;
 	'help')
 		_arguments -s \
@@ -131,6 +139,9 @@ _vmctl() {
 		_arguments -s \
 		    '--format[table or json]:FORMAT:' \
 		    '*:argument:' ;;
+	'restore')
+		_arguments -s \
+		    '*:argument:_vmctl_vms' ;;
 	'rm')
 		_arguments -s \
 		    '-a[All that are stopped]' \
@@ -191,6 +202,33 @@ _vmctl() {
 		    '-r[Only running VMs]' \
 		    '--running[Only running VMs]' \
 		    '--format[table or json]:FORMAT:' \
+		    '*:argument:_vmctl_vms' ;;
+	'snapshot create')
+		_arguments -s \
+		    '*-l[Add a label]:NAME=VALUE:' \
+		    '*--label[Add a label]:NAME=VALUE:' \
+		    '--name[Name of the snapshot]:NAME:' \
+		    '*:argument:_vmctl_vms' ;;
+	'snapshot delete')
+		_arguments -s \
+		    '*:argument:_vmctl_snapshots' ;;
+	'snapshot fork')
+		_arguments -s \
+		    '--state[Running, Standby or Stopped]:STATE:' \
+		    '*:argument:_vmctl_snapshots' ;;
+	'snapshot list')
+		_arguments -s \
+		    '--format[table or json]:FORMAT:' \
+		    '--no-trunc[Do not shorten anything]' \
+		    '-q[Only IDs]' \
+		    '--quiet[Only IDs]' \
+		    '*:argument:_vmctl_vms' ;;
+	'snapshot restore')
+		_arguments -s \
+		    '--state[Running, Standby or Stopped]:STATE:' \
+		    '*:argument:_vmctl_vms' ;;
+	'standby')
+		_arguments -s \
 		    '*:argument:_vmctl_vms' ;;
 	'start')
 		_arguments -s \

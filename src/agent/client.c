@@ -38,7 +38,8 @@ enum state {
 	ENDED,		/* done() was called; nothing comes any more */
 };
 
-enum request { NONE, PING, EXEC, PUT, GET, STAT, ADDRS, SHUTDOWN };
+enum request { NONE, PING, EXEC, PUT, GET, STAT, ADDRS, SHUTDOWN,
+    IDENTITY };
 
 struct agent_session {
 	struct event_base		*base;
@@ -352,7 +353,7 @@ on_ok(struct agent_session *s, const struct frame *f, struct err *e)
 		ret = reply_counts(&s->reply, f, e);
 	else if (s->request == ADDRS)
 		ret = reply_addrs(&s->reply, f, e);
-	else if (s->request != SHUTDOWN)
+	else if (s->request != SHUTDOWN && s->request != IDENTITY)
 		ret = err_set(e, EPROTO, "OK out of place");
 	if (ret == 0)
 		finish(s, NULL);
@@ -775,6 +776,22 @@ agent_shutdown(struct agent_session *s, const char *signal, int64_t grace_ms,
 	    (grace_ms >= 0 &&
 	    record_putf(&b, "grace", "%" PRId64, grace_ms) == -1);
 	return queue_records(s, &b, bad, AGENT_SHUTDOWN, e);
+}
+
+int
+agent_identity(struct agent_session *s, const struct agent_identity *i,
+    struct err *e)
+{
+	struct buf b;
+	int bad;
+
+	if (claim(s, IDENTITY, e) == -1)
+		return -1;
+	bad = records_begin(&b) || put_string(&b, "hostname", i->hostname) ||
+	    put_string(&b, "mac", i->mac) ||
+	    put_string(&b, "machine_id", i->machine_id) ||
+	    put_string(&b, "seed", i->seed);
+	return queue_records(s, &b, bad, AGENT_IDENTITY, e);
 }
 
 /* --- while it runs -------------------------------------------------------- */

@@ -132,6 +132,16 @@ int	agent_addrs(struct agent_session *, struct err *);
 int	agent_shutdown(struct agent_session *, const char *signal,
 	    int64_t grace_ms, struct err *);
 
+/* Who a guest is that was made from another's memory; NULL: as it is. */
+struct agent_identity {
+	const char	*hostname;
+	const char	*mac;		/* of its first card, "aa:bb:.." */
+	const char	*machine_id;	/* 32 hexadecimal digits */
+	const char	*seed;		/* entropy, hexadecimal */
+};
+int	agent_identity(struct agent_session *, const struct agent_identity *,
+	    struct err *);
+
 /*
  * While an EXEC runs; before it has started they wait.  agent_stdin() takes
  * all of len or nothing (EAGAIN: len is above agent_room()).

@@ -30,6 +30,7 @@ static const struct {
 	[AGENT_STAT]	  = { "STAT",	   RECORDS },
 	[AGENT_ADDRS]	  = { "ADDRS",	   NOTHING },
 	[AGENT_SHUTDOWN]  = { "SHUTDOWN",  RECORDS },
+	[AGENT_IDENTITY]  = { "IDENTITY",  RECORDS },
 	[AGENT_STDIN]	  = { "STDIN",	   DATA },
 	[AGENT_STDIN_EOF] = { "STDIN_EOF", NOTHING },
 	[AGENT_SIGNAL]	  = { "SIGNAL",	   RECORDS },

@@ -27,6 +27,7 @@ enum agent_type {
 	AGENT_STAT	= 5,
 	AGENT_ADDRS	= 6,
 	AGENT_SHUTDOWN	= 7,
+	AGENT_IDENTITY	= 8,
 
 	AGENT_STDIN	= 16,	/* client, after EXEC: data */
 	AGENT_STDIN_EOF	= 17,	/* nothing */

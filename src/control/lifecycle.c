@@ -58,6 +58,79 @@ fd_drop(int *fd)
 	*fd = -1;
 }
 
+/* --- who a fork is -------------------------------------------------------- */
+
+static void running(struct vm *);
+static void on_probe_timer(evutil_socket_t, short, void *);
+
+/* One that cannot be told is no reason to have no VM. */
+static void
+on_identity(void *arg, const struct agent_result *r)
+{
+	struct vm *vm = arg;
+	bool again = r->err != NULL && r->err->code != NULL &&
+	    (strcmp(r->err->code, "no_agent") == 0 ||
+	    strcmp(r->err->code, "disconnected") == 0);
+
+	if (r->err != NULL && !again) {
+		log_err(r->err, "%s: its new identity", vm->spec.name);
+		vm_note(vm, "its new identity: %s", r->err->text);
+	}
+	agent_close(vm->probe);
+	vm->probe = NULL;
+	if (again && vm->state == VM_INITIALIZING) {
+		timer_set(vm, &vm->probe_timer, PROBE_MS, on_probe_timer);
+		return;
+	}
+	vm->identity = again;
+	if (!again)
+		running(vm);
+}
+
+static void
+hexadecimal(char *to, size_t bytes)
+{
+	uint8_t b;
+
+	for (size_t i = 0; i < bytes; i++) {
+		os_random(&b, 1);
+		(void)snprintf(to + 2 * i, 3, "%02x", b);
+	}
+}
+
+/* It was made from the memory of another and believes to be that. */
+static void
+tell_identity(struct vm *vm)
+{
+	static const struct agent_handler handler = { .done = on_identity };
+	char mac[18], machine_id[2 * 16 + 1], seed[2 * 64 + 1];
+	const uint8_t *m = vm->mac;
+	const struct agent_identity i = {
+		.hostname = vm->spec.hostname != NULL ? vm->spec.hostname :
+		    vm->spec.name,
+		.mac = vm->spec.network ? mac : NULL,
+		.machine_id = machine_id, .seed = seed,
+	};
+
+	(void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x",
+	    m[0], m[1], m[2], m[3], m[4], m[5]);
+	hexadecimal(machine_id, 16);
+	hexadecimal(seed, 64);
+	if (vm->probe != NULL)
+		agent_close(vm->probe);
+	vm->probe = NULL;
+	if (agent_open(&vm->probe, vm->control->base, &handler, vm,
+	    NULL) == -1 || agent_connect(vm->probe, vm->dir, "vsock.sock",
+	    PROBE_MS, NULL) == -1 ||
+	    agent_identity(vm->probe, &i, NULL) == -1) {
+		if (vm->probe != NULL)
+			agent_close(vm->probe);
+		vm->probe = NULL;
+		timer_set(vm, &vm->probe_timer, PROBE_MS, on_probe_timer);
+	}
+	explicit_bzero(seed, sizeof(seed));
+}
+
 /* --- ready ---------------------------------------------------------------- */
 
 static void
@@ -65,6 +138,10 @@ running(struct vm *vm)
 {
 	if (vm->state != VM_INITIALIZING && vm->state != VM_CREATED)
 		return;
+	if (vm->identity) {
+		tell_identity(vm);
+		return;
+	}
 	vm_set_state(vm, VM_RUNNING);
 	vm_note(vm, "the agent answers");
 	if (vm->live)

@@ -107,7 +107,8 @@ struct vm {
 	char		 state_error[VM_REASON_MAX];
 	int		 dir;		/* its directory, or -1 */
 	struct chapi_client *chapi;	/* while it lives */
-	struct agent_session *probe;	/* asks whether the agent serves */
+	struct agent_session *probe;	/* asks whether the agent serves,
+					   or says who it is */
 	struct event	*probe_timer;
 	bool		 reserved;	/* is being started: counts as live */
 	int		 ready_fd;	/* listening vsock.sock_1024, or -1 */

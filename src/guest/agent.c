@@ -43,6 +43,7 @@ static const struct {
 	{ AGENT_STAT,		request_stat },
 	{ AGENT_ADDRS,		request_addrs },
 	{ AGENT_SHUTDOWN,	request_shutdown },
+	{ AGENT_IDENTITY,	request_identity },
 };
 
 /* --- a session ------------------------------------------------------------ */

@@ -138,6 +138,26 @@ wait_card(int fd, char name[IF_NAMESIZE], uint8_t mac[6], struct err *e)
 	return err_set(e, ENODEV, "no network interface");
 }
 
+/* virtio-net takes a new address while it is up (IFF_LIVE_ADDR_CHANGE). */
+static int
+card_rename(int fd, const uint8_t mac[6], struct err *e)
+{
+	char name[IF_NAMESIZE];
+	uint8_t old[6];
+	struct ifreq r;
+
+	if (wait_card(fd, name, old, e) == -1)
+		return -1;
+	if (memcmp(old, mac, 6) == 0)
+		return 0;
+	ifreq_init(&r, name);
+	r.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+	memcpy(r.ifr_hwaddr.sa_data, mac, 6);
+	if (ioctl(fd, SIOCSIFHWADDR, &r) == -1)
+		return err_sys(e, "%s: address", name);
+	return 0;
+}
+
 static int
 card_setup(struct net *n, const struct guest_config *c, int fd, struct err *e)
 {
@@ -254,4 +274,27 @@ net_setup(const struct guest_config *c, struct err *e)
 	if (write_hosts(&n, c, e) == -1)
 		return -1;
 	return write_resolv(&n, c, e);
+}
+
+int
+net_identity(const struct guest_config *c, const char *hostname,
+    const uint8_t *mac, struct err *e)
+{
+	struct guest_config new = *c;
+	own_fd int fd = -1;
+	struct net n = { 0 };
+
+	new.hostname = hostname;
+	if (sethostname(hostname, strlen(hostname)) == -1)
+		return err_sys(e, "host name");
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return err_sys(e, "network");
+	if (mac != NULL && c->net != CONFIG_NET_NONE &&
+	    (card_rename(fd, mac, e) == -1 ||
+	    card_setup(&n, &new, fd, e) == -1))
+		return -1;
+	if (write_hosts(&n, &new, e) == -1)
+		return -1;
+	return write_resolv(&n, &new, e);
 }

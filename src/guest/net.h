@@ -4,6 +4,8 @@
 #ifndef GUEST_NET_H
 #define GUEST_NET_H
 
+#include <stdint.h>
+
 #include "guest/guest_config.h"
 #include "lib/err.h"
 
@@ -13,5 +15,12 @@
  * /etc/resolv.conf.  IPv6 comes by router advertisement, from the kernel.
  */
 int	net_setup(const struct guest_config *, struct err *);
+
+/*
+ * The guest was made from the memory of another: the host name, and with mac
+ * the address of the first Ethernet card, are new; with DHCP the lease, too.
+ */
+int	net_identity(const struct guest_config *, const char *hostname,
+	    const uint8_t *mac, struct err *);
 
 #endif

@@ -31,6 +31,8 @@ int	request_addrs(const struct agent *, struct conn *, struct frame *,
 	    struct err *);
 int	request_shutdown(const struct agent *, struct conn *, struct frame *,
 	    struct err *);
+int	request_identity(const struct agent *, struct conn *, struct frame *,
+	    struct err *);
 
 /*
  * What errno says about a path, as an err with the protocol's code for it.

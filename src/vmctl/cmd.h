@@ -69,11 +69,13 @@ int	cmd_usage(const struct ctx *);
 const struct command *cmd_at(size_t i);
 
 extern const struct command cmd_capabilities, cmd_completion, cmd_console,
-    cmd_cp, cmd_exec, cmd_help, cmd_image_import, cmd_image_inspect,
+    cmd_cp, cmd_exec, cmd_fork, cmd_help, cmd_image_import, cmd_image_inspect,
     cmd_image_ls, cmd_image_prune, cmd_image_rm, cmd_images, cmd_inspect,
-    cmd_logs, cmd_pause, cmd_ps, cmd_pull, cmd_reset, cmd_resources, cmd_rm,
-    cmd_rmi, cmd_run, cmd_show, cmd_start, cmd_stats, cmd_status, cmd_stop,
-    cmd_unpause, cmd_version, cmd_volume_create, cmd_volume_ls,
+    cmd_logs, cmd_pause, cmd_ps, cmd_pull, cmd_reset, cmd_resources,
+    cmd_restore, cmd_rm, cmd_rmi, cmd_run, cmd_show, cmd_snapshot_create,
+    cmd_snapshot_delete, cmd_snapshot_fork, cmd_snapshot_list,
+    cmd_snapshot_restore, cmd_standby, cmd_start, cmd_stats, cmd_status,
+    cmd_stop, cmd_unpause, cmd_version, cmd_volume_create, cmd_volume_ls,
     cmd_volume_rm, cmd_wait;
 
 #endif

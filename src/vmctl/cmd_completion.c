@@ -25,6 +25,8 @@ names_of(enum complete c)
 		return "images";
 	case COMPLETE_VOLUME:
 		return "volumes";
+	case COMPLETE_SNAPSHOT:
+		return "snapshots";
 	case COMPLETE_FILE:
 		return "files";
 	case COMPLETE_COMMAND:
@@ -62,7 +64,8 @@ print_words(const char *group)
 }
 
 /* The names of groups: first words that have second ones. */
-static const char *const groups[] = { "image", "volume" };
+static const char *const groups[] = { "image", "snapshot",
+    "volume" };
 
 /* --- bash -------------------------------------------------------------- */
 
@@ -75,6 +78,7 @@ static const char bash_head[] =
 "	    sed -n 's/.*\"name\":\"\\([^\"]*\\)\".*/\\1/p' ;;\n"
 "	images) vmctl images -q 2>/dev/null ;;\n"
 "	volumes) vmctl volume ls -q --no-trunc 2>/dev/null ;;\n"
+"	snapshots) vmctl snapshot list -q --no-trunc 2>/dev/null ;;\n"
 "	commands) vmctl help --table 2>/dev/null |\n"
 "	    sed -n 's/^command\t\\([^\t]*\\).*/\\1/p' ;;\n"
 "	esac\n"
@@ -267,6 +271,9 @@ static const char fish_head[] =
 "function __vmctl_volumes\n"
 "	vmctl volume ls -q --no-trunc 2>/dev/null\n"
 "end\n"
+"function __vmctl_snapshots\n"
+"	vmctl snapshot list -q --no-trunc 2>/dev/null\n"
+"end\n"
 "function __vmctl_is\n"
 "	set -l words (commandline -opc)\n"
 "	set -l last (math (count $argv) + 1)\n"
@@ -296,7 +303,7 @@ fish_source(enum complete c)
 	if (c == COMPLETE_FILE)
 		(void)printf(" -F");
 	else if (c == COMPLETE_VM || c == COMPLETE_IMAGE ||
-	    c == COMPLETE_VOLUME)
+	    c == COMPLETE_VOLUME || c == COMPLETE_SNAPSHOT)
 		(void)printf(" -a '(__vmctl_%s)'", names_of(c));
 }
 

@@ -307,6 +307,13 @@ rm_one(struct ctx *ctx, const json_t *vm, const void *values, struct err *e)
 	return 0;
 }
 
+/* One in standby has its memory: it is not removed in passing. */
+static bool
+is_stopped(const json_t *vm)
+{
+	return vm_state_is(vm, "Stopped");
+}
+
 static bool
 any_vm(const json_t *vm)
 {
@@ -324,7 +331,7 @@ rm_run(struct ctx *ctx, const void *values, int argc, char **argv)
 	if (o->all != (argc == 0))
 		return cmd_usage(ctx);
 	if (o->all)
-		return each_listed(ctx, o->force ? any_vm : vm_has_ended,
+		return each_listed(ctx, o->force ? any_vm : is_stopped,
 		    values, rm_one);
 	for (int i = 0; i < argc; i++) {
 		own_json json_t *vm = NULL;

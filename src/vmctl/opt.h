@@ -34,6 +34,7 @@ enum complete {
 	COMPLETE_VM,
 	COMPLETE_IMAGE,
 	COMPLETE_VOLUME,
+	COMPLETE_SNAPSHOT,
 	COMPLETE_FILE,
 	COMPLETE_COMMAND,	/* a command of this program */
 };

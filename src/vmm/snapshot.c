@@ -125,7 +125,7 @@ write_memory(int dir, const struct memory *m, struct err *e)
 	struct frontend_region shared[2];
 	struct piece p = { .fd = -1 };
 	own_fd int fd = openat(dir, "memory",
-	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
 
 	if (fd == -1 || ftruncate(fd, (off_t)memory_bytes(m)) == -1)
 		return err_sys(e, "create memory");
@@ -156,7 +156,8 @@ write_json(int dir, const char *name, const json_t *v, struct err *e)
 
 	if (text == NULL)
 		return err_set(e, ENOMEM, "%s: out of memory", name);
-	return file_replace(dir, name, text, strlen(text), 0640, e);
+	/* Whoever keeps it by hard links has the right to write, too. */
+	return file_replace(dir, name, text, strlen(text), 0660, e);
 }
 
 static int

@@ -103,7 +103,7 @@ offer() { # WORDS..., the last one is completed
 if command -v bash > /dev/null; then
 	offer vmctl st
 	out "bash: commands" <<'E'
-start stats status stop 
+standby start stats status stop 
 E
 	offer vmctl stop ''
 	out "bash: names of VMs" <<'E'
@@ -137,6 +137,7 @@ if command -v fish > /dev/null; then
 		HOME=$dir XDG_CONFIG_HOME=$dir fish -c "complete -C 'vmctl $line'"
 	done 2>&1 | cut -f1 > "$dir/out"
 	out "fish: commands, VMs, options, second words, images" <<'E'
+standby
 start
 stats
 status

@@ -796,6 +796,39 @@ test_shutdown(void **state)
 	talk_end(&t);
 }
 
+/* What is refused before anything of this host is changed. */
+static void
+test_identity(void **state)
+{
+	static const struct agent_identity bad[] = {
+		{ .hostname = "two words" },
+		{ .hostname = "" },
+		{ .mac = "01:00:00:00:00:00" },
+		{ .mac = "02:00:00:00:00" },
+		{ .mac = "02:00:00:00:00:00x" },
+		{ .machine_id = "0123" },
+		{ .machine_id = "0123456789ABCDEF0123456789ABCDEF" },
+		{ .seed = "123" },
+		{ .seed = "zz" },
+	};
+	const struct agent_identity nothing = { 0 };
+	struct talk t;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		talk_begin(&t);
+		assert_int_equal(agent_identity(t.s, &bad[i], NULL), 0);
+		talk_run(&t);
+		assert_non_null(t.r.err);
+		talk_end(&t);
+	}
+	talk_begin(&t);
+	assert_int_equal(agent_identity(t.s, &nothing, NULL), 0);
+	talk_run(&t);
+	assert_null(t.r.err);
+	talk_end(&t);
+}
+
 static void
 test_ping(void **state)
 {
@@ -833,6 +866,7 @@ main(void)
 		cmocka_unit_test(test_stat),
 		cmocka_unit_test(test_addrs),
 		cmocka_unit_test(test_shutdown),
+		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_ping),
 	};
 
