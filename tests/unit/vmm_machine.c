@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: ISC */
+/* vmm_machine.c - a whole machine, its guest a script */
+
+#include "unit.h"
+#include "kernel_kit.h"
+
+#include <sys/socket.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include <event2/event.h>
+
+#include "accel/accel_null.h"
+#include "chapi/vm_config.h"
+#include "lib/json.h"
+#include "lib/util.h"
+#include "vmm/acpi.h"
+#include "vmm/board.h"
+#include "vmm/dev/debug.h"
+#include "vmm/dev/power.h"
+#include "vmm/machine.h"
+#include "vmm/memory.h"
+#include "vmm/vcpu.h"
+
+#define OUT(port, v)	{ .why = ACCEL_EXIT_PIO, .addr = (port), .len = 1, \
+			.write = true, .value = (v) }
+#define IN(port)	{ .why = ACCEL_EXIT_PIO, .addr = (port), .len = 1 }
+
+struct world {
+	struct event_base	*base;
+	struct vm_config	 config;
+	struct machine		*machine;
+	int			 peer;		/* of COM1 */
+	char			 kernel[32];
+	unsigned		 events;	/* bits */
+	char			 text[120];
+};
+
+/* The machine is paused, and may be destroyed here. */
+static void
+on_event(void *arg, enum machine_event what, const char *text)
+{
+	struct world *w = arg;
+
+	w->events |= 1U << what;
+	(void)snprintf(w->text, sizeof(w->text), "%s", text);
+	(void)event_base_loopbreak(w->base);
+}
+
+static void
+begin(struct world *w, bool serial)
+{
+	struct kit_pvh k = kit_pvh();
+	int fd;
+
+	null_forget();
+	memset(w, 0, sizeof(*w));
+	w->peer = -1;
+	w->base = event_base_new();
+	(void)snprintf(w->kernel, sizeof(w->kernel), "/tmp/kernel.XXXXXX");
+	fd = mkstemp(w->kernel);
+	assert_int_equal(write(fd, &k, sizeof(k)), sizeof(k));
+	(void)close(fd);
+	w->config.kernel = w->kernel;
+	w->config.cpus = 2;
+	w->config.memory.size = 16 << 20;
+	w->config.serial.mode = serial ? VM_STREAM_SOCKET : VM_STREAM_OFF;
+}
+
+static int
+make(struct world *w, const struct machine_setup *more, struct err *e)
+{
+	struct machine_setup s = *more;
+	int sv[2];
+
+	s.base = w->base;
+	s.accel = &accel_null;
+	s.config = &w->config;
+	s.event = on_event;
+	s.arg = w;
+	s.console = s.serial = -1;
+	if (w->config.serial.mode != VM_STREAM_OFF) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+		w->peer = sv[0];
+		s.serial = sv[1];
+	}
+	return machine_new(&w->machine, &s, e);
+}
+
+static void
+start(struct world *w)
+{
+	struct machine_setup s = { 0 };
+	struct err e;
+
+	if (make(w, &s, &e) == -1)
+		fail_msg("%s", e.text);
+}
+
+static void
+end(struct world *w)
+{
+	machine_destroy(w->machine);
+	if (w->peer != -1)
+		(void)close(w->peer);
+	event_base_free(w->base);
+	(void)unlink(w->kernel);
+	null_forget();
+}
+
+/* Let the guest do n things, then wait for what comes of it. */
+static void
+play(struct world *w, const struct null_step *steps, unsigned n, bool event)
+{
+	w->events = 0;
+	null_script(0, steps, n);
+	assert_int_equal(machine_resume(w->machine, NULL), 0);
+	/* A vCPU that stopped plays nothing more. */
+	if (steps[n - 1].why == ACCEL_EXIT_PIO ||
+	    steps[n - 1].why == ACCEL_EXIT_MMIO)
+		null_finish();
+	if (event)
+		(void)event_base_dispatch(w->base);
+	machine_pause(w->machine);
+}
+
+static int
+get_regs(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	return accel_null.x86->get_regs(v, arg, e);
+}
+
+static void
+assert_at_entry(struct world *w)
+{
+	struct x86_regs r;
+
+	assert_int_equal(vcpus_call(machine_vcpus(w->machine), 0, get_regs,
+	    &r, NULL), 0);
+	assert_int_equal(r.rip, KIT_ENTRY);
+}
+
+static void
+boots(void **state)
+{
+	static const struct null_step steps[] = { OUT(0x3f8, 'h'),
+	    OUT(0x3f8, 'i'), OUT(DEBUG_TIMER_PORT, 1), IN(0x3fd), IN(0x3f9) };
+	struct world w;
+	char got[8] = "";
+
+	(void)state;
+	begin(&w, true);
+	start(&w);
+	assert_at_entry(&w);
+	assert_int_equal(machine_boot_us(w.machine), 0);
+	play(&w, steps, COUNT(steps), false);
+	assert_int_equal(null_answer(0, 3), 0x60);
+	assert_true(machine_boot_us(w.machine) > 0);
+	machine_destroy(take(&w.machine));
+	assert_int_equal(read(w.peer, got, sizeof(got)), 2);
+	assert_string_equal(got, "hi");
+	end(&w);
+}
+
+/* A quiet machine has neither: what is read is what nobody answers. */
+static void
+quiet(void **state)
+{
+	static const struct null_step steps[] = { IN(0x3fd), IN(0xcfc),
+	    { .why = ACCEL_EXIT_MMIO, .addr = MEMORY_ECAM } };
+	struct world w;
+
+	(void)state;
+	begin(&w, false);
+	start(&w);
+	assert_null(machine_board(w.machine)->pci);
+	assert_int_equal(machine_board(w.machine)->mmio.nranges, 0);
+	play(&w, steps, COUNT(steps), false);
+	assert_int_equal(null_answer(0, 0), 0xff);
+	assert_int_equal(null_answer(0, 1), 0xff);
+	assert_int_equal(null_answer(0, 2), 0xffffffff);
+	end(&w);
+}
+
+/* Whatever ends or restarts a guest is told once, with the guest paused. */
+static void
+endings(void **state)
+{
+	static const struct {
+		struct null_step	step;
+		enum machine_event	event;
+	} ways[] = {
+		{ OUT(POWER_PORT + POWER_CONTROL, POWER_S5 << 2 | 0x20),
+		    MACHINE_POWERED_OFF },
+		{ OUT(POWER_PORT + POWER_RESET, POWER_RESET_VALUE),
+		    MACHINE_REBOOT },
+		{ OUT(0x64, 0xfe), MACHINE_REBOOT },
+		{ OUT(DEBUG_EXIT_PORT, 0), MACHINE_POWERED_OFF },
+		{ OUT(DEBUG_PANIC_PORT, 1), MACHINE_PANICKED },
+		{ { .why = ACCEL_EXIT_RESET }, MACHINE_REBOOT },
+		{ { .why = ACCEL_EXIT_OFF }, MACHINE_POWERED_OFF },
+		{ { .why = ACCEL_EXIT_BROKEN }, MACHINE_BROKEN },
+	};
+	struct world w;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(ways); i++) {
+		begin(&w, false);
+		w.config.pvpanic = true;
+		start(&w);
+		play(&w, &ways[i].step, 1, true);
+		assert_int_equal(w.events, 1U << ways[i].event);
+		end(&w);
+	}
+}
+
+/* Of two things at once the graver counts. */
+static void
+gravest(void **state)
+{
+	static const struct null_step steps[] = { OUT(0x64, 0xfe),
+	    OUT(POWER_PORT, POWER_S5 << 2 | 0x20) };
+	struct world w;
+
+	(void)state;
+	begin(&w, false);
+	start(&w);
+	play(&w, steps, 2, true);
+	assert_int_equal(w.events, 1U << MACHINE_POWERED_OFF);
+	end(&w);
+}
+
+/* What is no power off, reset or panic. */
+static void
+nothing_happens(void **state)
+{
+	static const struct null_step steps[] = { OUT(POWER_PORT, 0x20),
+	    OUT(POWER_PORT, POWER_S5 << 2), OUT(POWER_PORT + 2, 2),
+	    OUT(0x64, 0xff), OUT(0x64, 0xae), OUT(DEBUG_PANIC_PORT, 1),
+	    IN(0x64) };
+	struct world w;
+
+	(void)state;
+	begin(&w, false);
+	start(&w);
+	play(&w, steps, COUNT(steps), false);
+	(void)event_base_loop(w.base, EVLOOP_NONBLOCK);
+	assert_int_equal(w.events, 0);
+	/* The input buffer is empty: who pulses the reset need not wait. */
+	assert_int_equal(null_answer(0, 6) & 2, 0);
+	end(&w);
+}
+
+/* A reset is a new beginning: memory, registers, serial port. */
+static void
+reset(void **state)
+{
+	static const struct null_step steps[] = { OUT(0x3fb, 3),
+	    OUT(0x64, 0xfe) };
+	static const struct null_step after[] = { IN(0x3fb) };
+	struct world w;
+	char *p;
+
+	(void)state;
+	begin(&w, true);
+	start(&w);
+	p = memory_at(machine_board(w.machine)->memory, 0x800000, 16);
+	memcpy(p, "left", 5);
+	play(&w, steps, 2, true);
+	assert_int_equal(machine_reset(w.machine, NULL), 0);
+	assert_string_equal(p, "");
+	assert_at_entry(&w);
+	assert_memory_equal(memory_at(machine_board(w.machine)->memory,
+	    0x100000, sizeof(KIT_CODE)), KIT_CODE, sizeof(KIT_CODE));
+	play(&w, after, 1, false);
+	assert_int_equal(null_answer(0, 0), 0);
+	end(&w);
+}
+
+static void
+buttons(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, false);
+	start(&w);
+	machine_power_button(w.machine);
+	assert_int_equal(null_raised(ACPI_GSI_BUTTON), 1);
+	assert_false(null_line(ACPI_GSI_BUTTON));
+	assert_int_equal(machine_nmi(w.machine, NULL), 0);
+	assert_int_equal(null_nmis(0), 1);
+	assert_int_equal(null_nmis(1), 1);
+	assert_int_equal(machine_remove(w.machine, "disk0", NULL), -1);
+	end(&w);
+}
+
+/* The state goes into another machine, which is told that it is a copy. */
+static void
+saved(void **state)
+{
+	static const struct null_step steps[] = { OUT(0x3ff, 0x42),
+	    OUT(0x70, 0x20), OUT(0x71, 0x24) };
+	static const struct null_step after[] = { IN(0x3ff), IN(0x71) };
+	struct machine_setup s = { .restore = true };
+	struct world w, v;
+	struct err e;
+	json_t *o;
+
+	(void)state;
+	begin(&w, true);
+	w.config.rng = true;
+	start(&w);
+	assert_int_equal(machine_devices(w.machine), 1);
+	play(&w, steps, COUNT(steps), false);
+	o = machine_save(w.machine, &e);
+	if (o == NULL)
+		fail_msg("%s", e.text);
+	/* It goes on after that. */
+	play(&w, after, 1, false);
+	assert_int_equal(null_answer(0, 0), 0x42);
+	end(&w);
+
+	begin(&v, true);
+	v.config.rng = true;
+	s.memory = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	assert_int_equal(ftruncate(s.memory, 16 << 20), 0);
+	if (make(&v, &s, &e) == -1 || machine_load(v.machine, o, &e) == -1)
+		fail_msg("%s", e.text);
+	assert_int_equal(null_raised(ACPI_GSI_GENID), 1);
+	play(&v, after, COUNT(after), false);
+	assert_int_equal(null_answer(0, 0), 0x42);
+	assert_int_equal(null_answer(0, 1), 0x24);
+	/* What does not fit is refused with its name. */
+	assert_int_equal(json_object_del(o, "serial"), 0);
+	assert_int_equal(machine_load(v.machine, o, &e), -1);
+	assert_non_null(strstr(e.text, "serial"));
+	(void)json_array_clear(json_object_get(o, "vcpus"));
+	assert_int_equal(machine_load(v.machine, o, &e), -1);
+	assert_non_null(strstr(e.text, "vcpus"));
+	(void)json_object_set_new(o, "version", json_integer(99));
+	assert_int_equal(machine_load(v.machine, o, &e), -1);
+	(void)close(s.memory);
+	end(&v);
+	json_decref(o);
+}
+
+static void
+refused(void **state)
+{
+	struct machine_setup s = { 0 };
+	struct world w;
+	struct err e;
+
+	(void)state;
+	begin(&w, true);
+	w.config.kernel = "/nonexistent";
+	assert_int_equal(make(&w, &s, &e), -1);
+	assert_non_null(strstr(e.text, "kernel: /nonexistent"));
+	(void)close(w.peer);
+	w.config.kernel = "/dev/null";
+	assert_int_equal(make(&w, &s, &e), -1);
+	assert_non_null(strstr(e.text, "format"));
+	(void)close(w.peer);
+	w.config.kernel = w.kernel;
+	w.config.initramfs = "/tmp";
+	assert_int_equal(make(&w, &s, &e), -1);
+	assert_non_null(strstr(e.text, "initramfs"));
+	(void)close(w.peer);
+	w.config.initramfs = NULL;
+	w.config.ndisks = 1;
+	w.config.disks[0] = (struct vm_disk){ .id = "disk0",
+	    .socket = "/nonexistent", .queues = 1 };
+	assert_int_equal(make(&w, &s, &e), -1);
+	assert_non_null(strstr(e.text, "disk0"));
+	end(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(boots),
+		cmocka_unit_test(quiet),
+		cmocka_unit_test(endings),
+		cmocka_unit_test(gravest),
+		cmocka_unit_test(nothing_happens),
+		cmocka_unit_test(reset),
+		cmocka_unit_test(buttons),
+		cmocka_unit_test(saved),
+		cmocka_unit_test(refused),
+	};
+
+	return unit_run("vmm_machine", tests);
+}
