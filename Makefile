@@ -87,6 +87,7 @@ vmm_FILES	= acpi \
 		  byhand \
 		  bzimage \
 		  confine \
+		  coredump \
 		  dev/balloon \
 		  dev/console \
 		  dev/debug \
@@ -106,6 +107,7 @@ vmm_FILES	= acpi \
 		  machine_state \
 		  main \
 		  memory \
+		  memory_file \
 		  mptable \
 		  options \
 		  pci \

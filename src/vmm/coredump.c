@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+/* coredump.c - a VM as an ELF core file; see coredump.h */
+
+#include <sys/stat.h>
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "accel/accel_x86.h"
+#include "lib/buf.h"
+#include "lib/io.h"
+#include "lib/own.h"
+#include "lib/util.h"
+#include "vmm/board.h"
+#include "vmm/coredump.h"
+#include "vmm/machine.h"
+#include "vmm/memory.h"
+#include "vmm/memory_file.h"
+#include "vmm/vcpu.h"
+
+#define SEGMENTS_MAX	3		/* notes, memory below and above */
+#define HEADERS_MAX	(1U << 16)	/* bytes before the memory */
+#define PAGE		4096U
+
+/* Linux's struct elf_prstatus, on any host. */
+struct prstatus {
+	uint32_t	siginfo[3];
+	uint16_t	signal, pad;
+	uint64_t	pending, held;
+	uint32_t	pid, ppid, pgrp, sid;
+	uint64_t	times[8];
+	uint64_t	reg[27];
+	uint32_t	fpvalid, pad2;
+};
+_Static_assert(sizeof(struct prstatus) == 336, "elf_prstatus of x86-64");
+
+/* Head, name and prstatus, one behind the other. */
+#define NOTE_NAME	"CORE\0\0\0\0"
+#define NOTE_NAME_LEN	8
+#define NOTE_LEN	(sizeof(Elf64_Nhdr) + NOTE_NAME_LEN +		\
+			 sizeof(struct prstatus))
+
+static int
+put_note(struct buf *b, const struct x86_regs *r, unsigned cpu)
+{
+	const Elf64_Nhdr head = { .n_namesz = sizeof("CORE"),
+	    .n_descsz = sizeof(struct prstatus), .n_type = NT_PRSTATUS };
+	struct prstatus status = { .pid = cpu + 1 };
+	const uint64_t reg[27] = {
+		r->gpr[X86_R15], r->gpr[X86_R14], r->gpr[X86_R13],
+		r->gpr[X86_R12], r->gpr[X86_RBP], r->gpr[X86_RBX],
+		r->gpr[X86_R11], r->gpr[X86_R10], r->gpr[X86_R9],
+		r->gpr[X86_R8], r->gpr[X86_RAX], r->gpr[X86_RCX],
+		r->gpr[X86_RDX], r->gpr[X86_RSI], r->gpr[X86_RDI],
+		UINT64_MAX,		/* orig_rax: not in a system call */
+		r->rip, r->seg[X86_CS].selector, r->rflags,
+		r->gpr[X86_RSP], r->seg[X86_SS].selector,
+		r->seg[X86_FS].base, r->seg[X86_GS].base,
+		r->seg[X86_DS].selector, r->seg[X86_ES].selector,
+		r->seg[X86_FS].selector, r->seg[X86_GS].selector,
+	};
+
+	memcpy(status.reg, reg, sizeof(reg));
+	if (buf_put(b, &head, sizeof(head)) == -1 ||
+	    buf_put(b, NOTE_NAME, NOTE_NAME_LEN) == -1)
+		return -1;
+	return buf_put(b, &status, sizeof(status));
+}
+
+static void
+fill_ehdr(Elf64_Ehdr *h, unsigned segments)
+{
+	*h = (Elf64_Ehdr){
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64,
+		    ELFDATA2LSB, EV_CURRENT },
+		.e_type = ET_CORE,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_phoff = sizeof(*h),
+		.e_ehsize = sizeof(*h),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = (Elf64_Half)segments,
+	};
+}
+
+/* Of the notes, then of each piece; *data is where those begin. */
+static unsigned
+fill_phdrs(Elf64_Phdr p[SEGMENTS_MAX], const struct memory *m, unsigned cpus,
+    uint64_t *data)
+{
+	const struct guest_memory *t = memory_table(m);
+	uint64_t at = sizeof(Elf64_Ehdr) + (1 + t->nregions) * sizeof(*p);
+
+	p[0] = (Elf64_Phdr){ .p_type = PT_NOTE, .p_offset = at,
+	    .p_filesz = cpus * NOTE_LEN, .p_align = 4 };
+	at += p[0].p_filesz;
+	*data = at = (at + PAGE - 1) / PAGE * PAGE;
+	for (unsigned i = 0; i < t->nregions; i++) {
+		p[1 + i] = (Elf64_Phdr){
+			.p_type = PT_LOAD,
+			.p_flags = PF_R | PF_W | PF_X,
+			.p_offset = at,
+			.p_vaddr = t->regions[i].gpa,
+			.p_paddr = t->regions[i].gpa,
+			.p_filesz = t->regions[i].len,
+			.p_memsz = t->regions[i].len,
+			.p_align = PAGE,
+		};
+		at += t->regions[i].len;
+	}
+	return 1 + t->nregions;
+}
+
+int
+coredump_write(int fd, const struct memory *m, const struct x86_regs *r,
+    unsigned n, struct err *e)
+{
+	Elf64_Phdr p[SEGMENTS_MAX];
+	Elf64_Ehdr h;
+	struct buf b;
+	uint64_t data;
+	unsigned segments = fill_phdrs(p, m, n, &data);
+	int bad;
+
+	fill_ehdr(&h, segments);
+	buf_init(&b, HEADERS_MAX);
+	bad = buf_put(&b, &h, sizeof(h)) == -1 ||
+	    buf_put(&b, p, segments * sizeof(p[0])) == -1;
+	for (unsigned i = 0; i < n && !bad; i++)
+		bad = put_note(&b, &r[i], i) == -1;
+	if (bad || write_full(fd, b.data, b.len) == -1)
+		bad = err_sys(e, "write the headers");
+	buf_fini(&b);
+	return bad ? -1 : memory_file_write(fd, data, m, e);
+}
+
+/* --- of a machine ------------------------------------------------------- */
+
+struct call {
+	const struct accel_x86	*x86;
+	struct x86_regs		*regs;
+};
+
+static int
+get_regs(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct call *c = arg;
+
+	return c->x86->get_regs(v, c->regs, e);
+}
+
+static int
+dump(struct machine *m, int fd, struct err *e)
+{
+	struct board *board = machine_board(m);
+	unsigned n = vcpus_count(machine_vcpus(m));
+	own_mem struct x86_regs *regs = calloc(n, sizeof(*regs));
+	struct call c = { .x86 = board->accel->x86 };
+
+	if (regs == NULL)
+		return err_sys(e, "registers");
+	for (unsigned i = 0; i < n; i++) {
+		c.regs = &regs[i];
+		if (vcpus_call(machine_vcpus(m), i, get_regs, &c, e) == -1)
+			return err_prefix(e, "vCPU %u", i);
+	}
+	return coredump_write(fd, board->memory, regs, n, e);
+}
+
+int
+coredump_save(struct machine *m, int dirfd, const char *path, struct err *e)
+{
+	own_fd int fd = -1;
+	char tmp[PATH_MAX];
+	struct stat st;
+
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_set(e, EEXIST, "%s: is there already", path);
+	if (snprintf(tmp, sizeof(tmp), "%s.new", path) >= (int)sizeof(tmp))
+		return err_set(e, ENAMETOOLONG, "core dump: name too long");
+	(void)unlinkat(dirfd, tmp, 0);
+	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+	    O_CLOEXEC, 0600);
+	if (fd == -1)
+		return err_sys(e, "core dump: create %s", tmp);
+	if (dump(m, fd, e) == 0) {
+		if (renameat(dirfd, tmp, dirfd, path) == 0)
+			return 0;
+		(void)err_sys(e, "rename %s", tmp);
+	}
+	(void)unlinkat(dirfd, tmp, 0);
+	return err_prefix(e, "core dump");
+}
