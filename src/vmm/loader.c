@@ -105,6 +105,7 @@ loader_read_to(const struct load *load, int fd, const struct loader_range *to,
 		    "into %llu MiB of memory", (unsigned long long)to->len,
 		    (unsigned long long)to->addr,
 		    (unsigned long long)(memory_bytes(load->memory) >> 20));
+	memory_want(load->memory, to->addr, to->len);
 	return loader_read(fd, at, to->len, offset, e);
 }
 

@@ -164,6 +164,30 @@ set_regs(struct accel_vcpu *v, void *arg, struct err *e)
 	return m->board.accel->x86->set_regs(v, &regs, e);
 }
 
+/*
+ * What a kernel uses first: low memory, and the top, where Linux has its
+ * tables of pages, a 64th of the whole, and more.
+ */
+#define FIRST_LOW	(12ULL << 20)		/* bytes */
+#define FIRST_TOP_MAX	(32ULL << 20)
+
+static void
+want_first(const struct memory *memory)
+{
+	uint64_t bytes = memory_bytes(memory);
+	uint64_t top = bytes <= MEMORY_LOW_MAX ? bytes :
+	    MEMORY_HIGH + bytes - MEMORY_LOW_MAX;
+	uint64_t n = MIN(bytes / 64 + (4ULL << 20), FIRST_TOP_MAX);
+
+	if (bytes > MEMORY_LOW_MAX)
+		n = MIN(n, bytes - MEMORY_LOW_MAX);
+	/* A small VM is not to be filled with what it might use. */
+	if (bytes < 4 * (FIRST_LOW + n))
+		return;
+	memory_want(memory, 0, FIRST_LOW);
+	memory_want(memory, top - n, n);
+}
+
 /* Firmware's tables, the kernel, and the boot processor at its entry. */
 static int
 load(struct machine *m, struct err *e)
@@ -177,6 +201,7 @@ load(struct machine *m, struct err *e)
 		.pic = m->pic,
 	};
 
+	want_first(m->memory);
 	if (mptable_write(m->memory, acpi.cpus, acpi.pci, e) == -1 ||
 	    acpi_write(&acpi, &m->rsdp, e) == -1)
 		return -1;
@@ -191,7 +216,9 @@ make_memory(struct machine *m, const struct vm_config *c, struct err *e)
 	struct memory_setup s = {
 		.bytes = c->memory.size,
 		.page = c->memory.page,
-		.shared = c->memory.shared,
+		/* With nobody; a device that comes later gets copies. */
+		.shared = c->memory.shared && (c->ndisks > 0 || c->nnets > 0 ||
+		    c->nfs > 0 || c->vsock.vhost_socket != NULL),
 		.thp = c->memory.thp,
 		.prefault = c->memory.prefault,
 		.file = m->setup.restore ? m->setup.memory : -1,

@@ -19,6 +19,11 @@
 #include "vmm/memory.h"
 
 #define ALIGN	(1ULL << 30)
+#define HUGE	(2ULL << 20)
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25		/* Linux 6.1 */
+#endif
 
 struct memory {
 	uint8_t			*host;		/* the whole, in one piece */
@@ -273,6 +278,23 @@ void *
 memory_at(const struct memory *m, uint64_t gpa, uint64_t len)
 {
 	return guest_memory_at(&m->table, gpa, len);
+}
+
+void
+memory_want(const struct memory *m, uint64_t gpa, uint64_t len)
+{
+	uint8_t *at = guest_memory_at(&m->table, gpa, len), *end;
+
+	if (at == NULL || m->fd == -1 || m->page != 0 || !m->thp)
+		return;
+	end = at + len;
+	at -= (uintptr_t)at & (HUGE - 1);
+	end += -(uintptr_t)end & (HUGE - 1);
+	end = MIN(end, m->host + m->bytes);
+	/* Where there is no page at all there is nothing to collapse. */
+	for (const volatile uint8_t *p = at; p < end; p += HUGE)
+		(void)*p;
+	(void)madvise(at, (size_t)(end - at), MADV_COLLAPSE);
 }
 
 void

@@ -90,6 +90,13 @@ unsigned memory_regions(const struct memory *, struct frontend_region ret[2]);
 void	*memory_at(const struct memory *, uint64_t gpa, uint64_t len);
 
 /*
+ * [gpa, +len) will be filled now: take it in huge pages, where memory is
+ * shared and may have them.  By itself the host gives them to anonymous
+ * memory only.  What cannot be done is left.
+ */
+void	 memory_want(const struct memory *, uint64_t gpa, uint64_t len);
+
+/*
  * Give whole pages back to the host.  What the guest reads there afterwards
  * is zeroes, or what the snapshot had.  Outside of memory nothing happens.
  */

@@ -35,6 +35,7 @@ static const struct hist {
 	{ "kvm_mmio",		"hist:keys=type,gpa.hex" },
 	{ "kvm_msr",		"hist:keys=ecx.hex,write" },
 	{ "kvm_cpuid",		"hist:keys=function.hex" },
+	{ "kvm_page_fault",	"hist:keys=fault_address.buckets=2097152" },
 };
 #define HISTS	(sizeof(hists) / sizeof(*hists))
 
