@@ -123,6 +123,7 @@ vmm_FILES	= acpi \
 		  terminal \
 		  vcpu \
 		  vio \
+		  vio_legacy \
 		  vio_pci \
 		  vio_state
 vmm_LAYERS	= chapi virtio accel os lib

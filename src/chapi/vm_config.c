@@ -405,17 +405,21 @@ parse_rng(struct vm_config *c, const json_t *obj, struct err *e)
 static int
 parse_platform(struct vm_config *c, const json_t *obj, struct err *e)
 {
-	static const char *const known[] = { "arch", "cpu", "irqchip", NULL };
+	static const char *const known[] = { "arch", "cpu", "irqchip",
+	    "virtio", NULL };
 	const char *arch;
 	int r, cpu = VM_CPU_HOST, irqchip = VM_IRQCHIP_KERNEL;
+	int virtio = VM_VIRTIO_MODERN;
 
 	if (json_only(obj, known, e) == -1 ||
 	    (r = json_get_str(&arch, obj, "arch", VM_ID_MAX, e)) == -1 ||
 	    get_word(&cpu, obj, "cpu", vm_cpus, e) == -1 ||
-	    get_word(&irqchip, obj, "irqchip", vm_irqchips, e) == -1)
+	    get_word(&irqchip, obj, "irqchip", vm_irqchips, e) == -1 ||
+	    get_word(&virtio, obj, "virtio", vm_virtios, e) == -1)
 		return -1;
 	c->cpu = (enum vm_cpu)cpu;
 	c->irqchip = (enum vm_irqchip)irqchip;
+	c->virtio = (enum vm_virtio)virtio;
 	return r == 1 ? vm_arch_parse(&c->arch, arch, e) : 0;
 }
 

@@ -6,8 +6,8 @@
  * members that are known are exactly those of docs/ARCHITECTURE.md; any
  * other is refused by its name, because a member that is ignored is a
  * promise that is broken.  Ours are "vsock.vhost_socket", "gdb.socket" and
- * in "platform" "arch", "cpu" and "irqchip".  What a VMM has not of these
- * it refuses itself (struct vmm_backend, check).
+ * in "platform" "arch", "cpu", "irqchip", "virtio".  What a VMM has not of
+ * these it refuses itself (struct vmm_backend, check).
  */
 
 #ifndef CHAPI_VM_CONFIG_H
@@ -53,6 +53,12 @@ enum vm_cpu {
 enum vm_irqchip {
 	VM_IRQCHIP_KERNEL,	/* all interrupt controllers in the kernel */
 	VM_IRQCHIP_SPLIT,	/* only the local ones */
+};
+
+/* Which drivers can use the virtio devices. */
+enum vm_virtio {
+	VM_VIRTIO_MODERN,	/* of virtio 1.0 and later */
+	VM_VIRTIO_TRANSITIONAL,	/* older ones, too */
 };
 
 /* Where a console or serial port goes. */
@@ -127,6 +133,7 @@ struct vm_config {
 	unsigned	 cpus;		/* boot_vcpus = max_vcpus */
 	enum vm_cpu	 cpu;
 	enum vm_irqchip	 irqchip;
+	enum vm_virtio	 virtio;
 	struct vm_memory memory;
 	struct vm_disk	 disks[VM_DISKS_MAX];
 	size_t		 ndisks;

@@ -24,6 +24,11 @@ const char *const vm_irqchips[] = {
 	[VM_IRQCHIP_KERNEL] = "kernel", [VM_IRQCHIP_SPLIT] = "split", NULL
 };
 
+const char *const vm_virtios[] = {
+	[VM_VIRTIO_MODERN] = "modern",
+	[VM_VIRTIO_TRANSITIONAL] = "transitional", NULL
+};
+
 /* Packing steals references; "?" and "*" leave NULL members out. */
 static json_t *
 payload_json(const struct vm_config *c)
@@ -174,10 +179,13 @@ pvpanic_json(const struct vm_config *c)
 static json_t *
 platform_json(const struct vm_config *c)
 {
-	return json_pack("{s:s, s:s*, s:s*}", "arch", vm_arch_name(c->arch),
+	return json_pack("{s:s, s:s*, s:s*, s:s*}",
+	    "arch", vm_arch_name(c->arch),
 	    "cpu", c->cpu != VM_CPU_HOST ? vm_cpus[c->cpu] : NULL,
 	    "irqchip", c->irqchip != VM_IRQCHIP_KERNEL ?
-	    vm_irqchips[c->irqchip] : NULL);
+	    vm_irqchips[c->irqchip] : NULL,
+	    "virtio", c->virtio != VM_VIRTIO_MODERN ?
+	    vm_virtios[c->virtio] : NULL);
 }
 
 json_t *

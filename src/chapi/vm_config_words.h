@@ -7,5 +7,6 @@
 extern const char *const vm_stream_modes[];	/* enum vm_stream_mode */
 extern const char *const vm_cpus[];		/* enum vm_cpu */
 extern const char *const vm_irqchips[];		/* enum vm_irqchip */
+extern const char *const vm_virtios[];		/* enum vm_virtio */
 
 #endif

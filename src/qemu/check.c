@@ -19,6 +19,7 @@ qemu_check(const struct vm_config *c, struct err *e)
 		{ c->memory.prefault, "memory: prefault" },
 		{ c->cpu != VM_CPU_HOST, "platform: cpu" },
 		{ c->irqchip != VM_IRQCHIP_KERNEL, "platform: irqchip" },
+		{ c->virtio != VM_VIRTIO_MODERN, "platform: virtio" },
 		{ c->serial.mode != VM_STREAM_OFF, "serial: other than Off" },
 		{ c->console.mode == VM_STREAM_TTY, "console: mode Tty" },
 		{ c->nfs > 0, "fs" },

@@ -39,6 +39,7 @@ struct board {
 	struct bus		 mmio;
 	struct bus		 pio;
 	struct pci		*pci;		/* or NULL: no PCI */
+	bool			 transitional;	/* virtio for old drivers too */
 	pthread_mutex_t		 lock;
 	uint64_t		 gsi_used[ACCEL_GSI_MAX / 64];
 

@@ -239,6 +239,7 @@ make_vm(struct machine *m, const struct vm_config *c, struct err *e)
 	};
 
 	m->pic = s.irqchip == ACCEL_IRQCHIP_KERNEL;
+	m->board.transitional = c->virtio == VM_VIRTIO_TRANSITIONAL;
 	if (m->board.accel->vm_new(&m->board.vm, &s, e) == -1)
 		return -1;
 	return memory_attach(m->memory, m->board.accel, m->board.vm, e);

@@ -155,6 +155,18 @@ opt_irqchip(struct hand *h, char *s, struct err *e)
 	return 0;
 }
 
+static int
+opt_virtio(struct hand *h, char *s, struct err *e)
+{
+	if (strcmp(s, "modern") == 0)
+		h->config.virtio = VM_VIRTIO_MODERN;
+	else if (strcmp(s, "transitional") == 0)
+		h->config.virtio = VM_VIRTIO_TRANSITIONAL;
+	else
+		return err_set(e, EINVAL, "must be modern or transitional");
+	return 0;
+}
+
 struct disk_words {
 	const char	*path;
 	bool		 readonly;
@@ -426,6 +438,7 @@ static const struct {
 	{ "restore",	required_argument,	opt_restore },
 	{ "rng",	no_argument,		opt_rng },
 	{ "serial",	required_argument,	opt_serial },
+	{ "virtio",	required_argument,	opt_virtio },
 	{ "vsock",	required_argument,	opt_vsock },
 };
 

@@ -331,12 +331,21 @@ start(struct vio *vio, struct err *e)
 static void
 ready(struct vio *vio)
 {
+	const char *wrong = vio_legacy_wrong(vio);
 	struct err e;
 
+	if (wrong != NULL) {
+		vio_broken(vio, wrong);
+		return;
+	}
 	if (start(vio, &e) == -1) {
 		log_limited(&vio->complaints, "%s: %s", vio->name, e.text);
 		vio_broken(vio, "cannot be started");
+		return;
 	}
+	/* Old drivers kick before they are ready. */
+	for (unsigned i = 0; vio->legacy && i < vio->nqueues; i++)
+		vio_kick(vio, i);
 }
 
 void
@@ -534,6 +543,7 @@ vio_init(struct vio *vio, const struct vio_class *class, struct board *board,
 	vio->budget = UINT_MAX;
 	vio->class = class;
 	vio->board = board;
+	vio->transitional = board->transitional;
 	if (strlen(name) > VIO_NAME_MAX)
 		return err_set(e, EINVAL, "%s: a name of more than %d bytes",
 		    name, VIO_NAME_MAX);

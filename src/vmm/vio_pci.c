@@ -2,7 +2,8 @@
 /*
  * vio_pci.c - virtio over PCI (virtio 1.2, section 4.1)
  *
- * BAR 1 is the MSI-X table; BAR 2 has a page each for the common
+ * BAR 0 are the ports of vio_legacy.c, where they are asked for; BAR 1 is
+ * the MSI-X table; BAR 2 has a page each for the common
  * configuration, the ISR, the device's own configuration, and doorbells:
  * one of 4 bytes a queue, an ioeventfd while the device runs.
  */
@@ -19,6 +20,7 @@
 #define DEVICE_MODERN	0x1040		/* + virtio's device ID */
 #define SUBDEVICE	0x0040		/* at least, section 4.1.2.1 */
 
+#define BAR_LEGACY	0
 #define BAR_MSIX	1
 #define BAR_MODERN	2
 #define PAGE		0x1000
@@ -54,8 +56,9 @@ _Static_assert(sizeof(struct cap) == 20, "layout");
 
 struct vio_pci {
 	unsigned	pci_cap;	/* offset of CAP_PCI */
-	/* Where each queue's doorbell is an ioeventfd; 0: nowhere. */
+	/* Where each queue's doorbells are ioeventfds; 0: nowhere. */
 	uint64_t	doorbell[VIO_QUEUES_MAX];
+	uint64_t	port[VIO_QUEUES_MAX];	/* the old one */
 };
 
 /* --- the common configuration: section 4.1.4.3 -------------------------- */
@@ -451,18 +454,23 @@ config_write(void *arg, unsigned offset, unsigned len)
 
 /* --- doorbells ---------------------------------------------------------- */
 
+/* One of queue q, now at *now, shall be at 'want'. */
 static void
-doorbell(struct vio *vio, unsigned q, uint64_t want)
+doorbell(struct vio *vio, unsigned q, uint64_t *now, uint64_t want)
 {
-	uint64_t *now = &vio->transport->doorbell[q];
 	struct board *board = vio->board;
-	struct accel_ioevent io = { .fd = vio->queue[q].kick };
+	struct accel_ioevent io = { .fd = vio->queue[q].kick, .addr = *now };
 	struct err e;
 
+	/* All queues share the port: the value written tells them apart. */
+	if (now == &vio->transport->port[q]) {
+		io.pio = io.match = true;
+		io.len = 2;
+		io.value = q;
+	}
 	if (*now == want)
 		return;
 	if (*now != 0) {
-		io.addr = *now;
 		io.remove = true;
 		if (board->accel->ioevent(board->vm, &io, &e) == -1)
 			fatalx("%s: doorbell %u: %s", vio->name, q, e.text);
@@ -472,7 +480,7 @@ doorbell(struct vio *vio, unsigned q, uint64_t want)
 		return;
 	io.addr = want;
 	io.remove = false;
-	/* Without one, the write comes to notify_write(). */
+	/* Without one, the write comes to us and kicks. */
 	if (board->accel->ioevent(board->vm, &io, &e) == 0)
 		*now = want;
 	else
@@ -484,11 +492,18 @@ void
 vio_pci_settle(struct vio *vio)
 {
 	uint64_t window = pci_bar_addr(vio->pci, BAR_MODERN);
+	uint64_t ports = pci_bar_addr(vio->pci, BAR_LEGACY);
 
-	for (unsigned q = 0; q < vio->nqueues; q++)
-		doorbell(vio, q, vio->running && window != 0 &&
-		    vio->queue[q].enabled ?
+	for (unsigned q = 0; q < vio->nqueues; q++) {
+		bool on = vio->running && vio->queue[q].enabled;
+
+		doorbell(vio, q, &vio->transport->doorbell[q],
+		    on && window != 0 ?
 		    window + PAGE_NOTIFY * PAGE + q * DOORBELL : 0);
+		doorbell(vio, q, &vio->transport->port[q],
+		    on && vio->legacy && ports != 0 ?
+		    ports + VIO_LEGACY_NOTIFY : 0);
+	}
 }
 
 static void
@@ -551,6 +566,22 @@ add_caps(struct vio *vio, struct err *e)
 	return 0;
 }
 
+/* The device as old drivers know it, besides. */
+static void
+add_legacy(const struct vio *vio, struct pci_setup *s)
+{
+	unsigned id = vio_legacy_id(vio->class->id);
+
+	if (id == 0 || vio->config_len > VIO_LEGACY_CONFIG_MAX)
+		return;
+	s->id.device = (uint16_t)id;
+	s->id.subdevice = (uint16_t)vio->class->id;
+	s->id.revision = 0;
+	s->bar[BAR_LEGACY] = (struct pci_bar){ .len = VIO_LEGACY_BYTES,
+	    .pio = true, .ops = &vio_legacy_ops, .moved = moved };
+	s->decode = true;
+}
+
 int
 vio_pci_plug(struct vio *vio, int slot, struct err *e)
 {
@@ -579,6 +610,8 @@ vio_pci_plug(struct vio *vio, int slot, struct err *e)
 		.arg = vio,
 	};
 
+	if (vio->transitional)
+		add_legacy(vio, &setup);
 	vio->transport = calloc(1, sizeof(*vio->transport));
 	if (vio->transport == NULL)
 		return err_sys(e, "%s", vio->name);

@@ -46,4 +46,17 @@ void	vio_pci_unplug(struct vio *);
 /* Doorbells are ioeventfds while the device runs. */
 void	vio_pci_settle(struct vio *);
 
+/* --- vio_legacy.c -------------------------------------------------------- */
+
+#define VIO_LEGACY_BYTES	128	/* of ports */
+#define VIO_LEGACY_NOTIFY	16	/* the doorbell among them */
+#define VIO_LEGACY_CONFIG_MAX	(VIO_LEGACY_BYTES - 24)
+
+/* The PCI device number that old drivers look for; 0: there are none. */
+unsigned vio_legacy_id(unsigned id);
+/* What an old driver did not agree to and must; NULL: nothing. */
+const char *vio_legacy_wrong(const struct vio *);
+
+extern const struct bus_ops vio_legacy_ops;
+
 #endif

@@ -139,6 +139,19 @@ reader(struct world *w, struct input *in)
 		abort();
 }
 
+/* Read a register, or write a port of those for old drivers. */
+static void
+look(struct world *w, struct input *in, unsigned len)
+{
+	unsigned reg = take_int(in, 1) & 0x3f;
+
+	if (len == 8)
+		bus_write(&w->k.board.pio, 0xc000 + (reg & 31), 2,
+		    take_int(in, 2));
+	else
+		(void)kit_common(&w->d, reg, len);
+}
+
 static void
 one(struct world *w, struct input *in)
 {
@@ -153,7 +166,7 @@ one(struct world *w, struct input *in)
 		kit_common_set(&w->d, (unsigned)reg, len, take_int(in, len));
 		break;
 	case 2:
-		(void)kit_common(&w->d, take_int(in, 1) & 0x3f, len);
+		look(w, in, len);
 		break;
 	case 3:
 		set_up(w, (unsigned)take_int(in, 1));
@@ -209,6 +222,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memset(&w, 0, sizeof(w));
 	kit_init(&w.k);
+	w.k.board.transitional = in.left > 0 && in.at[0] >= 128;
 	if (plug(&w, (unsigned)take_int(&in, 1)) == -1)
 		abort();
 	set_up(&w, (unsigned)take_int(&in, 1));

@@ -204,6 +204,8 @@ static const struct {
 	    "balloon: size: 268435457 is not between 0 and 268435456" },
 	{ "{" MINIMAL ",'gdb':{}}", "gdb: socket: is required" },
 	{ "{" MINIMAL ",'pvpanic':1}", "pvpanic: must be true or false" },
+	{ "{" MINIMAL ",'platform':{'virtio':'old'}}",
+	    "platform: virtio: \"old\" is not known" },
 	{ "{" MINIMAL ",'platform':{'cpu':'z80'}}",
 	    "platform: cpu: \"z80\" is not known" },
 };

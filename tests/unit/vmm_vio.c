@@ -490,6 +490,116 @@ elsewhere(void **state)
 	kit_fini(&k);
 }
 
+/* --- drivers older than virtio 1.0 -------------------------------------- */
+
+static void
+port_set(struct kit *k, unsigned at, unsigned len, uint32_t v)
+{
+	bus_write(&k->board.pio, 0xc000 + at, len, v);
+}
+
+static uint32_t
+port(struct kit *k, unsigned at, unsigned len)
+{
+	return (uint32_t)bus_read(&k->board.pio, 0xc000 + at, len);
+}
+
+static struct vio *
+legacy_add(struct kit *k)
+{
+	kit_init(k);
+	k->board.transitional = true;
+	return rng_add(k);
+}
+
+/* As Linux 2.6 does; the queue is at page 0x30. */
+static void
+legacy_drive(struct kit_driver *d, struct kit *k)
+{
+	memset(d, 0, sizeof(*d));
+	d->k = k;
+	port_set(k, 18, 1, 3);
+	port_set(k, 4, 4, 1U << VIRTIO_F_EVENT_IDX | 1);
+	port_set(k, 14, 2, 0);
+	assert_int_equal(port(k, 12, 2), 64);
+	virtq_driver_init(&d->q[0], memory_at(k->board.memory, 0x30000,
+	    0x4000), 64, true);
+	d->q[0].used = memory_at(k->board.memory, 0x31000, 1);
+	assert_int_equal(port(k, 8, 4), 0);
+	port_set(k, 8, 4, 0x30);
+	assert_int_equal(port(k, 8, 4), 0x30);
+	port_set(k, 18, 1, 7);
+}
+
+static void
+legacy(void **state)
+{
+	struct virtq_buf b = { 0x40000, 64 };
+	struct kit_driver d;
+	struct kit k;
+	struct vio *vio = legacy_add(&k);
+	uint32_t written;
+	void *cookie;
+
+	(void)state;
+	/* Found, and switched on, as firmware would have left it. */
+	assert_int_equal(kit_config(&k, 1, 0, 4), 0x10051af4);
+	assert_int_equal(kit_config(&k, 1, 8, 1), 0);
+	assert_int_equal(kit_config(&k, 1, 0x2e, 2), VIRTIO_ID_RNG);
+	assert_int_equal(kit_config(&k, 1, 0x10, 4), 0xc001);
+	assert_int_equal(port(&k, 0, 4), (1U << 27) |
+	    (1U << VIRTIO_F_EVENT_IDX) | (1U << VIRTIO_F_INDIRECT_DESC));
+	legacy_drive(&d, &k);
+	assert_int_equal(vio->accepted, 1ULL << VIRTIO_F_EVENT_IDX);
+	assert_int_equal(vio->queue[0].addr.avail, 0x30400);
+	assert_int_equal(vio->queue[0].addr.used, 0x31000);
+	assert_true(vio->running);
+	assert_int_equal(k.vm.nioevents, 2);
+	(void)virtq_driver_add(&d.q[0], &b, 0, 1, &b);
+	(void)virtq_driver_wait(&d.q[0]);
+	assert_true(virtq_driver_show(&d.q[0]));
+	port_set(&k, 16, 2, 7);			/* no such queue */
+	port_set(&k, 16, 2, 0);
+	kit_turn(&k);
+	assert_true(virtq_driver_get(&d.q[0], &cookie, &written));
+	assert_int_equal(written, 64);
+	assert_int_equal(k.vm.level[pci_intx_gsi(1)], 1);
+	assert_int_equal(port(&k, 19, 1), 1);
+	assert_int_equal(k.vm.level[pci_intx_gsi(1)], 0);
+	vio_unplug(vio);
+	kit_fini(&k);
+}
+
+static void
+legacy_rest(void **state)
+{
+	struct kit_driver d;
+	struct kit k;
+	struct vio *vio = legacy_add(&k);
+
+	(void)state;
+	legacy_drive(&d, &k);
+	/* The vectors are there with MSI-X only. */
+	port_set(&k, 20, 2, 0);
+	assert_int_equal(vio->config_vector, PCI_NO_VECTOR);
+	kit_config_set(&k, 1, 0x42, 2, 0x8000);
+	port_set(&k, 20, 2, 0);
+	port_set(&k, 22, 2, 1);
+	assert_int_equal(port(&k, 20, 2), 0);
+	assert_int_equal(port(&k, 22, 2), 1);
+	port_set(&k, 18, 1, 0);
+	assert_false(vio->running);
+	assert_int_equal(k.vm.nioevents, 0);
+	/* A page that is not memory. */
+	port_set(&k, 8, 4, 0xfffff);
+	assert_int_equal(port(&k, 18, 1), 64);
+	/* A modern driver finds what it looks for in the same device. */
+	drive(&d, &k, true);
+	ask(&d, 256);
+	vio_unplug(vio);
+	kit_fini(&k);
+}
+
 /* --- snapshots ---------------------------------------------------------- */
 
 /* Saved with requests asked for and interrupts under way; goes on. */
@@ -606,6 +716,8 @@ main(void)
 		cmocka_unit_test(pci_cfg),
 		cmocka_unit_test(moving),
 		cmocka_unit_test(elsewhere),
+		cmocka_unit_test(legacy),
+		cmocka_unit_test(legacy_rest),
 		cmocka_unit_test(mid_flight),
 		cmocka_unit_test(bad_states),
 	};
