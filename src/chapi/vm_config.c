@@ -469,8 +469,8 @@ parse_section(struct vm_config *c, const struct section *s, const json_t *doc,
 static int
 unique_ids(const struct vm_config *c, struct err *e)
 {
-	static const char *const taken[] = { VM_VSOCK_ID, "balloon", "console",
-	    "rng" };
+	static const char *const taken[] = { VM_VSOCK_ID, "balloon0",
+	    "console0", "rng0" };
 	const char *ids[VM_DISKS_MAX + VM_NETS_MAX + VM_FS_MAX];
 	size_t n = 0;
 

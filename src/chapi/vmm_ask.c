@@ -292,20 +292,30 @@ open_source(struct ask *a, const struct ask_from *f, const char *url,
 	return a->dir == -1 ? err_sys(e, "snapshot %s", path) : 0;
 }
 
-/* The config that lies in the snapshot. */
-static int
-read_config(struct ask *a, const struct ask_from *f, struct err *e)
+int
+ask_snapshot_config(struct vm_config *ret, int dirfd,
+    const struct vmm_backend *backend, struct err *e)
 {
 	own_json json_t *doc = NULL;
 	struct buf b;
 	int r;
 
 	buf_init(&b, CONFIG_LEN_MAX);
-	r = file_read(&b, a->dir, CONFIG_FILE, e);
+	r = file_read(&b, dirfd, CONFIG_FILE, e);
 	if (r == 0 && (r = json_parse(&doc, b.data, b.len, e)) == 0)
-		r = set_next(a, f, doc, e);
+		r = ask_config(ret, backend, doc, e);
 	buf_fini(&b);
 	return r == -1 ? err_prefix(e, "snapshot") : 0;
+}
+
+/* The config that lies in the snapshot. */
+static int
+read_config(struct ask *a, const struct ask_from *f, struct err *e)
+{
+	if (ask_snapshot_config(&a->next, a->dir, f->backend, e) == -1)
+		return -1;
+	a->ask.next = &a->next;
+	return 0;
 }
 
 int

@@ -45,6 +45,10 @@ ask_fn	ask_resize, ask_add, ask_remove, ask_coredump, ask_snapshot,
 void	ask_init(struct ask *);
 void	ask_fini(struct ask *);
 
+/* The config of the snapshot whose directory is dirfd. */
+int	ask_snapshot_config(struct vm_config *ret, int dirfd,
+	    const struct vmm_backend *, struct err *);
+
 /* Parse a config, and let the back-end look at it. */
 int	ask_config(struct vm_config *ret, const struct vmm_backend *,
 	    json_t *, struct err *);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/event.h>
 
@@ -17,11 +18,18 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "vmm/backend.h"
+#include "vmm/board.h"
 #include "vmm/confine.h"
+#include "vmm/dev/balloon.h"
 #include "vmm/gdb.h"
 #include "vmm/machine.h"
+#include "vmm/memory.h"
+#include "vmm/pci.h"
+#include "vmm/snapshot.h"
 #include "vmm/stream.h"
 #include "vmm/vcpu.h"
+
+#define BALLOON	"balloon0"
 
 struct backend {
 	struct backend_setup	 setup;
@@ -83,6 +91,9 @@ machine_event(void *arg, enum machine_event what, const char *text)
 		break;
 	case MACHINE_PANICKED:
 		vmm_end(b->vmm, VM_EXIT_GUEST_PANICKED, "guest panicked");
+		break;
+	case MACHINE_DEVICE_DIED:
+		vmm_end(b->vmm, VM_EXIT_DEVICE_DIED, "%s", text);
 		break;
 	case MACHINE_BROKEN:
 		vmm_end(b->vmm, VM_EXIT_HYPERVISOR_DIED, "%s", text);
@@ -162,32 +173,48 @@ make_streams(struct backend *b, const struct vm_config *c, int *console,
 
 /* A later boot has to do with the files of the first. */
 static int
-confine(struct backend *b, const struct vm_config *c, struct err *e)
+confine(struct backend *b, const struct vm_config *c, int snapshot,
+    struct err *e)
 {
 	if (b->confined || b->setup.confine == NULL)
 		return 0;
-	if (confine_enter(b->setup.confine, c, e) == -1)
+	if (confine_enter(b->setup.confine, c, snapshot, e) == -1)
 		return -1;
 	b->confined = true;
 	return 0;
 }
 
+/* snapshot: the one that is open, or NULL. */
 static int
-make_machine(struct backend *b, const struct vm_config *c, struct err *e)
+make_machine(struct backend *b, const struct vm_config *c,
+    const struct snapshot *snapshot, struct err *e)
 {
 	own_fd int console = -1, serial = -1;
 	struct machine_setup s = { .base = b->setup.base,
-	    .accel = b->setup.accel,
-	    .config = c, .event = machine_event, .arg = b };
+	    .accel = b->setup.accel, .config = c, .memory = -1,
+	    .event = machine_event, .arg = b };
 
-	if (confine(b, c, e) == -1 ||
-	    make_streams(b, c, &console, &serial, e) == -1)
+	if (make_streams(b, c, &console, &serial, e) == -1)
 		return -1;
 	s.console = take_fd(&console);
 	s.serial = take_fd(&serial);
+	if (snapshot != NULL) {
+		s.restore = true;
+		s.memory = snapshot->memory;
+	}
 	if (machine_new(&b->machine, &s, e) == -1)
 		return -1;
 	return make_gdb(b, c, e);
+}
+
+static int
+boot(struct backend *b, struct err *e)
+{
+	const struct vm_config *c = vmm_config(b->vmm);
+
+	if (confine(b, c, -1, e) == -1 || make_machine(b, c, NULL, e) == -1)
+		return -1;
+	return machine_resume(b->machine, e);
 }
 
 static void
@@ -198,9 +225,7 @@ backend_boot(void *arg)
 	int r;
 
 	b->paused = false;
-	r = make_machine(b, vmm_config(b->vmm), &e);
-	if (r == 0)
-		r = machine_resume(b->machine, &e);
+	r = boot(b, &e);
 	if (r == -1)
 		put_down(b);
 	done(b, r, &e);
@@ -249,6 +274,154 @@ backend_reboot(void *arg)
 }
 
 static void
+backend_power_button(void *arg)
+{
+	struct backend *b = arg;
+
+	machine_power_button(b->machine);
+	done(b, 0, NULL);
+}
+
+static void
+backend_nmi(void *arg)
+{
+	struct backend *b = arg;
+	struct err e;
+
+	done(b, machine_nmi(b->machine, &e), &e);
+}
+
+/* --- devices ------------------------------------------------------------- */
+
+/* NULL when the VM has none of that name. */
+static struct vio *
+find_device(const struct backend *b, const char *name)
+{
+	struct vio *vio;
+
+	for (unsigned i = 0; i < machine_devices(b->machine); i++) {
+		vio = machine_device(b->machine, i);
+		if (strcmp(vio->name, name) == 0)
+			return vio;
+	}
+	return NULL;
+}
+
+/* As lspci(8) writes it. */
+static json_t *
+place_json(const struct vio *vio)
+{
+	return json_sprintf("0000:00:%02x.0", pci_slot(vio->pci));
+}
+
+static void
+backend_add(void *arg)
+{
+	struct backend *b = arg;
+	const struct vmm_ask *ask = vmm_ask(b->vmm);
+	struct err e;
+
+	if (machine_add(b->machine, ask->next, ask->id, &e) == -1)
+		vmm_done(b->vmm, &e);
+	else
+		vmm_answer(b->vmm, json_pack("{s:s, s:o}", "id", ask->id,
+		    "bdf", place_json(find_device(b, ask->id))));
+}
+
+static void
+backend_remove(void *arg)
+{
+	struct backend *b = arg;
+	struct err e;
+
+	done(b, machine_remove(b->machine, vmm_ask(b->vmm)->id, &e), &e);
+}
+
+static int
+resize(struct backend *b, const struct vm_config *next, struct err *e)
+{
+	struct board *board = machine_board(b->machine);
+	struct vio *vio = find_device(b, BALLOON);
+	int r;
+
+	/* Only the number of processors was named, and it is what it was. */
+	if (next == NULL || vio == NULL)
+		return 0;
+	board_lock(board);
+	r = vio_balloon_set(vio, next->balloon.size, e);
+	board_unlock(board);
+	return r;
+}
+
+static void
+backend_resize(void *arg)
+{
+	struct backend *b = arg;
+	struct err e;
+
+	done(b, resize(b, vmm_ask(b->vmm)->next, &e), &e);
+}
+
+/* --- snapshots ----------------------------------------------------------- */
+
+static int
+save(struct backend *b, const struct vmm_ask *ask, struct err *e)
+{
+	own_json json_t *config = vm_config_json(vmm_config(b->vmm));
+	own_json json_t *machine = machine_save(b->machine, e);
+	const struct snapshot_parts parts = { .config = config,
+	    .machine = machine,
+	    .memory = machine_board(b->machine)->memory };
+
+	if (machine == NULL)
+		return -1;
+	if (config == NULL)
+		return err_set(e, ENOMEM, "out of memory");
+	return snapshot_save(&parts, ask->dirfd, ask->path, e);
+}
+
+static void
+backend_snapshot(void *arg)
+{
+	struct backend *b = arg;
+	struct err e;
+
+	done(b, save(b, vmm_ask(b->vmm), &e), &e);
+}
+
+static int
+restore(struct backend *b, const struct vmm_ask *ask, struct err *e)
+{
+	struct vm_config c = *ask->next;	/* borrows all of it */
+	struct snapshot s;
+	int r;
+
+	c.memory.prefault = c.memory.prefault || ask->prefault;
+	if (confine(b, &c, ask->dirfd, e) == -1 ||
+	    snapshot_open(&s, ask->dirfd, e) == -1)
+		return -1;
+	r = make_machine(b, &c, &s, e);
+	if (r == 0)
+		r = machine_load(b->machine, s.machine, e);
+	snapshot_close(&s);
+	return r;
+}
+
+static void
+backend_restore(void *arg)
+{
+	struct backend *b = arg;
+	struct err e;
+	int r;
+
+	b->paused = true;
+	r = restore(b, vmm_ask(b->vmm), &e);
+	if (r == -1)
+		put_down(b);
+	done(b, r, &e);
+}
+
+static void
 backend_kill(void *arg)
 {
 	put_down(arg);
@@ -290,13 +463,63 @@ backend_info(void *arg)
 }
 
 static json_t *
+balloon_json(struct backend *b, struct vio *vio)
+{
+	struct vio_balloon_info i;
+
+	board_lock(machine_board(b->machine));
+	vio_balloon_info(vio, &i);
+	board_unlock(machine_board(b->machine));
+	return json_pack("{s:I, s:I, s:I}", "target", (json_int_t)i.target,
+	    "actual", (json_int_t)i.actual,
+	    "reported", (json_int_t)i.reported);
+}
+
+static json_t *
 backend_counters(void *arg)
 {
-	const struct backend *b = arg;
+	struct backend *b = arg;
+	struct vio *balloon = find_device(b, BALLOON);
 
-	return json_pack("{s:{s:I, s:I}}", "vmm",
+	return json_pack("{s:{s:I, s:I}, s:o*}", "vmm",
 	    "exits", (json_int_t)vcpus_exits(machine_vcpus(b->machine)),
-	    "reboots", (json_int_t)b->reboots);
+	    "reboots", (json_int_t)b->reboots,
+	    BALLOON, balloon != NULL ? balloon_json(b, balloon) : NULL);
+}
+
+static void
+describe_memory(struct backend *b, json_t *info)
+{
+	struct board *board = machine_board(b->machine);
+	struct vio *vio = find_device(b, BALLOON);
+	struct vio_balloon_info i = { .actual = 0 };
+
+	if (vio == NULL)
+		return;
+	board_lock(board);
+	vio_balloon_info(vio, &i);
+	board_unlock(board);
+	(void)json_object_set_new(info, "memory_actual_size", json_integer(
+	    (json_int_t)(memory_bytes(board->memory) - i.actual)));
+}
+
+static void
+backend_describe(void *arg, json_t *info)
+{
+	struct backend *b = arg;
+	json_t *tree = json_object();
+	struct vio *vio;
+
+	for (unsigned i = 0; b->machine != NULL &&
+	    i < machine_devices(b->machine); i++) {
+		vio = machine_device(b->machine, i);
+		(void)json_object_set_new(tree, vio->name, json_pack(
+		    "{s:s, s:[], s:[], s:o}", "id", vio->name, "resources",
+		    "children", "pci_bdf", place_json(vio)));
+	}
+	(void)json_object_set_new(info, "device_tree", tree);
+	if (b->machine != NULL)
+		describe_memory(b, info);
 }
 
 const struct vmm_backend machine_backend = {
@@ -308,10 +531,18 @@ const struct vmm_backend machine_backend = {
 		[VMM_RESUME]		= backend_resume,
 		[VMM_SHUTDOWN_NOW]	= backend_shutdown,
 		[VMM_REBOOT]		= backend_reboot,
+		[VMM_POWER_BUTTON]	= backend_power_button,
+		[VMM_RESIZE]		= backend_resize,
+		[VMM_ADD]		= backend_add,
+		[VMM_REMOVE]		= backend_remove,
+		[VMM_NMI]		= backend_nmi,
+		[VMM_SNAPSHOT]		= backend_snapshot,
+		[VMM_RESTORE]		= backend_restore,
 	},
 	.kill		= backend_kill,
 	.info		= backend_info,
 	.counters	= backend_counters,
+	.describe	= backend_describe,
 };
 
 /* --- life ---------------------------------------------------------------- */

@@ -25,12 +25,90 @@
 
 #define BACKLOG	16	/* of the API's socket */
 
+/* The device is the snapshot's; where it goes is not. */
+static int
+adapt_stream(struct vm_stream *t, const struct vm_stream *own, bool given,
+    const char *name, struct err *e)
+{
+	static const struct vm_stream nowhere = { .mode = VM_STREAM_NULL };
+
+	if (!given) {
+		if (t->mode != VM_STREAM_OFF)
+			*t = nowhere;
+		return 0;
+	}
+	if ((t->mode == VM_STREAM_OFF) != (own->mode == VM_STREAM_OFF))
+		return err_set(e, EINVAL, "--%s: the snapshot has %s", name,
+		    t->mode == VM_STREAM_OFF ? "none" : "one");
+	*t = *own;
+	return 0;
+}
+
+/* Consoles go where we are told, or else one to the terminal. */
+static int
+adapt_streams(struct vm_config *c, const struct hand *h, struct err *e)
+{
+	if (adapt_stream(&c->serial, &h->config.serial, h->has_serial,
+	    "serial", e) == -1 ||
+	    adapt_stream(&c->console, &h->config.console, h->has_console,
+	    "console", e) == -1)
+		return -1;
+	if (h->has_serial || h->has_console)
+		return 0;
+	if (c->serial.mode != VM_STREAM_OFF)
+		c->serial.mode = VM_STREAM_TTY;
+	else if (c->console.mode != VM_STREAM_OFF)
+		c->console.mode = VM_STREAM_TTY;
+	return 0;
+}
+
+/* Of a snapshot's config the devices are others': those we have started. */
+static int
+adapt(struct vm_config *c, const struct hand *h, struct err *e)
+{
+	const struct vm_config *own = &h->config;
+
+	if (own->ndisks != c->ndisks || own->nnets != c->nnets ||
+	    own->nfs != c->nfs || h->vsock != (c->vsock.vhost_socket != NULL))
+		return err_set(e, EINVAL, "the snapshot has %zu --disk, "
+		    "%zu --net, %zu --fs and %s --vsock: give the same",
+		    c->ndisks, c->nnets, c->nfs,
+		    c->vsock.vhost_socket != NULL ? "a" : "no");
+	for (size_t i = 0; i < c->ndisks; i++)
+		c->disks[i].socket = own->disks[i].socket;
+	for (size_t i = 0; i < c->nnets; i++)
+		c->nets[i].socket = own->nets[i].socket;
+	for (size_t i = 0; i < c->nfs; i++)
+		c->fs[i].socket = own->fs[i].socket;
+	c->vsock.vhost_socket = own->vsock.vhost_socket;
+	return adapt_streams(c, h, e);
+}
+
+static int
+restore(struct vmm *vmm, struct hand *h, struct err *e)
+{
+	struct vm_config c = { .doc = NULL };
+	own_fd int dir = -1;
+	int r;
+
+	dir = open(h->restore, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir == -1)
+		return err_sys(e, "snapshot %s", h->restore);
+	r = ask_snapshot_config(&c, dir, &machine_backend, e);
+	if (r == 0)
+		r = adapt(&c, h, e);
+	if (r == 0)
+		r = vmm_restore(vmm, &c, dir, e);
+	vm_config_fini(&c);
+	return r;
+}
+
 /* Start it, or leave it to the API. */
 static int
 begin(struct vmm *vmm, struct hand *h, struct err *e)
 {
 	if (h->restore != NULL)
-		return err_set(e, ENOTSUP, "--restore: not supported by vmm");
+		return restore(vmm, h, e);
 	if (h->config.kernel != NULL)
 		return vmm_boot(vmm, &h->config, e);
 	return 0;
@@ -42,7 +120,7 @@ serve(struct hand *h, struct vmm_setup *setup, struct helpers *helpers,
 {
 	OWN(backend_destroy) struct backend *backend = NULL;
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
-	struct confine confine = { .snapshot = -1 };
+	struct confine confine = { .npaths = 0 };
 	const struct backend_setup b = { .base = setup->base,
 	    .accel = &accel_kvm, .confine = &confine };
 	const struct vm_exit *why;

@@ -244,7 +244,7 @@ bzimage_load(const struct load *load, struct x86_regs *ret, struct err *e)
 
 	if (read_setup(&im, load->kernel, e) == -1 ||
 	    load_kernel(load, &im, e) == -1)
-		return err_prefix(e, "kernel: ");
+		return err_prefix(e, "kernel");
 	if (loader_initrd(load, im.end, im.initrd_top, &initrd, e) == -1 ||
 	    loader_cmdline(load, im.cmdline_max, e) == -1 ||
 	    write_zero_page(load, &im, &initrd, e) == -1 ||

@@ -8,7 +8,7 @@
 
 int
 confine_enter(const struct confine *c, const struct vm_config *v,
-    struct err *e)
+    int snapshot, struct err *e)
 {
 	struct sandbox s = { .program = SANDBOX_VMM };
 	char missing[SANDBOX_MISSING_MAX];
@@ -21,8 +21,8 @@ confine_enter(const struct confine *c, const struct vm_config *v,
 		sandbox_add(&s, v->initramfs, SANDBOX_READ);
 	for (unsigned i = 0; i < c->npaths; i++)
 		sandbox_add(&s, c->paths[i], SANDBOX_READ | SANDBOX_WRITE);
-	if (c->snapshot != -1)
-		sandbox_add_fd(&s, c->snapshot, SANDBOX_READ);
+	if (snapshot != -1)
+		sandbox_add_fd(&s, snapshot, SANDBOX_READ);
 	if (sandbox_enter(&s, missing, e) == -1)
 		return -1;
 	if (missing[0] != '\0')

@@ -16,15 +16,17 @@
 
 struct vm_config;
 
-/* What else this vmm works with; a snapshot to restore is -1 or borrowed. */
+/* What else this vmm works with. */
 struct confine {
 	const char	*paths[CONFINE_PATHS_MAX];	/* directories */
 	unsigned	 npaths;
-	int		 snapshot;
 };
 
-/* There is no way back; no thread may run yet. */
+/*
+ * There is no way back; no thread may run yet.  snapshot: the directory of
+ * the one to restore (borrowed), or -1.
+ */
 int	confine_enter(const struct confine *, const struct vm_config *,
-	    struct err *);
+	    int snapshot, struct err *);
 
 #endif

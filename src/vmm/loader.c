@@ -134,7 +134,7 @@ loader_initrd(const struct load *load, uint64_t kernel_end, uint64_t top,
 		    (unsigned long long)(memory_bytes(load->memory) >> 20));
 	at.addr = (end - at.len) & ~(PAGE - 1);
 	if (loader_read_to(load, load->initrd, &at, 0, e) == -1)
-		return err_prefix(e, "initramfs: ");
+		return err_prefix(e, "initramfs");
 	*ret = at;
 	return 0;
 }

@@ -62,7 +62,8 @@ board_event(void *arg, enum board_event what)
 }
 
 void
-machine_broken(struct machine *m, const char *fmt, ...)
+machine_broken(struct machine *m, enum machine_event what, const char *fmt,
+    ...)
 {
 	va_list ap;
 
@@ -71,7 +72,7 @@ machine_broken(struct machine *m, const char *fmt, ...)
 		(void)vsnprintf(m->broken, sizeof(m->broken), fmt, ap);
 		va_end(ap);
 	}
-	tell(m, MACHINE_BROKEN);
+	tell(m, what);
 }
 
 /* A vCPU met what no device answers; on its thread. */
@@ -89,7 +90,7 @@ vcpu_stopped(void *arg, unsigned id, const struct accel_exit *x)
 		tell(m, MACHINE_DEBUG);
 	} else {
 		board_lock(&m->board);
-		machine_broken(m, "%s", x->text);
+		machine_broken(m, MACHINE_BROKEN, "%s", x->text);
 		board_unlock(&m->board);
 	}
 }
@@ -98,9 +99,9 @@ vcpu_stopped(void *arg, unsigned id, const struct accel_exit *x)
 static void
 woken_cb(evutil_socket_t fd, short what, void *arg)
 {
-	static const enum machine_event gravest_first[] = { MACHINE_BROKEN,
-	    MACHINE_PANICKED, MACHINE_POWERED_OFF, MACHINE_REBOOT,
-	    MACHINE_DEBUG };
+	static const enum machine_event gravest_first[] = {
+	    MACHINE_DEVICE_DIED, MACHINE_BROKEN, MACHINE_PANICKED,
+	    MACHINE_POWERED_OFF, MACHINE_REBOOT, MACHINE_DEBUG };
 	struct machine *m = arg;
 	uint64_t n;
 	unsigned happened;

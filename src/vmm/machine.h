@@ -23,7 +23,6 @@
 struct event_base;
 struct machine;
 struct vcpus;
-struct vhost_setup;
 struct vm_config;
 
 /* What the guest did; delivered on the main thread. */
@@ -31,6 +30,7 @@ enum machine_event {
 	MACHINE_POWERED_OFF,
 	MACHINE_REBOOT,		/* machine_reset() when it shall go on */
 	MACHINE_PANICKED,
+	MACHINE_DEVICE_DIED,	/* text names it: its process is gone */
 	MACHINE_BROKEN,		/* text says why: the VM cannot go on */
 	MACHINE_DEBUG,		/* a breakpoint or step: machine_stopped() */
 };
@@ -87,12 +87,12 @@ unsigned machine_devices(const struct machine *);
 struct vio *machine_device(struct machine *, unsigned n);
 
 /*
- * Plug in a device, whose 'died' and 'arg' are the machine's; take one away,
- * which has no word in it.  The guest is told.  Refused: a VM without a PCI
- * bus, a name that is there already, or is not.
+ * Plug in disk, network card, file system or vsock device 'id' of a config;
+ * take one away, which has no word in it.  The guest is told.  Refused: a VM
+ * without a PCI bus, a name that is there already, or is not.
  */
-int	machine_add(struct machine *, const struct vhost_setup *,
-	    struct err *);
+int	machine_add(struct machine *, const struct vm_config *,
+	    const char *id, struct err *);
 int	machine_remove(struct machine *, const char *name, struct err *);
 
 /*

@@ -23,7 +23,8 @@
 static void
 back_end_died(void *arg, const char *name)
 {
-	machine_broken(arg, "%s: its process is gone", name);
+	machine_broken(arg, MACHINE_DEVICE_DIED, "%s: its process is gone",
+	    name);
 }
 
 /* One more in the list; the board is locked. */
@@ -52,71 +53,80 @@ add_vhost(struct machine *m, const struct vhost_setup *s, struct err *e)
 	return adopt(m, vio, e);
 }
 
-static int
-add_disks(struct machine *m, const struct vm_config *c, struct err *e)
+/* What a config says of a device; false where there is none of that number. */
+static bool
+disk_setup(struct vhost_setup *ret, const struct vm_config *c, size_t i)
 {
-	for (size_t i = 0; i < c->ndisks; i++) {
-		struct vhost_setup s = {
-			.kind = VHOST_BLK,
-			.name = c->disks[i].id,
-			.socket = c->disks[i].socket,
-			.queues = c->disks[i].queues,
-		};
-
-		if (add_vhost(m, &s, e) == -1)
-			return -1;
-	}
-	return 0;
+	if (i >= c->ndisks)
+		return false;
+	*ret = (struct vhost_setup){
+		.kind = VHOST_BLK,
+		.name = c->disks[i].id,
+		.socket = c->disks[i].socket,
+		.queues = c->disks[i].queues,
+	};
+	return true;
 }
 
-static int
-add_nets(struct machine *m, const struct vm_config *c, struct err *e)
+static bool
+net_setup(struct vhost_setup *ret, const struct vm_config *c, size_t i)
 {
-	for (size_t i = 0; i < c->nnets; i++) {
-		struct vhost_setup s = {
-			.kind = VHOST_NET,
-			.name = c->nets[i].id,
-			.socket = c->nets[i].socket,
-			.mac = c->nets[i].mac,
-			.queues = c->nets[i].queues,
-		};
-
-		if (add_vhost(m, &s, e) == -1)
-			return -1;
-	}
-	return 0;
+	if (i >= c->nnets)
+		return false;
+	*ret = (struct vhost_setup){
+		.kind = VHOST_NET,
+		.name = c->nets[i].id,
+		.socket = c->nets[i].socket,
+		.mac = c->nets[i].mac,
+		.queues = c->nets[i].queues,
+	};
+	return true;
 }
 
-static int
-add_shares(struct machine *m, const struct vm_config *c, struct err *e)
+static bool
+fs_setup(struct vhost_setup *ret, const struct vm_config *c, size_t i)
 {
-	for (size_t i = 0; i < c->nfs; i++) {
-		struct vhost_setup s = {
-			.kind = VHOST_FS,
-			.name = c->fs[i].id,
-			.socket = c->fs[i].socket,
-			.tag = c->fs[i].tag,
-			.queues = c->fs[i].queues,
-			.queue_len = (uint16_t)c->fs[i].queue_size,
-		};
-
-		if (add_vhost(m, &s, e) == -1)
-			return -1;
-	}
-	return 0;
+	if (i >= c->nfs)
+		return false;
+	*ret = (struct vhost_setup){
+		.kind = VHOST_FS,
+		.name = c->fs[i].id,
+		.socket = c->fs[i].socket,
+		.tag = c->fs[i].tag,
+		.queues = c->fs[i].queues,
+		.queue_len = (uint16_t)c->fs[i].queue_size,
+	};
+	return true;
 }
 
-static int
-add_vsock(struct machine *m, const struct vm_config *c, struct err *e)
+static bool
+vsock_setup(struct vhost_setup *ret, const struct vm_config *c, size_t i)
 {
-	struct vhost_setup s = {
+	if (i > 0 || c->vsock.vhost_socket == NULL)
+		return false;
+	*ret = (struct vhost_setup){
 		.kind = VHOST_VSOCK,
-		.name = "vsock0",
+		.name = VM_VSOCK_ID,
 		.socket = c->vsock.vhost_socket,
 		.cid = c->vsock.cid,
 	};
+	return true;
+}
 
-	return s.socket == NULL ? 0 : add_vhost(m, &s, e);
+/* In the order of their slots. */
+static bool (*const kinds[])(struct vhost_setup *, const struct vm_config *,
+    size_t) = { disk_setup, net_setup, fs_setup, vsock_setup };
+
+static int
+add_processes(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	struct vhost_setup s;
+
+	for (size_t k = 0; k < COUNT(kinds); k++)
+		for (size_t i = 0; kinds[k](&s, c, i); i++)
+			if (add_vhost(m, &s, e) == -1)
+				return -1;
+	return 0;
 }
 
 static int
@@ -182,8 +192,8 @@ machine_make_devices(struct machine *m, const struct vm_config *c,
     struct err *e)
 {
 	static int (*const add[])(struct machine *, const struct vm_config *,
-	    struct err *) = { add_console, add_rng, add_disks,
-	    add_nets, add_shares, add_vsock, add_balloon };
+	    struct err *) = { add_console, add_rng, add_processes,
+	    add_balloon };
 	int r = 0;
 
 	if (!any(m, c))
@@ -221,20 +231,34 @@ find(struct machine *m, const char *name, unsigned *at)
 	return NULL;
 }
 
-int
-machine_add(struct machine *m, const struct vhost_setup *s, struct err *e)
+/* The board is locked. */
+static int
+add_named(struct machine *m, const struct vm_config *c, const char *id,
+    struct err *e)
 {
+	struct vhost_setup s;
 	unsigned at;
-	int r = -1;
+
+	if (m->board.pci == NULL)
+		return err_set(e, ENOTSUP, "%s: this VM was made without a PCI "
+		    "bus", id);
+	if (find(m, id, &at) != NULL)
+		return err_set(e, EEXIST, "%s is there already", id);
+	for (size_t k = 0; k < COUNT(kinds); k++)
+		for (size_t i = 0; kinds[k](&s, c, i); i++)
+			if (strcmp(s.name, id) == 0)
+				return add_vhost(m, &s, e);
+	return err_set(e, ENOENT, "%s: no such device", id);
+}
+
+int
+machine_add(struct machine *m, const struct vm_config *c, const char *id,
+    struct err *e)
+{
+	int r;
 
 	board_lock(&m->board);
-	if (m->board.pci == NULL)
-		(void)err_set(e, ENOTSUP, "%s: this VM was made without a PCI "
-		    "bus", s->name);
-	else if (find(m, s->name, &at) != NULL)
-		(void)err_set(e, EEXIST, "%s is there already", s->name);
-	else
-		r = add_vhost(m, s, e);
+	r = add_named(m, c, id, e);
 	if (r == 0)
 		acpi_notify(&m->board, ACPI_GSI_PCI);
 	board_unlock(&m->board);
@@ -280,7 +304,7 @@ machine_resume_devices(struct machine *m, struct err *e)
 	board_lock(&m->board);
 	for (unsigned i = 0; i < m->ndevices && m->devices_paused; i++)
 		if (vio_resume(m->device[i], e) == -1) {
-			r = err_prefix(e, "%s: ", m->device[i]->name);
+			r = err_prefix(e, "%s", m->device[i]->name);
 			break;
 		}
 	m->devices_paused = r == -1;

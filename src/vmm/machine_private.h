@@ -47,9 +47,12 @@ struct machine {
 	atomic_uint		 stopped;	/* vCPU of MACHINE_DEBUG */
 };
 
-/* The VM cannot go on; the board is locked, any thread. */
-void	machine_broken(struct machine *, const char *fmt, ...)
-	    __attribute__((format(printf, 2, 3)));
+/*
+ * The VM cannot go on, for DEVICE_DIED or BROKEN; the board is locked, any
+ * thread.
+ */
+void	machine_broken(struct machine *, enum machine_event, const char *fmt,
+	    ...) __attribute__((format(printf, 3, 4)));
 
 /* Make what the config has on the PCI bus, and the bus if there is any. */
 int	machine_make_devices(struct machine *, const struct vm_config *,

@@ -57,7 +57,7 @@ save_vcpus(struct machine *m, json_t *o, struct err *e)
 
 	for (unsigned i = 0; i < vcpus_count(m->vcpus); i++) {
 		if (vcpus_call(m->vcpus, i, save_vcpu, &s, e) == -1)
-			return err_prefix(e, "vCPU %u: ", i);
+			return err_prefix(e, "vCPU %u", i);
 		if (json_array_append_new(all, s.state) == -1)
 			return err_set(e, ENOMEM, "state: out of memory");
 	}
@@ -132,7 +132,7 @@ load_vcpus(struct machine *m, const json_t *o, struct err *e)
 	for (unsigned i = 0; i < n; i++) {
 		s.state = json_array_get(all, i);
 		if (vcpus_call(m->vcpus, i, load_vcpu, &s, e) == -1)
-			return err_prefix(e, "vCPU %u: ", i);
+			return err_prefix(e, "vCPU %u", i);
 	}
 	return 0;
 }
@@ -164,7 +164,7 @@ load_devices(struct machine *m, const json_t *o, struct err *e)
 		    json_array_size(all), m->ndevices);
 	for (unsigned i = 0; i < m->ndevices; i++)
 		if (load_device(m->device[i], json_array_get(all, i), e) == -1)
-			return err_prefix(e, "%s: ", m->device[i]->name);
+			return err_prefix(e, "%s", m->device[i]->name);
 	return 0;
 }
 
@@ -200,7 +200,7 @@ machine_load(struct machine *m, const json_t *o, struct err *e)
 	if (json_get_obj(&vm, o, "vm", SIZE_MAX, e) == -1 ||
 	    m->board.accel->x86->vm_load(m->board.vm, vm, e) == -1 ||
 	    load_vcpus(m, o, e) == -1)
-		return err_prefix(e, "state: ");
+		return err_prefix(e, "state");
 	board_lock(&m->board);
 	r = load_board(m, o, e);
 	if (r == 0) {
@@ -209,5 +209,5 @@ machine_load(struct machine *m, const json_t *o, struct err *e)
 		acpi_notify(&m->board, ACPI_GSI_GENID);
 	}
 	board_unlock(&m->board);
-	return r == -1 ? err_prefix(e, "state: ") : 0;
+	return r == -1 ? err_prefix(e, "state") : 0;
 }

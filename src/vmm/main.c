@@ -76,9 +76,7 @@ serve(struct vmm_setup *setup, struct err *e)
 {
 	OWN(backend_destroy) struct backend *backend = NULL;
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
-	const struct confine confine = {
-		.snapshot = setup->restore != 0 ? setup->restore : -1,
-	};
+	const struct confine confine = { .npaths = 0 };
 	const struct backend_setup b = { .base = setup->base,
 	    .accel = &accel_kvm, .confine = &confine };
 

@@ -211,7 +211,7 @@ pvh_load(const struct load *load, struct x86_regs *ret, struct err *e)
 
 	if (read_headers(&k, e) == -1 || find_entry(&k, e) == -1 ||
 	    load_segments(&k, e) == -1)
-		return err_prefix(e, "kernel: ");
+		return err_prefix(e, "kernel");
 	if (loader_initrd(load, k.end, UINT32_MAX, &initrd, e) == -1 ||
 	    loader_cmdline(load, LOADER_CMDLINE_MAX, e) == -1 ||
 	    write_info(load, &initrd, e) == -1 ||

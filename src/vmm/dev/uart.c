@@ -507,14 +507,14 @@ uart_load(struct uart *u, const json_t *o, struct err *e)
 	for (unsigned i = 0; i < COUNT(saved); i++) {
 		if (json_get_u64(&value, o, saved[i].name, 0, UINT8_MAX, e) !=
 		    1)
-			return err_prefix(e, "serial port: ");
+			return err_prefix(e, "serial port");
 		*((uint8_t *)u + saved[i].offset) = (uint8_t)value;
 	}
 	if (json_get_bool(&u->fifo, o, "fifo", e) == -1 ||
 	    json_get_bool(&u->tx_irq, o, "tx_irq", e) == -1 ||
 	    json_get_arr(&in, o, "in", IN_MAX, e) == -1 ||
 	    (in != NULL && load_input(u, in, e) == -1))
-		return err_prefix(e, "serial port: ");
+		return err_prefix(e, "serial port");
 	/* The interrupt chip has a state of its own, the line is new. */
 	u->level = false;
 	update_irq(u);
