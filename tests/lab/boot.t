@@ -1,7 +1,7 @@
 #!/bin/sh
 # boot.t: the boot tests with our own VMM, on the lab's KVM.
 #
-#   BOOT_TESTS   which of them (default: those below)
+#   BOOT_TESTS   which of them (default: a part; with LAB_FULL all)
 #   HYPERVISOR   vmm (default), or qemu if LAB_TOOLS brings one
 #   LAB_FULL     set: as often and as much as outside the lab, not a part
 #   LAB_LIMIT    seconds for one of them (default 900)
@@ -14,7 +14,8 @@ done
 for f in bin/vmd bin/vmm share/guest/x86_64/initrd; do
 	[ -e "$build/$f" ] || { echo "1..0 # SKIP no $build/$f"; exit 0; }
 done
-tests=${BOOT_TESTS:-null}
+part="null killed users exec net vmctl"
+tests=${BOOT_TESTS:-$part${LAB_FULL:+ refused image survive disk_full}}
 [ -n "${LAB_FULL:-}" ] || {
 	EXEC_BIG_MIB=${EXEC_BIG_MIB:-64} EXEC_COUNT=${EXEC_COUNT:-20}
 	SURVIVE_KILLS=${SURVIVE_KILLS:-5}
