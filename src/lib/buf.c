@@ -115,6 +115,8 @@ void
 buf_drain(struct buf *b, size_t len)
 {
 	assert(len <= b->len);
+	if (len == 0)		/* perhaps of no allocation at all */
+		return;
 	b->data += len;
 	b->len -= len;
 	if (b->len == 0)

@@ -15,6 +15,8 @@ put_and_drain(void **state)
 
 	(void)state;
 	buf_init(&b, 1000);
+	buf_drain(&b, 0);
+	assert_null(b.data);
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(buf_printf(&b, "%03d,", i), 0);
 		p += sprintf(p, "%03d,", i);
