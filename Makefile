@@ -97,6 +97,9 @@ vmm_FILES	= acpi \
 		  dev/rtc \
 		  dev/uart \
 		  dev/vhost \
+		  dev/vhost_kinds \
+		  dev/vhost_run \
+		  dev/vhost_state \
 		  gdb \
 		  gdb_regs \
 		  gdb_session \

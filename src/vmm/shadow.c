@@ -437,6 +437,12 @@ shadow_stop(struct shadow *s, unsigned n)
 	return interrupt;
 }
 
+void
+shadow_forget(struct shadow *s, unsigned n)
+{
+	s->queue[n].npending = 0;
+}
+
 unsigned
 shadow_pending(const struct shadow *s, unsigned n, const uint16_t **heads)
 {

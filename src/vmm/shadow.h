@@ -79,6 +79,9 @@ const char *shadow_broken(const struct shadow *, unsigned n);
  */
 bool	shadow_stop(struct shadow *, unsigned n);
 
+/* The driver of a stopped queue begins anew: nothing is kept for it. */
+void	shadow_forget(struct shadow *, unsigned n);
+
 /*
  * Chains of a stopped queue that are popped and not pushed, to be saved and
  * loaded; at most VIRTQ_LEN_MAX heads.

@@ -323,6 +323,32 @@ up_vsock(struct world *w, int listener)
 	w->d.fd = fd;
 }
 
+/* Buffers for what comes in, which a back-end keeps. */
+static void
+add_buffers(struct world *w)
+{
+	for (uint64_t i = 0; i < 16; i++) {
+		struct virtq_buf b = { 0x310000 + i * 4096, 4096 };
+
+		assert_true(virtq_driver_add(&w->drv.q[0], &b, 0, 1, w));
+	}
+	kit_kick(&w->drv, 0);
+}
+
+static void
+drive_vsock(struct world *w)
+{
+	kit_driver_init(&w->drv, &w->k, 1, true);
+	assert_int_equal(kit_driver_features(&w->drv,
+	    VIRTIO_BIT(VIRTIO_F_VERSION_1) |
+	    VIRTIO_BIT(VIRTIO_F_EVENT_IDX)), 11);
+	for (unsigned q = 0; q < 3; q++)
+		kit_driver_queue(&w->drv, q, 32);
+	kit_driver_ok(&w->drv);
+	assert_int_equal(kit_common(&w->drv, 0x14, 1), 15);
+	add_buffers(w);
+}
+
 /* After a restore the driver learns that its connections are gone. */
 static void
 vsock(void **state)
@@ -349,13 +375,12 @@ vsock(void **state)
 		assert_true(listener != -1);
 		up_vsock(&w, listener);
 		assert_int_equal(plug(&w, VHOST_VSOCK, &e), 0);
-		kit_driver_init(&w.drv, &w.k, 1, true);
-		assert_int_equal(kit_driver_features(&w.drv,
-		    VIRTIO_BIT(VIRTIO_F_VERSION_1) |
-		    VIRTIO_BIT(VIRTIO_F_EVENT_IDX)), 11);
-		for (unsigned q = 0; q < 3; q++)
-			kit_driver_queue(&w.drv, q, 32);
-		kit_driver_ok(&w.drv);
+		/* Of the first driver nothing is left to the second. */
+		drive_vsock(&w);
+		kit_turn(&w.k);
+		drive_vsock(&w);
+		kit_turn(&w.k);
+		assert_null(w.vio->broken);
 		assert_int_equal(kit_read(&w.k, w.drv.device, 8), 7);
 		assert_true(virtq_driver_add(&w.drv.q[2], &b, 0, 1, &w));
 		kit_kick(&w.drv, 2);
@@ -397,7 +422,7 @@ exec_liar(struct drive *d, const void *bytes, size_t len)
 		return;
 	s = os_unix_listen(AT_FDCWD, d->sock, 0600, 1, &e);
 	c = accept(s, NULL, NULL);
-	if (c != -1 && write(c, bytes, len) == -1)
+	if (c == -1 || write(c, bytes, len) == -1 || shutdown(c, SHUT_WR) == -1)
 		_exit(1);
 	/* What it is asked does not matter. */
 	while (read(c, bin, sizeof(bin)) > 0 && len != 0)

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+/* vhost_private.h - between vhost.c, _kinds.c, _run.c and _state.c only */
+
+#ifndef VMM_DEV_VHOST_PRIVATE_H
+#define VMM_DEV_VHOST_PRIVATE_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "virtio/frontend.h"
+#include "vmm/board.h"
+#include "vmm/dev/vhost.h"
+#include "vmm/memory.h"
+#include "vmm/shadow.h"
+#include "vmm/vio.h"
+
+#define VHOST_EVENTS	2	/* the queue of a vsock that is ours */
+
+/* Features of its kind: bits 0 to 23 (virtio 1.2, section 2.2). */
+#define VHOST_OF_KIND	(VIRTIO_BIT(24) - 1)
+
+union vhost_config {
+	uint8_t				bytes[VHOST_USER_CONFIG_MAX];
+	struct virtio_blk_config	blk;
+	struct virtio_net_config	net;
+	struct virtio_vsock_config	vsock;
+	struct virtio_fs_config		fs;
+};
+
+/* The back-end has answered on a copied queue. */
+struct vhost_call {
+	struct vhost	*vhost;
+	struct event	*event;
+};
+
+struct vhost {
+	struct vio		 vio;		/* first: we are handed it */
+	enum vhost_kind		 kind;
+	struct frontend		 fe;
+	struct shadow		*shadow;	/* NULL: memory is shared */
+	struct vio_class	 local;		/* then our vio's class */
+	struct vhost_call	*calls;		/* of its queues */
+	bool			 lost;		/* the back-end is */
+	bool			 used;		/* a driver has started it, */
+	bool			 stale;		/* and another begins */
+	bool			 reset_event;	/* owed to a vsock's driver */
+	unsigned		 nbackend;	/* queues that are its */
+	union vhost_config	 config;
+	uint8_t			 writeback;	/* of a disk, at first */
+	struct virtq		*events;	/* of a vsock */
+	int			 err;		/* eventfd: a queue broke */
+	struct event		*err_ev;
+	struct event		*closed_ev;
+	void			(*died)(void *arg, const char *name);
+	void			*arg;
+};
+
+/* What the kinds disagree about. */
+struct vhost_rules {
+	unsigned	config_len;	/* bytes */
+	uint16_t	queue_len;	/* descriptors */
+	uint64_t	buffers;	/* see shadow_setup */
+	/* Fill in what the back-end leaves to us; say how many queues. */
+	int		(*setup)(struct vhost *, const struct vhost_setup *,
+			    unsigned have, struct err *);
+};
+
+extern const struct vhost_rules vhost_rules[VHOST_KINDS];
+
+static inline struct vhost *
+vhost_of(struct vio *vio)
+{
+	return (struct vhost *)vio;
+}
+
+static inline bool
+vhost_accepted(const struct vhost *v, unsigned bit)
+{
+	return (v->vio.accepted & VIRTIO_BIT(bit)) != 0;
+}
+
+/*
+ * It cannot be relied on any more: said once.  The rest is done on the main
+ * thread, which sees the socket close.
+ */
+void	vhost_lost(struct vhost *, const struct err *);
+
+/* The config space, but what was decided here. */
+int	vhost_read_config(struct vhost *, struct err *);
+
+/* Members of the class: vhost_run.c. */
+int	vhost_start(struct vio *, struct err *);
+void	vhost_stop(struct vio *);
+void	vhost_reset(struct vio *);
+void	vhost_kick(struct vio *, unsigned q);
+
+/* Events of the main thread: the back-end answered, hung up, complains. */
+void	vhost_on_call(evutil_socket_t, short, void *);
+void	vhost_on_closed(evutil_socket_t, short, void *);
+void	vhost_on_err(evutil_socket_t, short, void *);
+
+/* The same: vhost_state.c. */
+json_t	*vhost_save(struct vio *);
+int	 vhost_load(struct vio *, const json_t *, struct err *);
+
+#endif

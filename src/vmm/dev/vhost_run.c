@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * vhost_run.c - starting and stopping what another process does
+ *
+ * Process: vmm.  Sandbox: a connected socket.
+ * Needs: sendmsg with descriptors.
+ */
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "vmm/dev/vhost_private.h"
+
+void
+vhost_lost(struct vhost *v, const struct err *e)
+{
+	if (v->lost)
+		return;
+	v->lost = true;
+	log_warnx("%s: %s", v->vio.name, e->text);
+	(void)shutdown(v->fe.sock, SHUT_RDWR);
+}
+
+/* --- running -------------------------------------------------------------- */
+
+static int
+start_queue(struct vhost *v, unsigned n, struct err *e)
+{
+	struct vio_queue *q = &v->vio.queue[n];
+	struct frontend_queue fq = {
+		.len = q->len, .base = q->base, .addr = q->addr,
+		.kick = q->kick, .call = q->call,
+	};
+
+	if (v->shadow != NULL)
+		shadow_start(v->shadow, n, q->virtq, (v->fe.offered &
+		    VIRTIO_BIT(VIRTIO_F_EVENT_IDX)) != 0, &fq);
+	fq.err = v->err;
+	return frontend_start(&v->fe, n, &fq, e);
+}
+
+/* Features and memory: those of copied queues are not the guest's. */
+static int
+say_what(struct vhost *v, struct err *e)
+{
+	struct frontend_region regions[2];
+	uint64_t features = v->vio.accepted;
+	unsigned n = 1;
+
+	if (v->shadow != NULL) {
+		features &= VHOST_OF_KIND;
+		features |= VIRTIO_BIT(VIRTIO_F_VERSION_1) |
+		    VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
+		shadow_region(v->shadow, &regions[0]);
+	} else
+		n = memory_regions(v->vio.board->memory, regions);
+	if (frontend_features(&v->fe, features, e) == -1)
+		return -1;
+	return frontend_memory(&v->fe, regions, n, e);
+}
+
+/* Say all that a back-end must know; it is known when this returns 0. */
+static int
+say_all(struct vhost *v, struct err *e)
+{
+	v->fe.batch = true;
+	if (v->stale && frontend_reset(&v->fe, e) == -1)
+		return -1;
+	v->stale = false;
+	if (say_what(v, e) == -1)
+		return -1;
+	for (unsigned n = 0; n < v->nbackend; n++)
+		if (v->vio.queue[n].enabled && start_queue(v, n, e) == -1)
+			return -1;
+	if (v->kind == VHOST_BLK &&
+	    vhost_accepted(v, VIRTIO_BLK_F_CONFIG_WCE) &&
+	    frontend_config_set(&v->fe, &v->config.blk.writeback,
+	    offsetof(struct virtio_blk_config, writeback), 1, e) == -1)
+		return -1;
+	if (frontend_sync(&v->fe, e) == -1)
+		return -1;
+	v->fe.batch = false;
+	v->used = true;
+	return 0;
+}
+
+/* --- the event queue of a vsock ------------------------------------------- */
+
+/* A driver that was saved with connections learns that they are gone. */
+static void
+send_reset_event(struct vhost *v)
+{
+	struct virtio_vsock_event event = {
+		.id = VIRTIO_VSOCK_EVENT_TRANSPORT_RESET,
+	};
+	struct virtq *q = v->shadow != NULL ?
+	    v->vio.queue[VHOST_EVENTS].virtq : v->events;
+	struct virtq_chain c;
+
+	if (!v->reset_event || q == NULL || !virtq_pop(q, &c))
+		return;
+	v->reset_event = false;
+	virtq_push(q, c.head, (uint32_t)virtq_copy_in(&c, 0, &event,
+	    sizeof(event)));
+	if (virtq_flush(q))
+		vio_interrupt(&v->vio, VHOST_EVENTS);
+}
+
+static int
+start_events(struct vhost *v, struct err *e)
+{
+	struct vio_queue *q = &v->vio.queue[VHOST_EVENTS];
+
+	if (v->kind != VHOST_VSOCK || !q->enabled)
+		return 0;
+	if (v->shadow == NULL) {
+		if (virtq_init(v->events, memory_table(v->vio.board->memory),
+		    q->len, &q->addr, q->base, e) == -1)
+			return -1;
+		v->events->event_idx = vhost_accepted(v, VIRTIO_F_EVENT_IDX);
+		v->events->indirect = vhost_accepted(v, VIRTIO_F_INDIRECT_DESC);
+	}
+	send_reset_event(v);
+	return 0;
+}
+
+/* --- copied queues -------------------------------------------------------- */
+
+static void
+move(struct vhost *v, unsigned n)
+{
+	struct virtq *guest = v->vio.queue[n].virtq;
+	struct err e;
+
+	if (v->lost || v->vio.broken != NULL || guest == NULL)
+		return;
+	if (shadow_run(v->shadow, n))
+		vio_interrupt(&v->vio, n);
+	if (guest->broken != NULL)
+		vio_broken(&v->vio, guest->broken);
+	if (shadow_broken(v->shadow, n) != NULL) {
+		(void)err_set(&e, EPROTO, "the device process: %s",
+		    shadow_broken(v->shadow, n));
+		vhost_lost(v, &e);
+	}
+}
+
+void
+vhost_kick(struct vio *vio, unsigned n)
+{
+	struct vhost *v = vhost_of(vio);
+
+	if (n < v->nbackend)
+		move(v, n);
+	else
+		send_reset_event(v);
+}
+
+void
+vhost_on_call(evutil_socket_t fd, short what, void *arg)
+{
+	struct vhost_call *c = arg;
+	struct vhost *v = c->vhost;
+
+	(void)fd;
+	(void)what;
+	board_lock(v->vio.board);
+	move(v, (unsigned)(c - v->calls));
+	board_unlock(v->vio.board);
+}
+
+static void
+stop_copies(struct vhost *v)
+{
+	if (v->shadow == NULL)
+		return;
+	for (unsigned n = 0; n < v->nbackend; n++)
+		if (shadow_stop(v->shadow, n))
+			vio_interrupt(&v->vio, n);
+}
+
+/* --- start and stop ------------------------------------------------------- */
+
+int
+vhost_start(struct vio *vio, struct err *e)
+{
+	struct vhost *v = vhost_of(vio);
+
+	if (v->lost)
+		return err_set(e, EPIPE, "the device process is gone");
+	if (say_all(v, e) == -1) {
+		vhost_lost(v, e);
+		stop_copies(v);
+		return -1;
+	}
+	if (start_events(v, e) == -1)
+		return -1;
+	/* An interrupt that was on its way when we stopped may be lost. */
+	for (unsigned n = 0; n < v->nbackend; n++)
+		if (vio->queue[n].enabled && vio->queue[n].base != 0)
+			vio_interrupt(vio, n);
+	return 0;
+}
+
+void
+vhost_stop(struct vio *vio)
+{
+	struct vhost *v = vhost_of(vio);
+	struct err e;
+
+	for (unsigned n = 0; n < v->nbackend && !v->lost; n++)
+		if (vio->queue[n].enabled && frontend_stop(&v->fe, n,
+		    &vio->queue[n].base, &e) == -1)
+			vhost_lost(v, &e);
+	stop_copies(v);
+	/* Copied queues are vio.c's, which knows where they are. */
+	if (v->shadow == NULL && v->kind == VHOST_VSOCK &&
+	    vio->queue[VHOST_EVENTS].enabled)
+		vio->queue[VHOST_EVENTS].base = v->events->avail_idx;
+}
+
+void
+vhost_reset(struct vio *vio)
+{
+	struct vhost *v = vhost_of(vio);
+
+	v->stale = v->used;
+	v->reset_event = false;
+	for (unsigned n = 0; n < v->nbackend && v->shadow != NULL; n++)
+		shadow_forget(v->shadow, n);
+	if (v->kind == VHOST_BLK)
+		v->config.blk.writeback = v->writeback;
+}
+
+void
+vhost_on_closed(evutil_socket_t fd, short what, void *arg)
+{
+	struct vhost *v = arg;
+	struct err e;
+
+	(void)fd;
+	(void)what;
+	board_lock(v->vio.board);
+	(void)event_del(v->closed_ev);
+	(void)err_set(&e, EPIPE, "the device process hung up");
+	vhost_lost(v, &e);
+	/* Not the guest's fault: vio_broken() would say so. */
+	v->vio.broken = "its process is gone";
+	v->vio.status |= VIRTIO_STATUS_NEEDS_RESET;
+	vio_config_changed(&v->vio);
+	if (v->died != NULL)
+		v->died(v->arg, v->vio.name);
+	board_unlock(v->vio.board);
+}
+
+/* The back-end says that the driver broke a queue. */
+void
+vhost_on_err(evutil_socket_t fd, short what, void *arg)
+{
+	struct vhost *v = arg;
+	uint64_t n;
+
+	(void)what;
+	if (read(fd, &n, sizeof(n)) == -1)
+		return;
+	board_lock(v->vio.board);
+	vio_broken(&v->vio, "what it asked of the device process");
+	board_unlock(v->vio.board);
+}
