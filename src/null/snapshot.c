@@ -27,7 +27,7 @@ write_json(int dir, const char *name, const json_t *v, struct err *e)
 
 	if (text == NULL)
 		return err_set(e, ENOMEM, "%s: out of memory", name);
-	return file_replace(dir, name, text, strlen(text), 0640, e);
+	return file_replace(dir, name, text, strlen(text), 0660, e);
 }
 
 /* What a VMM that was killed left, or what failed. */

@@ -1,0 +1,111 @@
+#!/bin/sh
+# snapshot_users.t: snapshots and forks where each VM has a user of its own:
+# who owns the files, who reads them, and who does not.
+cd "$(dirname "$0")/../.." || exit 1
+build=${BUILD:-build}
+[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP not root"; exit 0; }
+for p in curl jq setpriv; do
+	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
+done
+id nobody > /dev/null 2>&1 || { echo "1..0 # SKIP no user nobody"; exit 0; }
+d=$(mktemp -d "${TMPDIR:-/tmp}/vmd-snapusers.XXXXXX")
+pid=
+cleanup() {
+	for i in $(curl -s --unix-socket "$sock" http://vmd/instances |
+	    jq -r '.[].id' 2> /dev/null); do
+		curl -s --unix-socket "$sock" -X DELETE \
+		    "http://vmd/instances/$i" > /dev/null
+	done
+	[ -z "$pid" ] || kill "$pid" 2> /dev/null
+	wait 2> /dev/null
+	rm -rf "$d"
+}
+sock=$d/sock
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+chmod 755 "$d"
+mkdir -m 755 "$d/bin"
+for p in vmd vmd-control vmm-null vmm vmm-qemu viod vmd-image; do
+	cp "$build/bin/$p" "$d/bin/" ||
+	    { echo "1..0 # SKIP no $build/bin/$p"; exit 0; }
+done
+setpriv --reuid nobody --clear-groups "$d/bin/vmd" -n -s /nonexistent \
+    > /dev/null 2>&1
+[ $? -ne 126 ] && [ $? -ne 127 ] ||
+    { echo "1..0 # SKIP other users may not enter $d"; exit 0; }
+
+n=0 bad=0
+ok() {
+	rc=$?
+	n=$((n + 1))
+	[ $rc -eq 0 ] && echo "ok $n - $1" || {
+		echo "not ok $n - $1"
+		sed 's/^/# /' "$d/body"
+		echo
+		bad=1
+	}
+}
+api() {
+	status=$(curl -s -g -m 60 --unix-socket "$sock" -X "$1" -o "$d/body" \
+	    -w '%{http_code}' ${3+-d "$3"} "http://vmd$2")
+}
+is() { [ "$status" = "$1" ] && jq -e "$2" "$d/body" > /dev/null; }
+vm() { curl -s --unix-socket "$sock" "http://vmd/instances/$1" | jq -r .id; }
+
+"$d/bin/vmd" -d -s "$d/state" -S "$sock" -o user=nobody \
+    -o uid_base=1910000000 2> "$d/log" &
+pid=$!
+i=0
+until curl -sf --unix-socket "$sock" http://vmd/health > /dev/null; do
+	i=$((i + 1))
+	[ $i -lt 200 ] && kill -0 $pid 2> /dev/null || break
+	sleep 0.05
+done
+api POST /instances '{"name":"a","image":"none","hypervisor":"null",
+    "size":"64MB"}'
+is 201 '.state == "Running"'
+ok "a VM"
+api POST /instances/a/standby ; is 200 '.state == "Standby"'
+ok "standby"
+a=$d/state/vms/$(vm a)
+api POST /instances/a/fork '{"name":"b"}' ; is 201 '.state == "Standby"'
+ok "its fork"
+b=$d/state/vms/$(vm b)
+[ "$(stat -c %u "$a")" != "$(stat -c %u "$b")" ]
+ok "they have different users"
+[ "$(stat -c %i:%u "$b/standby/state.json")" = \
+    "$(stat -c %i "$a/standby/state.json"):$(stat -c %u "$a")" ]
+ok "and one file, which is the first one's"
+setpriv --reuid "$(stat -c %u "$b")" --regid "$(stat -c %u "$b")" \
+    --clear-groups cat "$b/standby/state.json" > /dev/null 2>&1
+[ $? -ne 0 ]
+ok "which the other may not read"
+api POST /instances/b/restore ; is 200 '.state == "Running"'
+ok "until vmd shows it to him at its restore"
+! setpriv --reuid "$(stat -c %u "$b")" --regid "$(stat -c %u "$b")" \
+    --clear-groups cat "$a/standby/state.json" > /dev/null 2>&1
+ok "still not by the way of the other's directory"
+api POST /instances/b/snapshots '{"kind":"Standby"}' ; is 201 '.size_bytes > 0'
+ok "a snapshot of one that runs"
+s=$(jq -r .id "$d/body")
+! setpriv --reuid "$(stat -c %u "$b")" --regid "$(stat -c %u "$b")" \
+    --clear-groups ls "$d/state/snapshots/$s" > /dev/null 2>&1
+ok "is out of its reach"
+api POST "/snapshots/$s/fork" '{"name":"c"}' ; is 201 '.state == "Running"'
+ok "and becomes another"
+api POST /instances/a/restore ; is 200 '.state == "Running"'
+ok "the first goes on"
+# A link where the memory should be leads nowhere.
+api POST /instances/a/standby
+rm "$a/standby/state.json"
+echo secret > "$d/secret"
+chmod 600 "$d/secret"
+ln -s "$d/secret" "$a/standby/state.json"
+api POST /instances/a/restore
+[ "$status" -ge 400 ] && [ "$(stat -c %a "$d/secret")" = 600 ]
+ok "a link in its place is not followed"
+api GET /instances/a ; is 200 '.state == "Standby"'
+ok "and changes nothing"
+
+echo "1..$n"
+exit $bad
