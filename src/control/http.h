@@ -70,6 +70,8 @@ void	http_flush(struct http *);
 
 void	*request_context(const struct request *);
 const struct caller *request_caller(const struct request *);
+/* The client's connection, which stays the server's. */
+int	request_socket(const struct request *);
 const char *request_method(const struct request *);
 /* The decoded variable segment of the path, "" without one. */
 const char *request_param(const struct request *);

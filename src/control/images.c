@@ -2,9 +2,11 @@
 /* images.c - images and their pulls; see images.h */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/admission.h"
 #include "control/control.h"
@@ -31,6 +33,8 @@ image_free(struct image *i)
 	json_decref(i->info);
 	json_decref(i->next);
 	json_decref(i->tags);
+	if (i->client != -1)
+		(void)close(i->client);
 	free(i);
 }
 OWN_DEFINE(struct image, image_free);
@@ -92,7 +96,8 @@ image_add(struct control *ctl, char *name, uid_t owner, struct err *e)
 	}
 	i->name = name;
 	i->control = ctl;
-	i->owner = i->puller = owner;
+	i->owner = owner;
+	i->client = -1;
 	i->created_ms = time_ms();
 	TAILQ_INIT(&i->waiters);
 	TAILQ_FOREACH(other, &ctl->images, entry)
@@ -292,7 +297,7 @@ pull(struct image *i)
 	memset(&i->progress, 0, sizeof(i->progress));
 	priv_init(PRIV_JOB_START, &job);
 	job.kind = PRIV_JOB_PULL;
-	job.uid = i->puller;
+	job.client = take_fd(&i->client);
 	job.insecure = image_is_local(i->name);
 	(void)snprintf(job.ref, sizeof(job.ref), "%s", i->name);
 	(void)snprintf(job.platform, sizeof(job.platform), "%s",
@@ -364,7 +369,10 @@ image_pull(struct image **ret, struct control *ctl,
 		return -1;
 	free(i->platform);
 	i->platform = r->platform == NULL ? NULL : strdup(r->platform);
-	i->puller = r->uid;
+	if (i->client != -1)
+		(void)close(i->client);
+	i->client = r->client == -1 ? -1 :
+	    fcntl(r->client, F_DUPFD_CLOEXEC, 0);
 	if (r->tags != NULL) {
 		json_decref(i->tags);
 		i->tags = json_incref(r->tags);
@@ -551,7 +559,7 @@ load(void *arg, const char *id, const json_t *r, struct err *e)
 	    spec_tags(&i->tags, r, e) == -1)
 		return err_prefix(e, "record of image %s", id);
 	i->platform = platform == NULL ? NULL : strdup(platform);
-	i->owner = i->puller = (uid_t)owner;
+	i->owner = (uid_t)owner;
 	i->created_ms = (int64_t)created;
 	i->info = json_incref(info);
 	(void)snprintf(i->error, sizeof(i->error), "%s", error);

@@ -55,7 +55,7 @@ struct image {
 	char			*name;		/* normalised */
 	char			*platform;	/* as asked, or NULL */
 	uid_t			 owner;		/* who asked first */
-	uid_t			 puller;	/* whose credentials */
+	int			 client;	/* whose credentials, or -1 */
 	enum image_status	 status;
 	char			 error[ERR_TEXT_MAX];
 	const char		*error_code;	/* static, or NULL */
@@ -84,7 +84,8 @@ struct image_request {
 	const char		*name;
 	const char		*platform;	/* or NULL */
 	json_t			*tags;		/* borrowed, or NULL */
-	uid_t			 uid;		/* whose credentials */
+	uid_t			 uid;		/* owner of a new name */
+	int			 client;	/* who asks, or -1; borrowed */
 };
 int	image_pull(struct image **ret, struct control *,
 	    const struct image_request *, struct err *);

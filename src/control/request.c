@@ -32,6 +32,13 @@ request_caller(const struct request *r)
 	return &r->caller;
 }
 
+int
+request_socket(const struct request *r)
+{
+	return MHD_get_connection_info(r->connection,
+	    MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
 const char *
 request_method(const struct request *r)
 {

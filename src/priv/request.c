@@ -141,7 +141,7 @@ job_fields(struct wire *w, struct priv_job *m)
 	wire_str(w, m->platform, sizeof(m->platform));
 	wire_bool(w, &m->insecure);
 	wire_bool(w, &m->all);
-	wire_u32(w, &m->uid);
+	wire_fd(w, &m->client);
 	wire_fd(w, &m->in);
 	wire_fd(w, &m->to);
 	wire_count(w, &m->nkeep, PRIV_KEEP_MAX);

@@ -208,7 +208,7 @@ struct priv_ended {
 };
 
 enum priv_job_kind {
-	PRIV_JOB_PULL,		/* ref, platform, insecure, uid */
+	PRIV_JOB_PULL,		/* ref, platform, insecure, client */
 	PRIV_JOB_IMPORT,	/* in: archive; ref: name, may be "" */
 	PRIV_JOB_UNPACK,	/* ref (or digest), platform */
 	PRIV_JOB_LIST,
@@ -236,7 +236,12 @@ struct priv_job {
 	char	 platform[PRIV_WORD_MAX];	/* "" is this host's */
 	bool	 insecure;		/* plain HTTP is allowed */
 	bool	 all;			/* images with a name, too */
-	uint32_t uid;			/* whose registry credentials */
+	/*
+	 * The connection of the client who asked, or -1.  Whose registry
+	 * credentials are used is the kernel's word about its other end,
+	 * never vmd-control's.
+	 */
+	int	 client;
 	int	 in;			/* archive or file, or -1 */
 	int	 to;			/* file, or -1 */
 	uint16_t nkeep;

@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "lib/own.h"
 #include "lib/util.h"
+#include "os/os.h"
 #include "priv/client.h"
 #include "vmd/children.h"
 #include "vmd/file.h"
@@ -298,14 +299,28 @@ jobs_kill(struct monitor *m, uint32_t number)
 			job_end(j);
 }
 
+/*
+ * Who pulls: the other end of a connection to the API's socket.  One by TCP
+ * has no user; where all is one user's it is his.
+ */
+static int
+auth_user(struct user *u, const struct monitor *m, const struct priv_job *j)
+{
+	struct os_peer peer;
+
+	if (j->client != -1 && os_peer(&peer, j->client, NULL) == 0)
+		return user_by_uid(u, peer.uid, NULL);
+	return m->separate ? -1 : user_by_uid(u, geteuid(), NULL);
+}
+
 /* ~/.docker/config.json of the user who pulls, read as that user. */
 static int
-auth_open(const struct priv_job *j)
+auth_open(const struct monitor *m, const struct priv_job *j)
 {
 	char path[USER_HOME_MAX + 32];
 	struct user u;
 
-	if (j->kind != PRIV_JOB_PULL || user_by_uid(&u, j->uid, NULL) == -1 ||
+	if (j->kind != PRIV_JOB_PULL || auth_user(&u, m, j) == -1 ||
 	    u.home[0] != '/')
 		return -1;
 	(void)snprintf(path, sizeof(path), "%s/.docker/config.json", u.home);
@@ -327,7 +342,7 @@ job_spawn(struct monitor *m, const struct priv_job *j, int report,
 {
 	const struct kind *k = &kinds[j->kind];
 	const char *program = job_program(j);
-	own_fd int auth = auth_open(j), kvm = kvm_open(j);
+	own_fd int auth = auth_open(m, j), kvm = kvm_open(j);
 	struct job_files files = { .auth = auth, .kvm = kvm };
 	OWN(spawn_destroy) struct spawn *s = NULL;
 	char path[PRIV_PATH_MAX + 32];

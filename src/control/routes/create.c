@@ -163,6 +163,7 @@ pull_and_wait(struct creation *c)
 		.name = c->spec.image,
 		.platform = c->spec.platform,
 		.uid = request_caller(c->request)->uid,
+		.client = request_socket(c->request),
 	};
 	struct image *i;
 	struct err e;

@@ -262,7 +262,6 @@ start(struct import *im, const char *name, struct err *e)
 	priv_init(PRIV_JOB_START, &job);
 	job.kind = PRIV_JOB_IMPORT;
 	job.in = fds[0];
-	job.uid = request_caller(im->request)->uid;
 	(void)snprintf(job.ref, sizeof(job.ref), "%s", name);
 	im->pipe = fds[1];
 	(void)fd_nonblock(im->pipe, 1);

@@ -79,7 +79,8 @@ take_request(struct image_request *q, json_t **tags, const json_t *doc,
 void
 route_image_create(struct request *r)
 {
-	struct image_request q = { .uid = request_caller(r)->uid };
+	struct image_request q = { .uid = request_caller(r)->uid,
+	    .client = request_socket(r) };
 	own_json json_t *tags = NULL;
 	struct image *i;
 	struct err e;
