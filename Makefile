@@ -164,7 +164,7 @@ vmd-control_FILES = admission adopt auth capabilities cp_request database \
 		  routes/logs routes/routes routes/snapshots routes/stat \
 		  routes/system routes/volumes routes/wait snapshots spec \
 		  spec_json spec_lists template vm vm_json vm_table volumes \
-		  websocket
+		  watch websocket
 vmd-control_LAYERS = chapi agent priv oci os lib
 vmd-control_LIBS = libevent_core libmicrohttpd libwslay jansson sqlite3 \
 		  jose libcrypto

@@ -22,7 +22,7 @@ features_json(const struct hypervisor *h)
 	} words[] = {
 		{ CAN_PAUSE, "pause" }, { CAN_RESET, "reset" },
 		{ CAN_CONSOLE, "console" }, { CAN_SNAPSHOT, "snapshots" },
-		{ CAN_SNAPSHOT, "fork" }, { CAN_SHARE, "shares" },
+		{ CAN_SNAPSHOT, "fork" },
 	};
 	json_t *list = json_array();
 

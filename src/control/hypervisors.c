@@ -25,7 +25,7 @@
 const struct hypervisor hypervisors[] = {
 	{ .name = "vmm", .priv = PRIV_HV_VMM, .probed = true,
 	    .by_auto = true, .shown = true, .arch = "amd64",
-	    .can = CAN_ALL | CAN_SNAPSHOT | CAN_SHARE },
+	    .can = CAN_ALL | CAN_SNAPSHOT },
 	{ .name = "cloud-hypervisor", .shown = true,
 	    .missing = "this version does not start cloud-hypervisor" },
 	{ .name = "vz", .shown = true,

@@ -28,7 +28,6 @@ enum hypervisor_can {
 	CAN_RESET	= 0x02,
 	CAN_CONSOLE	= 0x04,
 	CAN_SNAPSHOT	= 0x08,		/* and standby, fork */
-	CAN_SHARE	= 0x10,		/* directories of the host */
 };
 
 struct hypervisor {

@@ -349,6 +349,7 @@ forget_live(struct vm *vm)
 	fd_drop(&vm->ready_conn);
 	fd_drop(&vm->ready_fd);
 	vm->nprocs = 0;
+	vm->pinged = vm->silent = false;
 	vm->live = false;
 	vm->reserved = false;
 }

@@ -27,6 +27,7 @@
 #include "control/images.h"
 #include "control/jobs.h"
 #include "control/lifecycle.h"
+#include "control/watch.h"
 #include "lib/io.h"
 #include "lib/log.h"
 #include "os/sandbox.h"
@@ -209,6 +210,7 @@ on_adopted(struct control *ctl)
 	report("ok\n");
 	log_info("serving on %s", ctl->setup.socket);
 	priv_serving(ctl->priv, priv_ignore, NULL);
+	watch_start(ctl);
 }
 
 static void

@@ -111,6 +111,8 @@ struct vm {
 					   or says who it is */
 	struct event	*probe_timer;
 	bool		 reserved;	/* is being started: counts as live */
+	bool		 pinged;	/* its VMM is to answer, see watch.h */
+	bool		 silent;	/* and did not: shown as Unknown */
 	int		 ready_fd;	/* listening vsock.sock_1024, or -1 */
 	int		 ready_conn;	/* vminit's connection to it, or -1 */
 	struct event	*ready;		/* of the one or the other */

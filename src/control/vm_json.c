@@ -372,13 +372,16 @@ main_pid(const struct vm *vm)
 static json_t *
 state_json(const struct vm *vm)
 {
-	json_t *state_error = vm->state_error[0] == '\0' ? json_null() :
+	const char *state = vm->silent ? "Unknown" : vm_state_name(vm->state);
+	json_t *state_error = vm->silent ?
+	    json_string("its VMM does not answer") :
+	    vm->state_error[0] == '\0' ? json_null() :
 	    json_string(vm->state_error);
 	json_t *code = vm->exited ? json_integer(vm->exit_code) : json_null();
 	pid_t pid = main_pid(vm);
 
 	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:s,s:o,s:o}",
-	    "state", vm_state_name(vm->state),
+	    "state", state,
 	    "state_error", state_error,
 	    "created_at", time_json(vm->created_ms),
 	    "started_at", time_json(vm->started_ms),

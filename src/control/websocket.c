@@ -330,3 +330,22 @@ ws_finish(struct ws *ws)
 	(void)event_add(ws->writable, NULL);
 	(void)evtimer_add(ws->timer, &tv);
 }
+
+int
+ws_take(const struct ws_first *f, int fd, const void *early, size_t len,
+    struct upgrade *u)
+{
+	static const struct timeval tv = { WS_FIRST_MS / 1000, 0 };
+
+	if (fd == -1)
+		return -1;
+	*f->timer = evtimer_new(f->base, f->late, f->arg);
+	if (*f->timer == NULL || evtimer_add(*f->timer, &tv) == -1) {
+		http_upgrade_close(u);
+		return -1;
+	}
+	if (ws_new(f->ws, f->base, fd, early, len, u, NULL) == -1)
+		return -1;
+	ws_start(*f->ws, f->ops, f->arg);
+	return 0;
+}

@@ -55,4 +55,22 @@ void	ws_resume(struct ws *);
 
 void	ws_finish(struct ws *);
 
+/*
+ * For a handler whose client is to speak first: take over the connection of
+ * reply_upgrade() and give it WS_FIRST_MS for its first message; the owner
+ * frees *timer when that is there.  -1: the connection is gone.
+ */
+#define WS_FIRST_MS	30000
+struct event;
+struct ws_first {
+	struct event_base	*base;
+	const struct ws_ops	*ops;
+	void			(*late)(int, short, void *);
+	void			*arg;	/* of ops and late */
+	struct ws		**ws;
+	struct event		**timer;
+};
+int	ws_take(const struct ws_first *, int fd, const void *early,
+	    size_t len, struct upgrade *);
+
 #endif

@@ -142,7 +142,7 @@ vm_is_running(const json_t *vm)
 {
 	return vm_state_is(vm, "Running") || vm_state_is(vm, "Initializing") ||
 	    vm_state_is(vm, "Paused") || vm_state_is(vm, "Created") ||
-	    vm_state_is(vm, "Shutdown");
+	    vm_state_is(vm, "Shutdown") || vm_state_is(vm, "Unknown");
 }
 
 bool
@@ -196,7 +196,7 @@ vm_state_word(const json_t *vm)
 		{ "Paused", "paused" }, { "Created", "waiting" },
 		{ "Shutdown", "stopping" }, { "Running", "running" },
 		{ "Initializing", "running" }, { "Stopped", "stopped" },
-		{ "Standby", "standby" },
+		{ "Standby", "standby" }, { "Unknown", "silent" },
 	};
 
 	for (size_t i = 0; i < COUNT(words); i++)

@@ -178,6 +178,28 @@ ok "the same in chunks"
 api GET /instances/a ; is 200 '.state == "Running"'
 ok "nothing was changed by any of it"
 
+# --- a VMM that does not answer
+vmm=$(jq -r .pid "$d/body")
+kill -STOP "$vmm"
+i=0
+until api GET /instances/a && is 200 '.state == "Unknown" and
+    (.state_error | contains("does not answer"))'; do
+	i=$((i + 1))
+	[ $i -lt 600 ] || break
+	sleep 0.1
+done
+is 200 '.state == "Unknown"'
+ok "a VMM that does not answer is Unknown"
+kill -CONT "$vmm"
+i=0
+until api GET /instances/a && is 200 '.state == "Running"'; do
+	i=$((i + 1))
+	[ $i -lt 600 ] || break
+	sleep 0.1
+done
+is 200 '.state == "Running" and .state_error == null'
+ok "and Running when it does"
+
 # --- what curl does not send
 raw() { # raw TEXT: as it is; the answer to $d/body
 	printf "$1" | timeout 10 socat -t 5 - "UNIX-CONNECT:$sock" \

@@ -364,7 +364,7 @@ images_of_others(void **state)
 	static char name[] = "docker.io/library/web:1";
 	static const struct caller other = { .uid = 1001 };
 	struct control ctl = { .db = NULL };
-	struct image i = { .name = name, .owner = 1000, .puller = 1000,
+	struct image i = { .name = name, .owner = 1000, .client = -1,
 	    .status = IMAGE_READY, .control = &ctl };
 	own_json json_t *info = json_pack("{s:s,s:s}", "name", name,
 	    "digest", "sha256:1");

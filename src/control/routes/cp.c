@@ -13,7 +13,6 @@
 #include "control/routes/routes.h"
 #include "lib/json.h"
 
-#define FIRST_MS	30000	/* until the first frame must be there */
 #define AGENT_MS	5000	/* for the agent's hello */
 
 void
@@ -150,23 +149,12 @@ on_upgrade(void *arg, int fd, const void *early, size_t len,
 	static const struct ws_ops ops = {
 		on_text, on_binary, on_drained, on_closed,
 	};
-	static const struct timeval tv = { FIRST_MS / 1000, 0 };
 	struct cp *c = arg;
+	const struct ws_first first = { c->control->base, &ops, on_no_first,
+	    c, &c->ws, &c->timer };
 
-	if (fd == -1) {
+	if (ws_take(&first, fd, early, len, u) == -1)
 		cp_free(c);
-		return;
-	}
-	c->timer = evtimer_new(c->control->base, on_no_first, c);
-	if (c->timer == NULL || evtimer_add(c->timer, &tv) == -1) {
-		http_upgrade_close(u);
-		cp_free(c);
-	} else if (ws_new(&c->ws, c->control->base, fd, early, len, u,
-	    NULL) == -1) {
-		cp_free(c);
-	} else {
-		ws_start(c->ws, &ops, c);
-	}
 }
 
 void

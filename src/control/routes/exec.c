@@ -22,7 +22,6 @@
 #include "lib/buf.h"
 #include "lib/json.h"
 
-#define FIRST_MS	30000	/* until the first frame must be there */
 /* Standard input that came before the guest had room: what wslay held. */
 #define STDIN_HELD_MAX	(4 * WS_MESSAGE_MAX)
 
@@ -283,23 +282,12 @@ on_upgrade(void *arg, int fd, const void *early, size_t len,
 	static const struct ws_ops ops = {
 		on_text, on_binary, on_drained, on_closed,
 	};
-	static const struct timeval tv = { FIRST_MS / 1000, 0 };
 	struct exec *x = arg;
+	const struct ws_first first = { x->control->base, &ops, on_no_first,
+	    x, &x->ws, &x->timer };
 
-	if (fd == -1) {
+	if (ws_take(&first, fd, early, len, u) == -1)
 		exec_free(x);
-		return;
-	}
-	x->timer = evtimer_new(x->control->base, on_no_first, x);
-	if (x->timer == NULL || evtimer_add(x->timer, &tv) == -1) {
-		http_upgrade_close(u);
-		exec_free(x);
-	} else if (ws_new(&x->ws, x->control->base, fd, early, len, u,
-	    NULL) == -1) {
-		exec_free(x);
-	} else {
-		ws_start(x->ws, &ops, x);
-	}
 }
 
 void
