@@ -15,7 +15,8 @@ FO		= build/fuzz
 CC		= gcc
 AR		= ar
 PKG_CONFIG	= pkg-config
-OPT		= -O2 -g
+# Without tables to unwind by in the programs: -g has them for debuggers.
+OPT		= -O2 -g -fno-asynchronous-unwind-tables
 WARN		= -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings \
 		  -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
 		  -Wimplicit-fallthrough -Wformat=2 -Werror
@@ -26,7 +27,8 @@ CFLAGS		= $(OPT) $(WARN) -ffunction-sections -fdata-sections \
 CPPFLAGS	= -std=gnu17 -D_GNU_SOURCE -Isrc -I$(O)/gen -DVMD_VERSION='"$(VERSION)"' \
 		  -DVMD_LIBEXECDIR='"$(libexecdir)"' -DVMD_DATADIR='"$(datadir)"'
 LDFLAGS		= $(SANFLAGS) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) \
-		  -Wl,--as-needed -Wl,--gc-sections
+		  -Wl,--as-needed -Wl,--gc-sections \
+		  -Wl,-z,pack-relative-relocs
 
 # Tests link everything: what the layers use, even before a program does.
 all_LIBS	= $(sort jansson libevent_core \
@@ -87,6 +89,9 @@ programs: $(BINARIES)
 $(O)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# A VMM runs little of its code, and that seldom: small is fast.
+$(O)/obj/vmm/%.o $(O)/obj/accel/%.o $(O)/obj/chapi/%.o: OPT += -Os
 
 # The system call filters are made now, not at each start of a program.
 $(O)/gen/sandbox_gen: src/os/sandbox_gen.c src/os/sandbox.c \

@@ -43,7 +43,9 @@ trap 'exit 1' HUP INT TERM
 
 lab=$t/lab
 mkdir "$lab" "$t/root"
-cp "$bench/observe" "$bench/null" "$bench/floor" "$build/bin/vmm" "$lab/"
+cp "$bench/observe" "$bench/null" "$bench/floor" "$build/bin/vmm" \
+    "$build/bin/viod" "$build/bin/viod-net" "$lab/"
+truncate -s 64M "$lab/disk"
 cp "$bench/marker" "$t/root/init"
 (cd "$t/root" && echo init | cpio -o -H newc --quiet -R 0:0) > "$lab/initrd"
 cp "$share/vmlinux" "$lab/debian"
@@ -82,10 +84,13 @@ kvmtool() { # NAME KERNEL
 	HOME=/tmp observe "\$1" ./kvmtool run --nodefaults -c 1 -m 256 \
 	    --console serial -k "\$2" -i initrd -p "$serial"
 }
-vmm() { # NAME KERNEL CMDLINE
-	observe "\$1" ./vmm --kernel "\$2" --initramfs initrd \
-	    --cmdline "\$3" --memory 256M --serial null
+vmm() { # NAME KERNEL CMDLINE OPTION...
+	name=\$1 kernel=\$2 cmdline=\$3
+	shift 3
+	observe "\$name" ./vmm --kernel "\$kernel" --initramfs initrd \
+	    --cmdline "\$cmdline" --memory 256M "\$@"
 }
+mkdir -p /etc
 cp /lab/ld.so.cache /etc/
 observe null ./null
 for k in own debian; do
@@ -94,18 +99,33 @@ for k in own debian; do
 	qemu qemu-min-\$k \$k \$min
 	qemu qemu-\$k \$k
 	kvmtool kvmtool-\$k \$k.bz
-	vmm vmm-\$k \$k "$serial"
+	vmm vmm-\$k \$k "$serial" --serial null
 done
 [ ! -f own ] || {
 	quiet="$(cat "$own/cmdline" 2> /dev/null)"
 	observe floor-quiet ./floor own initrd \
 	    "\$quiet noapic pci=off acpi=off"
-	vmm vmm-quiet own "\$quiet"
+	vmm vmm-quiet own "\$quiet" --serial off
+	observe qemu-devices ./qemu -L . -bios qboot.rom -M microvm\$min \
+	    -global virtio-mmio.force-legacy=false \
+	    -accel kvm -cpu host -m 256 -nodefaults -no-user-config \
+	    -display none -no-reboot -kernel own -initrd initrd \
+	    -append "\$quiet" \
+	    -drive if=none,id=d,file=disk,format=raw \
+	    -device virtio-blk-device,drive=d \
+	    -netdev user,id=n -device virtio-net-device,netdev=n \
+	    -device vhost-vsock-device,guest-cid=4 \
+	    -device virtio-rng-device -device virtio-balloon-device \
+	    -device virtio-serial-device -chardev null,id=c \
+	    -device virtconsole,chardev=c
+	rm -f vsock
+	vmm vmm-devices own "\$quiet" --serial off --disk disk --net user \
+	    --vsock cid=3,socket=vsock --rng --balloon --console null
 }
 X
 # A system has a cache of its libraries; without it each is searched for.
 lib=/lib/x86_64-linux-gnu
-for f in "$lab/qemu" "$lab/vmm"; do
+for f in "$lab/qemu" "$lab/vmm" "$lab/viod" "$lab/viod-net"; do
 	ldd "$f" | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p'
 done | sort -u | while read -r f; do
 	mkdir -p "$lab${f%/*}"
@@ -116,7 +136,7 @@ ldconfig -r "$lab" -f /dev/null -C /ld.so.cache $lib /usr$lib 2> /dev/null
 # there: it would count once a byte.
 LAB_CPU=max,+svm,+npt,-la57,-erms,-fsrm LAB_APPEND=tsc_early_khz=1000000 \
     tests/lab/lab-run x86 -c -m 3072 -t "${SECONDS_MAX:-800}" \
-    -q -icount -q shift=0,sleep=off -l "$lab/qemu" -l "$lab/vmm" \
+    -q -icount -q shift=0,sleep=off -l "$lab/qemu" -l "$lab/viod-net" \
     -d "$lab" sh run.sh > "$t/out" 2> "$t/err"
 cat "$t/out" "$t/err" | grep -v '^{' >&2
 grep '^{' "$t/out" > "$build/bench.vmm" || skip "the lab gave nothing"
@@ -155,6 +175,10 @@ for k in own debian; do
 	line "boot vmm-$k" Minsn vmm-$k kvmtool-$k '.user / 1000' '-'
 done
 all vmm-quiet floor-quiet '<= 75 Minsn'
+all vmm-devices qemu-devices '<= 0.6 of QEMU'
+line "boot vmm-devices" Minsn vmm-devices vmm-quiet '.user / 1000' -
+line "rss viods" KiB vmm-devices qemu-devices '(.devices_rss // 0)' '<= 1000 KiB each'
+line "anon viods" KiB vmm-devices qemu-devices '(.devices_anon // 0)' '<= 300 KiB each'
 for p in qemu-min qemu kvmtool; do
 	line "boot floor-own" Minsn floor-own $p-own '.user / 1000' -
 done

@@ -145,8 +145,8 @@ one(struct run *r, bool deep, unsigned seconds, char *argv[])
 		if (verbose)
 			trace_print(&t);
 	}
-	usage_of(&r->vmm, pid, true);
-	usage_of(&r->devices, pid, false);
+	usage_of(&r->vmm, pid);
+	usage_of_children(&r->devices, pid);
 	kill_all(pid);
 	trace_end(&t, deep);
 	return t.user == 0 ? -1 : 0;

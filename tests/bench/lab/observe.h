@@ -51,7 +51,7 @@ long	kvm_counter(const char *name);
 
 /* --- process.c ------------------------------------------------------------ */
 
-/* Processes of a group, guest memory left out.  KiB. */
+/* Of processes, guest memory left out.  KiB. */
 struct usage {
 	long	processes;
 	long	rss;
@@ -62,7 +62,7 @@ struct usage {
 	long	fds;
 };
 
-/* leader: of this process only; else of all others of its group. */
-void	usage_of(struct usage *, pid_t group, bool leader);
+void	usage_of(struct usage *, pid_t);
+void	usage_of_children(struct usage *, pid_t);
 
 #endif

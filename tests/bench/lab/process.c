@@ -69,23 +69,52 @@ add_memory(struct usage *u, pid_t pid)
 		(void)fclose(f);
 }
 
+static pid_t
+parent(pid_t pid)
+{
+	char line[512], *p = NULL;
+	int parent = 0;
+	FILE *f;
+
+	(void)snprintf(line, sizeof(line), "/proc/%d/stat", (int)pid);
+	f = fopen(line, "r");
+	if (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		p = strrchr(line, ')');
+	if (p != NULL)
+		(void)sscanf(p, ") %*c %d", &parent);
+	if (f != NULL)
+		(void)fclose(f);
+	return parent;
+}
+
+static void
+add(struct usage *u, pid_t pid)
+{
+	u->processes++;
+	u->threads += entries(pid, "task");
+	u->fds += entries(pid, "fd");
+	add_memory(u, pid);
+}
+
 void
-usage_of(struct usage *u, pid_t group, bool leader)
+usage_of(struct usage *u, pid_t pid)
+{
+	memset(u, 0, sizeof(*u));
+	add(u, pid);
+}
+
+void
+usage_of_children(struct usage *u, pid_t pid)
 {
 	DIR *d = opendir("/proc");
 	struct dirent *de;
-	pid_t pid;
+	pid_t child;
 
 	memset(u, 0, sizeof(*u));
 	while (d != NULL && (de = readdir(d)) != NULL) {
-		pid = (pid_t)atoi(de->d_name);
-		if (pid <= 0 || getpgid(pid) != group ||
-		    (pid == group) != leader)
-			continue;
-		u->processes++;
-		u->threads += entries(pid, "task");
-		u->fds += entries(pid, "fd");
-		add_memory(u, pid);
+		child = (pid_t)atoi(de->d_name);
+		if (child > 0 && parent(child) == pid)
+			add(u, child);
 	}
 	if (d != NULL)
 		(void)closedir(d);
