@@ -16,10 +16,10 @@
 #include "accel/accel.h"
 #include "chapi/vm_config.h"
 #include "lib/log.h"
-#include "lib/util.h"
 #include "vmm/backend.h"
 #include "vmm/board.h"
 #include "vmm/confine.h"
+#include "vmm/coredump.h"
 #include "vmm/dev/balloon.h"
 #include "vmm/gdb.h"
 #include "vmm/machine.h"
@@ -389,6 +389,30 @@ backend_snapshot(void *arg)
 	done(b, save(b, vmm_ask(b->vmm), &e), &e);
 }
 
+/* The VM may run: then it goes on afterwards. */
+static int
+dump(struct backend *b, const struct vmm_ask *ask, struct err *e)
+{
+	struct err ignored;
+	int r;
+
+	machine_pause(b->machine);
+	r = coredump_save(b->machine, ask->dirfd, ask->path, e);
+	if (!b->paused && machine_resume(b->machine, r == -1 ? &ignored : e)
+	    == -1)
+		r = -1;
+	return r;
+}
+
+static void
+backend_coredump(void *arg)
+{
+	struct backend *b = arg;
+	struct err e;
+
+	done(b, dump(b, vmm_ask(b->vmm), &e), &e);
+}
+
 static int
 restore(struct backend *b, const struct vmm_ask *ask, struct err *e)
 {
@@ -432,13 +456,6 @@ backend_kill(void *arg)
 static int
 backend_check(const struct vm_config *c, struct err *e)
 {
-	const struct {
-		bool		 asked;
-		const char	*what;
-	} lacks[] = {
-		{ c->pvpanic, "pvpanic" },
-	};
-
 	if (c->arch != VM_ARCH_AMD64)
 		return err_api(e, ENOTSUP, "invalid_request",
 		    "platform: arch: vmm runs amd64 guests only");
@@ -446,10 +463,6 @@ backend_check(const struct vm_config *c, struct err *e)
 		return err_api(e, ENOTSUP, "invalid_request",
 		    "cpus: more than %d are not supported by vmm",
 		    ACCEL_CPUS_MAX);
-	for (size_t i = 0; i < COUNT(lacks); i++)
-		if (lacks[i].asked)
-			return err_api(e, ENOTSUP, "invalid_request",
-			    "%s: not supported by vmm", lacks[i].what);
 	return 0;
 }
 
@@ -536,6 +549,7 @@ const struct vmm_backend machine_backend = {
 		[VMM_ADD]		= backend_add,
 		[VMM_REMOVE]		= backend_remove,
 		[VMM_NMI]		= backend_nmi,
+		[VMM_COREDUMP]		= backend_coredump,
 		[VMM_SNAPSHOT]		= backend_snapshot,
 		[VMM_RESTORE]		= backend_restore,
 	},

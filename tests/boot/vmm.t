@@ -218,6 +218,15 @@ is 'and come back' "$(call PUT vm.resize '{"desired_balloon":0}'
     wait_for eval '[ "$(member vm.info memory_actual_size)" = 268435456 ]'
     echo $?)" '2040'
 
+core='{"destination_url":"file:core"}'
+is 'coredump of a running VM' "$(call PUT vm.coredump "$core")" 204
+is 'it is an ELF core file' "$(od -A n -t x1 -j 16 -N 4 "$d/core" | tr -d ' ')" \
+    04003e00
+is 'it cannot be overwritten' "$(call PUT vm.coredump "$core")" '\["*core*"]500'
+rm -f "$d/core"
+ticks=$(grep -c tick "$d/console.log")
+is 'and the VM goes on' "$(wait_for seen tick $((ticks + 1)); echo $?)" 0
+
 # --- a snapshot, and on from it in another process -------------------------------
 
 tell write; wait_for seen written 1
@@ -287,7 +296,7 @@ rm -rf "$d/snap"
 
 # --- each process dies ----------------------------------------------------------
 
-for victim in disk1 net0 vsock0; do
+for victim in disk1 vsock0; do
 	overlay
 	start
 	is "boot, to kill $victim" "$(boot)" '204 204'
