@@ -201,6 +201,7 @@ make_machine(struct backend *b, const struct vm_config *c,
 	if (snapshot != NULL) {
 		s.restore = true;
 		s.memory = snapshot->memory;
+		s.state = snapshot->machine;
 	}
 	if (machine_new(&b->machine, &s, e) == -1)
 		return -1;

@@ -327,6 +327,7 @@ machine_new(struct machine **ret, const struct machine_setup *s, struct err *e)
 	if (!s->restore && load(m, e) == -1)
 		return -1;
 	m->setup.config = NULL;		/* the caller's, and not needed more */
+	m->setup.state = NULL;
 	*ret = take(&m);
 	return 0;
 }

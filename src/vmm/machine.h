@@ -42,9 +42,13 @@ struct machine_setup {
 	const struct vm_config	*config;
 	int			 console;	/* hvc0, a stream; taken */
 	int			 serial;	/* COM1, a stream; taken */
-	/* Load no kernel, but map a snapshot's memory; the caller's. */
+	/*
+	 * Load no kernel, but map a snapshot's memory, and plug devices in
+	 * where they were by its state; both the caller's.
+	 */
 	bool			 restore;
 	int			 memory;
+	const json_t		*state;
 	void			(*event)(void *arg, enum machine_event,
 				    const char *text);
 	void			*arg;

@@ -40,6 +40,28 @@ adopt(struct machine *m, struct vio *vio, struct err *e)
 	return 0;
 }
 
+/*
+ * The slot a device had in the snapshot, which is not that of its place in
+ * the config when it was plugged in late; 0: any.
+ */
+static int
+slot_before(const struct machine *m, const char *name)
+{
+	const json_t *o, *devices = json_object_get(m->setup.state, "devices");
+	const char *is;
+
+	for (size_t i = 0; i < json_array_size(devices); i++) {
+		o = json_array_get(devices, i);
+		is = json_string_value(json_object_get(o, "name"));
+		if (is == NULL || strcmp(is, name) != 0)
+			continue;
+		o = json_object_get(json_object_get(o, "state"), "pci");
+		return (int)json_integer_value(json_object_get(o, "slot")) &
+		    (PCI_SLOTS - 1);
+	}
+	return 0;
+}
+
 static int
 add_vhost(struct machine *m, const struct vhost_setup *s, struct err *e)
 {
@@ -48,6 +70,7 @@ add_vhost(struct machine *m, const struct vhost_setup *s, struct err *e)
 
 	setup.died = back_end_died;
 	setup.arg = m;
+	setup.slot = slot_before(m, s->name);
 	if (vio_vhost_new(&vio, &m->board, &setup, e) == -1)
 		return -1;
 	return adopt(m, vio, e);
@@ -192,8 +215,8 @@ machine_make_devices(struct machine *m, const struct vm_config *c,
     struct err *e)
 {
 	static int (*const add[])(struct machine *, const struct vm_config *,
-	    struct err *) = { add_console, add_rng, add_processes,
-	    add_balloon };
+	    struct err *) = { add_console, add_rng, add_balloon,
+	    add_processes };
 	int r = 0;
 
 	if (!any(m, c))

@@ -137,23 +137,40 @@ load_vcpus(struct machine *m, const json_t *o, struct err *e)
 	return 0;
 }
 
+/* NULL when the machine has none of that name. */
+static struct vio *
+find_device(const struct machine *m, const char *name)
+{
+	for (unsigned i = 0; i < m->ndevices; i++)
+		if (strcmp(m->device[i]->name, name) == 0)
+			return m->device[i];
+	return NULL;
+}
+
 static int
-load_device(struct vio *vio, const json_t *o, struct err *e)
+load_device(const struct machine *m, const json_t *o, struct err *e)
 {
 	const char *name = NULL;
 	json_t *state = NULL;
+	struct vio *vio;
 
 	if (json_get_str(&name, o, "name", VIO_NAME_MAX, e) == -1 ||
 	    json_get_obj(&state, o, "state", SIZE_MAX, e) == -1)
 		return -1;
-	if (name == NULL || strcmp(name, vio->name) != 0 || state == NULL)
-		return err_set(e, EINVAL, "the state is of %s",
-		    name == NULL ? "another device" : name);
-	return vio_load(vio, state, e);
+	if (name == NULL || state == NULL)
+		return err_set(e, EINVAL, "devices: no name or no state");
+	vio = find_device(m, name);
+	if (vio == NULL)
+		return err_set(e, EINVAL, "%s: this VM has no such device",
+		    name);
+	if (vio_load(vio, state, e) == -1)
+		return err_prefix(e, "%s", name);
+	return 0;
 }
 
+/* By name: one that was plugged in late is elsewhere in the config. */
 static int
-load_devices(struct machine *m, const json_t *o, struct err *e)
+load_devices(const struct machine *m, const json_t *o, struct err *e)
 {
 	json_t *all = NULL;
 
@@ -163,8 +180,8 @@ load_devices(struct machine *m, const json_t *o, struct err *e)
 		return err_set(e, EINVAL, "devices: %zu of them, not %u",
 		    json_array_size(all), m->ndevices);
 	for (unsigned i = 0; i < m->ndevices; i++)
-		if (load_device(m->device[i], json_array_get(all, i), e) == -1)
-			return err_prefix(e, "%s", m->device[i]->name);
+		if (load_device(m, json_array_get(all, i), e) == -1)
+			return -1;
 	return 0;
 }
 

@@ -202,8 +202,6 @@ done
 is 'the guest finds it' "$(seen 'vdc$' 1; echo $?)" 0
 tell new
 is 'and reads it' "$(wait_for seen 'hello read' 1; echo $?)" 0
-is 'the disk is taken away' "$(call PUT vm.remove-device '{"id":"disk2"}')" 204
-is 'it is not there any more' "$(call GET vm.info | grep -c disk2)" 0
 
 tell 'free 1'; wait_for seen 'measured 1' 1
 a=$(last 'MemFree: *[0-9]*' | tr -dc 0-9)
@@ -262,6 +260,10 @@ is 'its disk works' "$(wait_for seen checked 1; echo $?)" 0
 is 'with the right data' "$(last '^[0-9a-f]\{32\}')" "$sum"
 tell 'say well'
 is 'its console too' "$(wait_for seen 'said well' 1; echo $?)" 0
+tell new
+is 'and the disk that came late' "$(wait_for seen 'hello read' 1; echo $?)" 0
+is 'the disk is taken away' "$(call PUT vm.remove-device '{"id":"disk2"}')" 204
+is 'it is not there any more' "$(call GET vm.info | grep -c disk2)" 0
 tell off
 ended
 is 'it powers off' "$reason" \
