@@ -245,6 +245,10 @@ vm_probe(struct vm *vm)
 
 	if (vm->state != VM_INITIALIZING || vm->probe != NULL)
 		return;
+	if (vm->identity) {
+		tell_identity(vm);
+		return;
+	}
 	if (agent_open(&vm->probe, vm->control->base, &handler, vm,
 	    NULL) == 0 && agent_connect(vm->probe, vm->dir, "vsock.sock",
 	    PROBE_MS, NULL) == 0 && agent_ping(vm->probe, NULL) == 0)

@@ -138,6 +138,20 @@ wait_card(int fd, char name[IF_NAMESIZE], uint8_t mac[6], struct err *e)
 	return err_set(e, ENODEV, "no network interface");
 }
 
+/* A kernel without IPv6 has no such file. */
+static void
+set_ipv6(const char *name, const char *disabled)
+{
+	own_fd int fd = -1;
+	char path[96];
+
+	(void)snprintf(path, sizeof(path),
+	    "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd != -1)
+		(void)write_full(fd, disabled, 1);
+}
+
 /* virtio-net takes a new address while it is up (IFF_LIVE_ADDR_CHANGE). */
 static int
 card_rename(int fd, const uint8_t mac[6], struct err *e)
@@ -155,6 +169,9 @@ card_rename(int fd, const uint8_t mac[6], struct err *e)
 	memcpy(r.ifr_hwaddr.sa_data, mac, 6);
 	if (ioctl(fd, SIOCSIFHWADDR, &r) == -1)
 		return err_sys(e, "%s: address", name);
+	/* Its IPv6 addresses were made of the old one. */
+	set_ipv6(name, "1");
+	set_ipv6(name, "0");
 	return 0;
 }
 
