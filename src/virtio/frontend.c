@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /* frontend.c - the VMM's end of a vhost-user connection; see frontend.h */
 
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/io.h"
 #include "lib/own.h"
 #include "virtio/frontend.h"
 
 #define PROTOCOL							\
 	(VIRTIO_BIT(VHOST_USER_PROTOCOL_F_MQ) |				\
 	 VIRTIO_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |			\
+	 VIRTIO_BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |		\
 	 VIRTIO_BIT(VHOST_USER_PROTOCOL_F_CONFIG) |			\
 	 VIRTIO_BIT(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) |		\
 	 VIRTIO_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |		\
@@ -335,4 +339,49 @@ frontend_reset(struct frontend *f, struct err *e)
 		return 0;
 	vhost_user_init(&m, VHOST_USER_RESET_DEVICE, 0);
 	return frontend_call(f, &m, e);
+}
+
+int
+frontend_channel(struct frontend *f, int *ret, struct err *e)
+{
+	own_fd int ours = -1, theirs = -1;
+	struct vhost_user_msg m;
+	int s[2];
+
+	*ret = -1;
+	if (!has(f, VHOST_USER_PROTOCOL_F_BACKEND_REQ))
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, s) == -1)
+		return err_sys(e, "channel of the back-end");
+	ours = s[0];
+	theirs = s[1];
+	if (fd_cloexec(ours, 1) == -1 || fd_cloexec(theirs, 1) == -1 ||
+	    fd_nonblock(ours, 1) == -1)
+		return err_sys(e, "channel of the back-end");
+	vhost_user_init(&m, VHOST_USER_SET_BACKEND_REQ_FD, 0);
+	m.nfds = 1;
+	m.fds[0] = theirs;
+	if (frontend_call(f, &m, e) == -1)
+		return -1;
+	*ret = take_fd(&ours);
+	return 0;
+}
+
+int
+frontend_request(int fd, struct vhost_user_rx *rx, uint32_t *ret,
+    struct err *e)
+{
+	struct vhost_user_msg m;
+	int r = vhost_user_recv(rx, fd, &m, e);
+
+	if (r != 1)
+		return r;
+	vhost_user_fini(&m);
+	*ret = m.request;
+	if (!(m.flags & VHOST_USER_NEED_REPLY))
+		return 1;
+	m.flags = VHOST_USER_VERSION | VHOST_USER_REPLY;
+	m.size = sizeof(m.u.u64);
+	m.u.u64 = m.request != VHOST_USER_BACKEND_CONFIG_CHANGE;
+	return vhost_user_send(fd, &m, e) == -1 ? -1 : 1;
 }

@@ -77,6 +77,17 @@ int	frontend_start(struct frontend *, unsigned n,
 int	frontend_stop(struct frontend *, unsigned n, uint16_t *base,
 	    struct err *);
 
+/*
+ * A connection for requests of the back-end: *fd, which does not block, is
+ * the caller's; -1: this back-end has none.  frontend_request() takes the
+ * next one and answers it: 1 and what it is (a VHOST_USER_BACKEND_), 0 when
+ * there is none now, -1 when the connection is over.  Descriptors that come
+ * with requests are closed, and what is not a config change is refused.
+ */
+int	frontend_channel(struct frontend *, int *fd, struct err *);
+int	frontend_request(int fd, struct vhost_user_rx *, uint32_t *ret,
+	    struct err *);
+
 /* How many queues the back-end has; 1 when it cannot tell. */
 int	frontend_queues(struct frontend *, unsigned *ret, struct err *);
 /* The config space; frontend_has_config(): there is one to ask for. */

@@ -479,6 +479,94 @@ liars(void **state)
 	}
 }
 
+/* --- a back-end whose disk grows ------------------------------------------ */
+
+/* One message and its descriptor, which may be a socket here. */
+static ssize_t
+fake_recv(int s, struct vhost_user_msg *m, int *fd)
+{
+	char control[CMSG_SPACE(sizeof(int))];
+	uint32_t header[3];
+	struct iovec iov = { header, sizeof(header) };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = control, .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(s, &mh, 0);
+
+	if (n != sizeof(header))
+		return -1;
+	vhost_user_init(m, header[0], header[2]);
+	m->flags = header[1];
+	if (mh.msg_controllen > 0)
+		memcpy(fd, CMSG_DATA(CMSG_FIRSTHDR(&mh)), sizeof(*fd));
+	return m->size == 0 ? 0 : recv(s, m->u.bytes, m->size, MSG_WAITALL);
+}
+
+static void
+exec_growing(struct drive *d)
+{
+	struct vhost_user_msg m;
+	struct virtio_blk_config *c = (void *)m.u.config.bytes;
+	uint64_t sectors = 100;
+	int s, fd = -1;
+
+	d->viod = fork();
+	assert_true(d->viod != -1);
+	if (d->viod != 0)
+		return;
+	s = accept(os_unix_listen(AT_FDCWD, d->sock, 0600, 1, NULL), NULL,
+	    NULL);
+	while (fake_recv(s, &m, &fd) != -1) {
+		m.flags = VHOST_USER_VERSION | VHOST_USER_REPLY;
+		if (m.request == VHOST_USER_GET_FEATURES)
+			m.u.u64 = VIRTIO_BIT(VIRTIO_F_VERSION_1) |
+			    VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+		else if (m.request == VHOST_USER_GET_PROTOCOL_FEATURES)
+			m.u.u64 = VIRTIO_BIT(
+			    VHOST_USER_PROTOCOL_F_BACKEND_REQ) |
+			    VIRTIO_BIT(VHOST_USER_PROTOCOL_F_CONFIG);
+		else if (m.request == VHOST_USER_GET_CONFIG)
+			c->capacity = sectors++;
+		else if (m.request == VHOST_USER_SET_BACKEND_REQ_FD) {
+			vhost_user_init(&m, 0, 0);
+			m.request = VHOST_USER_BACKEND_CONFIG_CHANGE;
+			m.flags |= VHOST_USER_NEED_REPLY;
+			(void)vhost_user_send(fd, &m, NULL);
+			m.request = 99;		/* refused, and no harm */
+			(void)vhost_user_send(fd, &m, NULL);
+			continue;
+		} else
+			continue;
+		if (m.request != VHOST_USER_GET_CONFIG)
+			m.size = 8;
+		(void)vhost_user_send(s, &m, NULL);
+	}
+	_exit(0);
+}
+
+static void
+growing(void **state)
+{
+	static struct world w;
+	struct err e;
+
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	kit_init(&w.k);
+	drive_init(&w.d, 512);
+	exec_growing(&w.d);
+	assert_int_equal(plug(&w, VHOST_BLK, &e), 0);
+	kit_driver_init(&w.drv, &w.k, 1, true);
+	for (unsigned i = 0; i < DRIVE_WAIT_MS && kit_read(&w.k,
+	    w.drv.device, 8) != 101; i++) {
+		kit_turn(&w.k);
+		(void)usleep(1000);
+	}
+	assert_int_equal(kit_read(&w.k, w.drv.device, 8), 101);
+	kit_turn(&w.k);
+	assert_null(w.vio->broken);
+	down(&w);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -490,6 +578,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(snapshot),
 		cmocka_unit_test(vsock),
 		cmocka_unit_test(liars),
+		cmocka_unit_test(growing),
 	};
 
 	(void)argc;

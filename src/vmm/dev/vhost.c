@@ -99,8 +99,13 @@ vhost_destroy(struct vio *vio)
 		event_free(v->closed_ev);
 	if (v->err_ev != NULL)
 		event_free(v->err_ev);
+	if (v->channel_ev != NULL)
+		event_free(v->channel_ev);
 	if (v->err != -1)
 		(void)close(v->err);
+	if (v->channel != -1)
+		(void)close(v->channel);
+	vhost_user_rx_fini(&v->channel_rx);
 	for (unsigned n = 0; n < v->nbackend && v->calls != NULL; n++)
 		if (v->calls[n].event != NULL)
 			event_free(v->calls[n].event);
@@ -187,6 +192,14 @@ make_events(struct vhost *v, struct err *e)
 	if (v->err_ev == NULL || event_add(v->err_ev, NULL) == -1 ||
 	    v->closed_ev == NULL || event_add(v->closed_ev, NULL) == -1)
 		return err_set(e, ENOMEM, "no memory for an event");
+	if (frontend_channel(&v->fe, &v->channel, e) == -1)
+		return -1;
+	if (v->channel == -1)
+		return 0;
+	v->channel_ev = event_new(base, v->channel, EV_READ | EV_PERSIST,
+	    vhost_on_request, v);
+	if (v->channel_ev == NULL || event_add(v->channel_ev, NULL) == -1)
+		return err_set(e, ENOMEM, "no memory for an event");
 	return 0;
 }
 
@@ -231,7 +244,7 @@ vio_vhost_new(struct vio **ret, struct board *board,
 	if (v == NULL)
 		return err_sys(e, "%s", s->name);
 	v->kind = s->kind;
-	v->err = v->fe.sock = -1;
+	v->err = v->channel = v->fe.sock = -1;
 	v->died = s->died;
 	v->arg = s->arg;
 	if (vio_init(&v->vio, &classes[s->kind], board, s->name, e) == -1 ||

@@ -52,6 +52,9 @@ struct vhost {
 	int			 err;		/* eventfd: a queue broke */
 	struct event		*err_ev;
 	struct event		*closed_ev;
+	int			 channel;	/* the back-end's requests */
+	struct vhost_user_rx	 channel_rx;
+	struct event		*channel_ev;
 	void			(*died)(void *arg, const char *name);
 	void			*arg;
 };
@@ -95,10 +98,13 @@ void	vhost_stop(struct vio *);
 void	vhost_reset(struct vio *);
 void	vhost_kick(struct vio *, unsigned q);
 
-/* Events of the main thread: the back-end answered, hung up, complains. */
+/*
+ * Events of the main thread: the back-end answered, hung up, complains, asks.
+ */
 void	vhost_on_call(evutil_socket_t, short, void *);
 void	vhost_on_closed(evutil_socket_t, short, void *);
 void	vhost_on_err(evutil_socket_t, short, void *);
+void	vhost_on_request(evutil_socket_t, short, void *);
 
 /* The same: vhost_state.c. */
 json_t	*vhost_save(struct vio *);

@@ -271,3 +271,37 @@ vhost_on_err(evutil_socket_t fd, short what, void *arg)
 	vio_broken(&v->vio, "what it asked of the device process");
 	board_unlock(v->vio.board);
 }
+
+/* A config space that has changed is all that is asked of us. */
+static int
+take_request(struct vhost *v, struct err *e)
+{
+	uint32_t request;
+	int r = frontend_request(v->channel, &v->channel_rx, &request, e);
+
+	if (r != 1 || request != VHOST_USER_BACKEND_CONFIG_CHANGE)
+		return r;
+	if (vhost_read_config(v, e) == -1)
+		return -1;
+	vio_config_changed(&v->vio);
+	return 1;
+}
+
+void
+vhost_on_request(evutil_socket_t fd, short what, void *arg)
+{
+	struct vhost *v = arg;
+	struct err e;
+	int r;
+
+	(void)fd;
+	(void)what;
+	board_lock(v->vio.board);
+	r = v->lost ? -1 : take_request(v, &e);
+	if (r == -1) {
+		(void)event_del(v->channel_ev);
+		if (!v->lost)
+			vhost_lost(v, &e);
+	}
+	board_unlock(v->vio.board);
+}
