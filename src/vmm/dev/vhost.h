@@ -18,7 +18,7 @@
 #include "lib/err.h"
 
 #define VHOST_TAG_MAX	36	/* bytes of a file system's name */
-#define VHOST_ANSWER_S	20	/* a back-end that takes longer is stuck */
+#define VHOST_ANSWER_S	60	/* a back-end that takes longer is stuck */
 
 struct board;
 struct vio;
