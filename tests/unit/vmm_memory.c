@@ -12,7 +12,10 @@
 #include "accel/accel_null.h"
 #include "lib/util.h"
 #include "os/os.h"
+#include "vmm/acpi.h"
+#include "vmm/loader.h"
 #include "vmm/memory.h"
+#include "vmm/mptable.h"
 
 #define MIB	(1ULL << 20)
 #define GIB	(1ULL << 30)
@@ -148,6 +151,46 @@ clear(void **state)
 	(void)close(file);
 }
 
+/*
+ * The drawing in docs/ARCHITECTURE.md: every address in it is one of ours,
+ * and each of ours is there.
+ */
+static void
+drawing(void **state)
+{
+	static const uint64_t ours[] = {
+		MEMORY_PCI64 + MEMORY_PCI64_LEN, MEMORY_PCI64, MEMORY_HIGH,
+		MEMORY_LAPIC, MEMORY_IOAPIC, MEMORY_ECAM + MEMORY_ECAM_LEN,
+		MEMORY_ECAM, MEMORY_PCI, 0, LOADER_KERNEL, MPTABLE_ADDR,
+		ACPI_GENID, ACPI_ADDR, LOADER_LOW_END, LOADER_TABLES,
+		LOADER_CMDLINE, LOADER_INFO,
+	};
+	FILE *f = fopen("docs/ARCHITECTURE.md", "re");
+	char line[512], mark;
+	unsigned long long addr;
+	unsigned seen = 0;
+
+	(void)state;
+	assert_int_equal(MEMORY_PCI_END, MEMORY_ECAM);
+	assert_int_equal(MEMORY_PCI, MEMORY_LOW_MAX);
+	assert_int_equal(LOADER_FIRMWARE, ACPI_ADDR);
+	assert_int_equal(ACPI_ADDR_END, ACPI_GENID);
+	if (f == NULL)
+		skip();			/* not run from the top */
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, " 0x%llx %c", &addr, &mark) != 2 ||
+		    (mark != '+' && mark != '|'))
+			continue;
+		if (seen == COUNT(ours) || addr != ours[seen])
+			fail_msg("%llx is drawn, the code has %llx", addr,
+			    seen == COUNT(ours) ? 0ULL :
+			    (unsigned long long)ours[seen]);
+		seen++;
+	}
+	(void)fclose(f);
+	assert_int_equal(seen, COUNT(ours));
+}
+
 int
 main(void)
 {
@@ -157,6 +200,7 @@ main(void)
 		cmocka_unit_test(address_map),
 		cmocka_unit_test(attach),
 		cmocka_unit_test(clear),
+		cmocka_unit_test(drawing),
 	};
 
 	return unit_run("vmm_memory", tests);
