@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "accel/accel.h"
@@ -21,6 +22,8 @@
 #include "vmm/dev/uart.h"
 #include "vmm/memory.h"
 #include "vmm/pci.h"
+
+#define SPARE_SLOTS	8		/* devices to plug in later */
 
 /* Flags of the FADT. */
 #define WBINVD		(1U << 0)
@@ -225,8 +228,29 @@ pci_routes(struct aml *a)
 	aml_end(a);
 }
 
+/*
+ * A guest looks again only at slots that are devices here.  Each costs every
+ * boot, so there are not all of them: those in use, and some to plug into.
+ */
 static void
-pci_bridge(struct aml *a)
+pci_slot_devices(struct aml *a, uint32_t taken)
+{
+	char name[5];
+	unsigned spare = SPARE_SLOTS;
+
+	for (unsigned slot = 1; slot < PCI_SLOTS; slot++) {
+		if ((taken & 1U << slot) == 0 && spare-- == 0)
+			return;
+		(void)snprintf(name, sizeof(name), "S%02u_", slot % 100);
+		aml_device(a, name);
+		aml_name(a, "_ADR");
+		aml_int(a, (uint64_t)slot << 16);
+		aml_end(a);
+	}
+}
+
+static void
+pci_bridge(struct aml *a, uint32_t taken)
 {
 	device(a, "PCI0", "PNP0A08", 0);
 	aml_name(a, "_CID");
@@ -243,6 +267,7 @@ pci_bridge(struct aml *a)
 	aml_res_window(a, MEMORY_PCI, MEMORY_PCI_END - 1);
 	aml_end(a);
 	pci_routes(a);
+	pci_slot_devices(a, taken);
 	aml_end(a);
 
 	/* Configuration space belongs to the board, not to the bridge. */
@@ -331,7 +356,7 @@ describe(struct aml *a, const struct acpi_setup *s)
 {
 	aml_scope(a, "_SB_");
 	if (s->pci)
-		pci_bridge(a);
+		pci_bridge(a, s->slots);
 	if (s->serial)
 		serial_port(a);
 	if (s->pvpanic)

@@ -37,6 +37,7 @@ struct acpi_setup {
 	struct memory	*memory;
 	unsigned	 cpus;
 	bool		 pci;
+	uint32_t	 slots;		/* of PCI that are taken, a bit each */
 	bool		 serial;
 	bool		 pvpanic;
 	bool		 pic;		/* there are 8259s */

@@ -197,6 +197,7 @@ load(struct machine *m, struct err *e)
 		.memory = m->memory,
 		.cpus = vcpus_count(m->vcpus),
 		.pci = m->board.pci != NULL,
+		.slots = m->board.pci == NULL ? 0 : pci_slots(m->board.pci),
 		.serial = m->uart != NULL,
 		.pvpanic = m->pvpanic,
 		.pic = m->pic,
