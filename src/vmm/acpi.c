@@ -18,12 +18,18 @@
 #include "vmm/aml.h"
 #include "vmm/board.h"
 #include "vmm/dev/debug.h"
+#include "vmm/dev/hotplug.h"
 #include "vmm/dev/power.h"
 #include "vmm/dev/uart.h"
 #include "vmm/memory.h"
 #include "vmm/pci.h"
 
 #define SPARE_SLOTS	8		/* devices to plug in later */
+
+/* ACPI 6.5, section 5.6.6. */
+#define NOTIFY_BUS_CHECK	0
+#define NOTIFY_EJECT		3
+#define NOTIFY_STATUS		0x80	/* a button's: pressed */
 
 /* Flags of the FADT. */
 #define WBINVD		(1U << 0)
@@ -229,29 +235,76 @@ pci_routes(struct aml *a)
 }
 
 /*
- * A guest looks again only at slots that are devices here.  Each costs every
- * boot, so there are not all of them: those in use, and some to plug into.
+ * Slots a guest can take in and give up are devices.  Each costs every boot,
+ * so there are not all of them: those in use, and some to plug into.
  */
-static void
-pci_slot_devices(struct aml *a, uint32_t taken)
+static uint32_t
+plug_slots(uint32_t taken)
 {
-	char name[5];
 	unsigned spare = SPARE_SLOTS;
 
+	for (unsigned slot = 1; slot < PCI_SLOTS && spare > 0; slot++) {
+		if ((taken & 1U << slot) == 0)
+			spare--;
+		taken |= 1U << slot;
+	}
+	return taken & ~1U;		/* 0 is the bridge's own */
+}
+
+static const char *
+slot_name(char name[5], unsigned slot)
+{
+	(void)snprintf(name, 5, "S%02u_", slot % 100);
+	return name;
+}
+
+static void
+pci_slot_devices(struct aml *a, uint32_t slots)
+{
+	char name[5];
+
 	for (unsigned slot = 1; slot < PCI_SLOTS; slot++) {
-		if ((taken & 1U << slot) == 0 && spare-- == 0)
-			return;
-		(void)snprintf(name, sizeof(name), "S%02u_", slot % 100);
-		aml_device(a, name);
+		if ((slots & 1U << slot) == 0)
+			continue;
+		aml_device(a, slot_name(name, slot));
 		aml_name(a, "_ADR");
 		aml_int(a, (uint64_t)slot << 16);
+		aml_name(a, "_SUN");
+		aml_int(a, slot);
+		aml_method(a, "_EJ0", 1);
+		aml_store(a, slot, "EJCT");
+		aml_end(a);
 		aml_end(a);
 	}
+}
+
+/* Ask what changed, and tell the kernel slot by slot; dev/hotplug.h. */
+static void
+pci_changed(struct aml *a, uint32_t slots)
+{
+	char name[5];
+
+	aml_method(a, "CHNG", 0);
+	aml_load(a, "CHGD");
+	aml_if_local0_has(a, 1);
+	aml_notify(a, "PCI0", NOTIFY_BUS_CHECK);
+	aml_end(a);
+	for (unsigned slot = 1; slot < PCI_SLOTS; slot++) {
+		if ((slots & 1U << slot) == 0)
+			continue;
+		aml_if_local0_has(a, 1U << slot);
+		aml_notify(a, slot_name(name, slot), NOTIFY_EJECT);
+		aml_end(a);
+	}
+	aml_end(a);
 }
 
 static void
 pci_bridge(struct aml *a, uint32_t taken)
 {
+	static const char *const registers[] = { "CHGD", "EJCT" };
+	uint32_t slots = plug_slots(taken);
+
 	device(a, "PCI0", "PNP0A08", 0);
 	aml_name(a, "_CID");
 	aml_eisa(a, "PNP0A03");
@@ -267,7 +320,9 @@ pci_bridge(struct aml *a, uint32_t taken)
 	aml_res_window(a, MEMORY_PCI, MEMORY_PCI_END - 1);
 	aml_end(a);
 	pci_routes(a);
-	pci_slot_devices(a, taken);
+	aml_registers(a, "HOTP", HOTPLUG_PORT, registers);
+	pci_slot_devices(a, slots);
+	pci_changed(a, slots);
 	aml_end(a);
 
 	/* Configuration space belongs to the board, not to the bridge. */
@@ -321,14 +376,6 @@ generation_id(struct aml *a)
 }
 
 static void
-event(struct aml *a, enum acpi_gsi gsi, const char *device_name, unsigned what)
-{
-	aml_if_arg0_is(a, gsi);
-	aml_notify(a, device_name, what);
-	aml_end(a);
-}
-
-static void
 event_device(struct aml *a, const struct acpi_setup *s)
 {
 	aml_device(a, "GED0");
@@ -343,10 +390,17 @@ event_device(struct aml *a, const struct acpi_setup *s)
 	aml_res_gsi(a, ACPI_GSI_GENID);
 	aml_end(a);
 	aml_method(a, "_EVT", 1);
-	event(a, ACPI_GSI_BUTTON, "PWRB", 0x80);	/* pressed */
-	if (s->pci)
-		event(a, ACPI_GSI_PCI, "PCI0", 0);	/* look again */
-	event(a, ACPI_GSI_GENID, "VGEN", 0x80);		/* changed */
+	aml_if_arg0_is(a, ACPI_GSI_BUTTON);
+	aml_notify(a, "PWRB", NOTIFY_STATUS);
+	aml_end(a);
+	if (s->pci) {
+		aml_if_arg0_is(a, ACPI_GSI_PCI);
+		aml_call(a, "PCI0", "CHNG");
+		aml_end(a);
+	}
+	aml_if_arg0_is(a, ACPI_GSI_GENID);
+	aml_notify(a, "VGEN", NOTIFY_STATUS);
+	aml_end(a);
 	aml_end(a);
 	aml_end(a);
 }

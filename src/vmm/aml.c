@@ -23,9 +23,15 @@ enum {
 	OP_BUFFER	= 0x11,
 	OP_PACKAGE	= 0x12,
 	OP_METHOD	= 0x14,
+	OP_NAMES	= 0x2f,
 	OP_EXT		= 0x5b,
+	OP_EXT_REGION	= 0x80,
+	OP_EXT_FIELD	= 0x81,
 	OP_EXT_DEVICE	= 0x82,
+	OP_LOCAL0	= 0x60,
 	OP_ARG0		= 0x68,
+	OP_STORE	= 0x70,
+	OP_AND		= 0x7b,
 	OP_NOTIFY	= 0x86,
 	OP_EQUAL	= 0x93,
 	OP_IF		= 0xa0,
@@ -40,6 +46,8 @@ enum {
 	RES_INTERRUPT	= 0x89,
 	RES_SPACE_QWORD	= 0x8a,
 };
+
+#define FIELD_DWORDS	0x03		/* how it is accessed */
 
 enum { SPACE_MEMORY, SPACE_PORTS, SPACE_BUSES };
 #define SPACE_FIXED	0x0c		/* both ends are */
@@ -242,6 +250,66 @@ aml_if_arg0_is(struct aml *a, uint64_t value)
 	op(a, OP_EQUAL);
 	op(a, OP_ARG0);
 	aml_int(a, value);
+}
+
+void
+aml_if_local0_has(struct aml *a, uint64_t bit)
+{
+	op(a, OP_IF);
+	begin(a);
+	op(a, OP_AND);
+	op(a, OP_LOCAL0);
+	aml_int(a, bit);
+	op(a, OP_ZERO);			/* stored nowhere */
+}
+
+void
+aml_call(struct aml *a, const char *device, const char *method)
+{
+	op(a, '\\');
+	op(a, OP_NAMES);
+	op(a, 3);
+	name4(a, "_SB_");
+	name4(a, device);
+	name4(a, method);
+}
+
+void
+aml_load(struct aml *a, const char *field)
+{
+	op(a, OP_STORE);
+	name4(a, field);
+	op(a, OP_LOCAL0);
+}
+
+void
+aml_store(struct aml *a, uint64_t value, const char *field)
+{
+	op(a, OP_STORE);
+	aml_int(a, value);
+	name4(a, field);
+}
+
+void
+aml_registers(struct aml *a, const char *name, uint16_t port,
+    const char *const fields[2])
+{
+	op(a, OP_EXT);
+	op(a, OP_EXT_REGION);
+	name4(a, name);
+	op(a, SPACE_PORTS);
+	aml_int(a, port);
+	aml_int(a, 8);
+	op(a, OP_EXT);
+	op(a, OP_EXT_FIELD);
+	begin(a);
+	name4(a, name);
+	op(a, FIELD_DWORDS);
+	for (unsigned i = 0; i < 2; i++) {
+		name4(a, fields[i]);
+		op(a, 32);		/* bits, as a length is written */
+	}
+	aml_end(a);
 }
 
 void

@@ -48,9 +48,21 @@ void	aml_str(struct aml *, const char *);
 void	aml_eisa(struct aml *, const char *id);		/* "PNP0A03" */
 void	aml_package(struct aml *, unsigned n);		/* aml_end() */
 
-/* In methods. */
+/*
+ * Two registers of 32 bits, one behind the other, that methods can use by
+ * these names; the region's own name is 'name'.
+ */
+void	aml_registers(struct aml *, const char *name, uint16_t port,
+	    const char *const fields[2]);
+
+/* In methods.  Local0 is the one variable. */
 void	aml_if_arg0_is(struct aml *, uint64_t);		/* aml_end() */
+void	aml_if_local0_has(struct aml *, uint64_t bit);	/* aml_end() */
 void	aml_notify(struct aml *, const char *name, uint64_t value);
+/* Of a device below \_SB. */
+void	aml_call(struct aml *, const char *device, const char *method);
+void	aml_load(struct aml *, const char *field);	/* into Local0 */
+void	aml_store(struct aml *, uint64_t value, const char *field);
 
 /* Name (_CRS, ResourceTemplate () {...}), ended by aml_end(). */
 void	aml_resources(struct aml *);

@@ -25,6 +25,7 @@
 #include "os/os.h"
 #include "vmm/acpi.h"
 #include "vmm/dev/debug.h"
+#include "vmm/dev/hotplug.h"
 #include "vmm/dev/i8042.h"
 #include "vmm/dev/power.h"
 #include "vmm/dev/rtc.h"
@@ -42,9 +43,15 @@
 static void
 tell(struct machine *m, enum machine_event what)
 {
+	atomic_fetch_or(&m->happened, 1U << what);
+	machine_wake(m);
+}
+
+void
+machine_wake(struct machine *m)
+{
 	uint64_t one = 1;
 
-	atomic_fetch_or(&m->happened, 1U << what);
 	if (write(m->wake, &one, sizeof(one)) == -1 && errno != EAGAIN)
 		fatal("machine: wake");
 }
@@ -109,6 +116,10 @@ woken_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (read(fd, &n, sizeof(n)) == -1)
 		return;
+	board_lock(&m->board);
+	machine_unplug(m, m->ejected);
+	m->ejected = 0;
+	board_unlock(&m->board);
 	happened = atomic_exchange(&m->happened, 0);
 	if (happened == 0)
 		return;
@@ -397,6 +408,10 @@ reset_board(struct machine *m)
 	for (unsigned i = 0; i < m->ndevices; i++)
 		vio_reset(m->device[i]);
 	m->devices_paused = false;
+	/* Who did not give a device up has it no more after a reset. */
+	machine_unplug(m, m->leaving);
+	if (m->hotplug != NULL)
+		hotplug_reset(m->hotplug);
 	if (m->board.pci != NULL)
 		pci_reset(m->board.pci);
 	if (m->uart != NULL)

@@ -91,9 +91,10 @@ unsigned machine_devices(const struct machine *);
 struct vio *machine_device(struct machine *, unsigned n);
 
 /*
- * Plug in disk, network card, file system or vsock device 'id' of a config;
- * take one away, which has no word in it.  The guest is told.  Refused: a VM
- * without a PCI bus, a name that is there already, or is not.
+ * Plug in disk, network card, file system or vsock device 'id' of a config:
+ * the guest is told.  Take one away: the guest is asked, and the device goes
+ * when it has been given up, or at the next reset.  Refused: a VM without a
+ * PCI bus, a name that is there already, or is not.
  */
 int	machine_add(struct machine *, const struct vm_config *,
 	    const char *id, struct err *);

@@ -11,9 +11,9 @@
 
 #include "chapi/vm_config.h"
 #include "lib/util.h"
-#include "vmm/acpi.h"
 #include "vmm/dev/balloon.h"
 #include "vmm/dev/console.h"
+#include "vmm/dev/hotplug.h"
 #include "vmm/dev/rng.h"
 #include "vmm/dev/vhost.h"
 #include "vmm/machine_private.h"
@@ -210,6 +210,16 @@ any(const struct machine *m, const struct vm_config *c)
 	    c->balloon.on;
 }
 
+/* On a vCPU's thread: the device may be in the middle of something. */
+static void
+ejected(void *arg, unsigned slot)
+{
+	struct machine *m = arg;
+
+	m->ejected |= 1U << slot;
+	machine_wake(m);
+}
+
 int
 machine_make_devices(struct machine *m, const struct vm_config *c,
     struct err *e)
@@ -217,11 +227,13 @@ machine_make_devices(struct machine *m, const struct vm_config *c,
 	static int (*const add[])(struct machine *, const struct vm_config *,
 	    struct err *) = { add_console, add_rng, add_balloon,
 	    add_processes };
+	struct hotplug_setup h = { &m->board, ejected, m };
 	int r = 0;
 
 	if (!any(m, c))
 		return 0;
-	if (pci_new(&m->board.pci, &m->board, e) == -1)
+	if (pci_new(&m->board.pci, &m->board, e) == -1 ||
+	    hotplug_new(&m->hotplug, &h, e) == -1)
 		return -1;
 	board_lock(&m->board);
 	for (size_t i = 0; i < COUNT(add) && r == 0; i++)
@@ -236,6 +248,7 @@ machine_destroy_devices(struct machine *m)
 	board_lock(&m->board);
 	while (m->ndevices > 0)
 		vio_unplug(m->device[--m->ndevices]);
+	hotplug_destroy(take(&m->hotplug));
 	pci_destroy(m->board.pci);
 	m->board.pci = NULL;
 	board_unlock(&m->board);
@@ -283,25 +296,44 @@ machine_add(struct machine *m, const struct vm_config *c, const char *id,
 	board_lock(&m->board);
 	r = add_named(m, c, id, e);
 	if (r == 0)
-		acpi_notify(&m->board, ACPI_GSI_PCI);
+		hotplug_look(m->hotplug);
 	board_unlock(&m->board);
 	return r;
+}
+
+void
+machine_unplug(struct machine *m, uint32_t slots)
+{
+	struct vio *vio;
+	unsigned kept = 0;
+
+	slots &= m->leaving;
+	for (unsigned i = 0; i < m->ndevices; i++) {
+		vio = m->device[i];
+		if ((slots & 1U << pci_slot(vio->pci)) == 0)
+			m->device[kept++] = vio;
+		else
+			vio_unplug(vio);
+	}
+	m->ndevices = kept;
+	m->leaving &= ~slots;
 }
 
 int
 machine_remove(struct machine *m, const char *name, struct err *e)
 {
 	struct vio *vio;
-	unsigned at;
+	unsigned at, slot;
 
 	board_lock(&m->board);
 	vio = find(m, name, &at);
 	if (vio != NULL) {
-		m->ndevices--;
-		memmove(&m->device[at], &m->device[at + 1],
-		    (m->ndevices - at) * sizeof(m->device[0]));
-		vio_unplug(vio);
-		acpi_notify(&m->board, ACPI_GSI_PCI);
+		slot = pci_slot(vio->pci);
+		m->leaving |= 1U << slot;
+		if (m->started_us == 0)
+			machine_unplug(m, 1U << slot);
+		else
+			hotplug_request(m->hotplug, slot);
 	}
 	board_unlock(&m->board);
 	if (vio == NULL)

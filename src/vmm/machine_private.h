@@ -15,6 +15,7 @@
 #include "vmm/machine.h"
 
 struct debug;
+struct hotplug;
 struct memory;
 struct rtc;
 struct uart;
@@ -29,6 +30,9 @@ struct machine {
 	struct debug		*debug;
 	struct vio		*device[MACHINE_DEVICES_MAX];	/* as plugged */
 	unsigned		 ndevices;
+	struct hotplug		*hotplug;	/* with a PCI bus */
+	uint32_t		 leaving;	/* slots: the guest was asked */
+	uint32_t		 ejected;	/* slots: it has given up */
 	bool			 running;	/* the vCPUs */
 	uint64_t		 started_us;	/* for the first time */
 	bool			 devices_paused;	/* vio_pause() */
@@ -58,6 +62,15 @@ void	machine_broken(struct machine *, enum machine_event, const char *fmt,
 int	machine_make_devices(struct machine *, const struct vm_config *,
 	    struct err *);
 void	machine_destroy_devices(struct machine *);
+
+/*
+ * Take away those of the slots (a bit each) that the guest was asked for.
+ * Main thread, board locked.
+ */
+void	machine_unplug(struct machine *, uint32_t slots);
+
+/* Something is to be done on the main thread; any thread. */
+void	machine_wake(struct machine *);
 
 /* For a snapshot; the vCPUs are paused. */
 void	machine_pause_devices(struct machine *);

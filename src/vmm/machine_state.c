@@ -6,6 +6,7 @@
  *	vm        interrupt controllers, clock
  *	vcpus     one for each
  *	clock     the RTC
+ *	leaving   PCI slots the guest was asked to give up, a bit each
  *	serial    COM1, where there is one
  *	devices   [{name, state}], in the order they were plugged
  */
@@ -70,7 +71,8 @@ save_devices(struct machine *m, json_t *o, struct err *e)
 	own_json json_t *all = json_array();
 	json_t *state;
 
-	if (put(o, "clock", rtc_save(m->rtc), e) == -1)
+	if (put(o, "clock", rtc_save(m->rtc), e) == -1 ||
+	    put(o, "leaving", json_integer(m->leaving), e) == -1)
 		return -1;
 	if (m->uart != NULL && put(o, "serial", uart_save(m->uart), e) == -1)
 		return -1;
@@ -189,7 +191,11 @@ static int
 load_board(struct machine *m, const json_t *o, struct err *e)
 {
 	json_t *serial = NULL, *clock = NULL;
+	uint64_t leaving;
 
+	if (json_get_u64(&leaving, o, "leaving", 0, UINT32_MAX, e) != 1)
+		return -1;
+	m->leaving = (uint32_t)leaving;
 	if (json_get_obj(&clock, o, "clock", SIZE_MAX, e) == -1 ||
 	    rtc_load(m->rtc, clock, e) == -1)
 		return -1;

@@ -18,6 +18,7 @@
 #include "vmm/acpi.h"
 #include "vmm/board.h"
 #include "vmm/dev/debug.h"
+#include "vmm/dev/hotplug.h"
 #include "vmm/dev/power.h"
 #include "vmm/machine.h"
 #include "vmm/memory.h"
@@ -296,6 +297,45 @@ buttons(void **state)
 	end(&w);
 }
 
+/* A guest is asked for a device, and gives it up; or a reset takes it. */
+static void
+hot_plug(void **state)
+{
+	static const struct null_step nothing[] = { IN(0x80) };
+	static const struct null_step eject[] = {
+		{ .why = ACCEL_EXIT_PIO, .addr = HOTPLUG_PORT },
+		{ .why = ACCEL_EXIT_PIO, .addr = HOTPLUG_PORT },
+		{ .why = ACCEL_EXIT_PIO, .addr = HOTPLUG_PORT + 4,
+		    .write = true, .value = 2 },	/* not asked for */
+		{ .why = ACCEL_EXIT_PIO, .addr = HOTPLUG_PORT + 4,
+		    .write = true, .value = 0xffffffff },
+		{ .why = ACCEL_EXIT_PIO, .addr = HOTPLUG_PORT + 4,
+		    .write = true, .value = 1 },
+	};
+	struct world w;
+
+	(void)state;
+	begin(&w, false);
+	w.config.rng = w.config.balloon.on = true;
+	start(&w);
+	assert_int_equal(machine_devices(w.machine), 2);
+	play(&w, nothing, 1, false);
+	assert_int_equal(machine_remove(w.machine, "none", NULL), -1);
+	assert_int_equal(machine_remove(w.machine, "rng0", NULL), 0);
+	assert_int_equal(null_raised(ACPI_GSI_PCI), 1);
+	assert_int_equal(machine_devices(w.machine), 2);
+	play(&w, eject, COUNT(eject), false);
+	assert_int_equal(null_answer(0, 0), 1U << 1);
+	assert_int_equal(null_answer(0, 1), 0);
+	(void)event_base_loop(w.base, EVLOOP_NONBLOCK);
+	assert_int_equal(machine_devices(w.machine), 1);
+	assert_string_equal(machine_device(w.machine, 0)->name, "balloon0");
+	assert_int_equal(machine_remove(w.machine, "balloon0", NULL), 0);
+	assert_int_equal(machine_reset(w.machine, NULL), 0);
+	assert_int_equal(machine_devices(w.machine), 0);
+	end(&w);
+}
+
 /* The state goes into another machine, which is told that it is a copy. */
 static void
 saved(void **state)
@@ -388,6 +428,7 @@ main(void)
 		cmocka_unit_test(nothing_happens),
 		cmocka_unit_test(reset),
 		cmocka_unit_test(buttons),
+		cmocka_unit_test(hot_plug),
 		cmocka_unit_test(saved),
 		cmocka_unit_test(refused),
 	};
