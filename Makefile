@@ -104,6 +104,7 @@ vmm_FILES	= acpi \
 		  gdb \
 		  gdb_regs \
 		  gdb_session \
+		  hand \
 		  helpers \
 		  loader \
 		  machine \
@@ -113,7 +114,6 @@ vmm_FILES	= acpi \
 		  memory \
 		  memory_file \
 		  mptable \
-		  options \
 		  pci \
 		  pci_bar \
 		  pci_msix \

@@ -128,7 +128,9 @@ may_begin(struct chapi_request *r, const struct vmm *v,
 {
 	char text[128];
 
-	if (v->backend->act[a->what] == NULL) {
+	if (v->ended) {
+		refuse(r, 405, "the VM has ended");
+	} else if (v->backend->act[a->what] == NULL) {
 		(void)snprintf(text, sizeof(text), "%s: not supported by %s",
 		    a->path, v->backend->name);
 		refuse(r, 405, text);
@@ -490,6 +492,9 @@ vmm_end(struct vmm *v, enum vm_exit_code code, const char *fmt, ...)
 		(void)err_set(&e, EIO, "%s", v->why.reason);
 		vmm_done(v, &e);
 	}
+	/* For calls that came at the same time. */
+	if ((IN_BOOTED & IN(v->state)) != 0)
+		v->state = VMM_SHUTDOWN;
 	(void)event_base_loopbreak(v->base);
 }
 

@@ -21,7 +21,7 @@
 #include "vmm/byhand.h"
 #include "vmm/confine.h"
 #include "vmm/helpers.h"
-#include "vmm/options.h"
+#include "vmm/hand.h"
 
 #define BACKLOG	16	/* of the API's socket */
 
@@ -185,7 +185,7 @@ byhand(int argc, char *argv[])
 	struct err e;
 
 	log_init("vmm", LOG_STYLE_PLAIN, 0);
-	if (options_parse(&h, argc, argv, &e) == -1) {
+	if (hand_parse(&h, argc, argv, &e) == -1) {
 		log_warnx("%s", e.text);
 		return 2;
 	}

@@ -24,7 +24,7 @@
 #include "os/os.h"
 #include "vmm/confine.h"
 #include "vmm/helpers.h"
-#include "vmm/options.h"
+#include "vmm/hand.h"
 
 #define HELPERS_MAX	(VM_DISKS_MAX + VM_NETS_MAX + 1)
 #define ARGS_MAX	(16 + 2 * HAND_PORTS_MAX)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * options.h - a virtual machine from a command line
+ * hand.h - a virtual machine from a command line
  *
  * For vmm by hand: what vmm(8) calls "By hand" becomes a VmConfig and what
  * its devices are made of.
  */
 
-#ifndef VMM_OPTIONS_H
-#define VMM_OPTIONS_H
+#ifndef VMM_HAND_H
+#define VMM_HAND_H
 
 #include <stdbool.h>
 
@@ -46,6 +46,6 @@ struct hand {
  * Read the whole command line.  The config's kernel is NULL when there is no
  * VM to start, but an API to serve.  -1: the err says what is wrong.
  */
-int	options_parse(struct hand *ret, int argc, char *argv[], struct err *);
+int	hand_parse(struct hand *ret, int argc, char *argv[], struct err *);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* options.c - a virtual machine from a command line; see options.h */
+/* hand.c - a virtual machine from a command line; see hand.h */
 
 #include <errno.h>
 #include <getopt.h>
@@ -9,7 +9,7 @@
 
 #include "lib/num.h"
 #include "lib/util.h"
-#include "vmm/options.h"
+#include "vmm/hand.h"
 #include "vmm/subopt.h"
 
 #define MEMORY_DEFAULT	(256ULL << 20)
@@ -485,7 +485,7 @@ take_option(struct hand *h, int ch, int row, struct err *e)
 }
 
 int
-options_parse(struct hand *ret, int argc, char *argv[], struct err *e)
+hand_parse(struct hand *ret, int argc, char *argv[], struct err *e)
 {
 	struct option longs[COUNT(rows) + 1];
 	struct hand h = { .name = "vmm" };
