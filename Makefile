@@ -117,6 +117,7 @@ vmm_FILES	= acpi \
 		  pci \
 		  pci_bar \
 		  pci_msix \
+		  pci_show \
 		  pci_state \
 		  probe_job \
 		  pvh \

@@ -37,6 +37,7 @@ struct accel_vm {
 	unsigned		nsent;
 	struct accel_msi	sent[KIT_SENT];
 	bool			refuse_msi;
+	struct accel_memory	shown;		/* PCI's, last mapped */
 };
 
 struct kit {
@@ -128,7 +129,19 @@ kit_ioevent(struct accel_vm *vm, const struct accel_ioevent *x,
 	return 0;
 }
 
+static inline int
+kit_map(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
+{
+	(void)e;
+	if (m->slot != MEMORY_SLOT_PCI || !m->readonly ||
+	    (m->bytes == 0) == (vm->shown.bytes == 0))
+		abort();
+	vm->shown = *m;
+	return 0;
+}
+
 static const struct accel kit_accel = {
+	.map	 = kit_map,
 	.name	 = "kit",
 	.irq	 = kit_irq,
 	.irqfd	 = kit_irqfd,
@@ -174,6 +187,7 @@ kit_fini(struct kit *k)
 	(void)pthread_mutex_destroy(&k->board.lock);
 	event_base_free(k->board.base);
 	if (k->vm.nirqfds != 0 || k->vm.nioevents != 0 ||
+	    k->vm.shown.bytes != 0 ||
 	    k->board.mmio.nranges != 0 || k->board.pio.nranges != 0)
 		abort();
 }

@@ -238,6 +238,8 @@ machine_make_devices(struct machine *m, const struct vm_config *c,
 	board_lock(&m->board);
 	for (size_t i = 0; i < COUNT(add) && r == 0; i++)
 		r = add[i](m, c, e);
+	if (r == 0)
+		r = pci_show(m->board.pci, e);
 	board_unlock(&m->board);
 	return r;
 }
@@ -295,6 +297,8 @@ machine_add(struct machine *m, const struct vm_config *c, const char *id,
 
 	board_lock(&m->board);
 	r = add_named(m, c, id, e);
+	if (r == 0)
+		r = pci_show(m->board.pci, e);
 	if (r == 0)
 		hotplug_look(m->hotplug);
 	board_unlock(&m->board);

@@ -44,6 +44,9 @@
 #define MEMORY_PCI64	0x10000000000ULL
 #define MEMORY_PCI64_LEN 0x1000000000ULL
 
+#define MEMORY_SLOTS	2	/* of the accelerator's, at most */
+#define MEMORY_SLOT_PCI	2	/* configuration space, to read */
+
 struct accel;
 struct accel_vm;
 struct memory;

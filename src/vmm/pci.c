@@ -101,7 +101,7 @@ config_read(struct pci *pci, unsigned slot, unsigned reg, unsigned len)
 
 	if (d == NULL)
 		return UINT64_MAX;
-	if (d->setup.config_read != NULL)
+	if (d->setup.config_read != NULL && !pci_shown(d))
 		d->setup.config_read(d->setup.arg, reg, len);
 	for (unsigned i = 0; i < len && reg + i < PCI_CONFIG_BYTES; i++)
 		v |= (uint64_t)d->config[reg + i] << (i * 8);
@@ -242,7 +242,7 @@ pci_capability(struct pci_device *d, const struct pci_cap *cap, struct err *e)
 	d->config[PCI_STATUS] |= PCI_STATUS_CAPS;
 	d->cap_last = at;
 	d->cap_free = (at + cap->len + 3) & ~3U;
-	memcpy(d->fresh, d->config, sizeof(d->fresh));
+	memcpy(d->fresh, d->config, PCI_CONFIG_BYTES);
 	return (int)at;
 }
 
@@ -279,6 +279,7 @@ pci_add(struct pci_device **ret, struct pci *pci, const struct pci_setup *s,
 		return err_sys(e, "%s", s->name);
 	d->pci = pci;
 	d->slot = (unsigned)slot;
+	d->config = pci_show_slot(pci, d->slot, true);
 	d->setup = *s;
 	(void)snprintf(d->name, sizeof(d->name), "%s", s->name);
 	d->setup.name = d->name;
@@ -286,9 +287,10 @@ pci_add(struct pci_device **ret, struct pci *pci, const struct pci_setup *s,
 	pci->slot[slot] = d;
 	if (pci_msix_init(d, e) == -1 || pci_bar_init(d, e) == -1) {
 		pci->slot[slot] = NULL;
+		(void)pci_show_slot(pci, d->slot, false);
 		return -1;
 	}
-	memcpy(d->fresh, d->config, sizeof(d->fresh));
+	memcpy(d->fresh, d->config, PCI_CONFIG_BYTES);
 	pci_settle(d);
 	*ret = take(&d);
 	return 0;
@@ -303,6 +305,7 @@ pci_remove(struct pci_device *d)
 	pci_bar_off(d);
 	pci_msix_fini(d);
 	d->pci->slot[d->slot] = NULL;
+	(void)pci_show_slot(d->pci, d->slot, false);
 	free(d);
 }
 
@@ -351,6 +354,8 @@ pci_new(struct pci **ret, struct board *board, struct err *e)
 	if (pci == NULL)
 		return err_sys(e, "PCI");
 	pci->board = board;
+	if (pci_show_init(pci, e) == -1)
+		goto no_space;
 	if (bus_add(&board->pio, &(struct bus_range){
 	    .base = CONFIG_PORTS, .len = 8, .ops = &ports_ops, .arg = pci },
 	    e) == -1)
@@ -368,6 +373,8 @@ no_bridge:
 no_ecam:
 	bus_remove(&board->pio, CONFIG_PORTS);
 no_ports:
+	pci_show_fini(pci);
+no_space:
 	free(pci);
 	return -1;
 }
@@ -380,5 +387,6 @@ pci_destroy(struct pci *pci)
 	pci_remove(pci->slot[0]);
 	bus_remove(&pci->board->mmio, MEMORY_ECAM);
 	bus_remove(&pci->board->pio, CONFIG_PORTS);
+	pci_show_fini(pci);
 	free(pci);
 }

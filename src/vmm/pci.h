@@ -68,7 +68,10 @@ struct pci_setup {
 	 */
 	bool			 decode;
 
-	/* Of the config space [offset, +len): about to be read; written. */
+	/*
+	 * Of the config space [offset, +len): about to be read; written.
+	 * While pci_shown(), there is no telling when it is read.
+	 */
 	void			(*config_read)(void *arg, unsigned offset,
 				    unsigned len);
 	void			(*config_write)(void *arg, unsigned offset,
@@ -85,8 +88,14 @@ struct pci_cap {
 	unsigned	 len;
 };
 
-/* With the host bridge in slot 0. */
+/*
+ * With the host bridge in slot 0.  A guest's reads of ECAM come to us until
+ * pci_show(), which is for when the devices are there, and again after each
+ * that comes or goes: from then on it reads them as memory, without an exit.
+ * Main thread.
+ */
 int	pci_new(struct pci **ret, struct board *, struct err *);
+int	pci_show(struct pci *, struct err *);
 /* The devices are gone by then. */
 void	pci_destroy(struct pci *);
 OWN_DEFINE(struct pci, pci_destroy);
@@ -107,6 +116,7 @@ uint32_t pci_slots(const struct pci *);
 
 /* The configuration space, for the hooks of it. */
 uint8_t	*pci_config(struct pci_device *);
+bool	 pci_shown(const struct pci_device *);
 
 /* A BAR's address now; 0: it is off. */
 uint64_t pci_bar_addr(const struct pci_device *, unsigned bar);

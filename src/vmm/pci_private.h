@@ -3,7 +3,8 @@
  * pci_private.h - a PCI function, for the files of pci.h
  *
  * pci.c has the bus and configuration space, pci_bar.c the windows,
- * pci_msix.c the interrupts, pci_state.c reset and snapshots.
+ * pci_msix.c the interrupts, pci_show.c what a guest reads without us,
+ * pci_state.c reset and snapshots.
  */
 
 #ifndef VMM_PCI_PRIVATE_H
@@ -85,7 +86,7 @@ struct pci_device {
 	char			 name[PCI_NAME_MAX + 1];
 	unsigned		 slot;
 	struct pci_setup	 setup;		/* name: the one above */
-	uint8_t			 config[PCI_CONFIG_BYTES];
+	uint8_t			*config;	/* in the bus's space */
 	uint8_t			 mask[PCI_CONFIG_BYTES];  /* writable bits */
 	uint8_t			 fresh[PCI_CONFIG_BYTES]; /* after power on */
 	unsigned		 cap_last;	/* the newest one's offset */
@@ -99,6 +100,8 @@ struct pci_device {
 struct pci {
 	struct board		*board;
 	struct pci_device	*slot[PCI_SLOTS];
+	uint8_t			*space;		/* as ECAM shows it */
+	unsigned		 shown;		/* slots the guest reads */
 	uint32_t		 address;	/* port 0xcf8 */
 	uint32_t		 line[PCI_LINES];	/* slots that pull it */
 	bool			 crowded;	/* a window lost its place */
@@ -113,6 +116,13 @@ void	 pci_put(uint8_t *space, unsigned offset, unsigned len,
 
 /* Do what the configuration space says now, whatever changed in it. */
 void	pci_settle(struct pci_device *);
+
+/* --- pci_show.c ---------------------------------------------------------- */
+
+int	pci_show_init(struct pci *, struct err *);
+void	pci_show_fini(struct pci *);
+/* A slot's 4096 bytes; all zeroes, or all ones where there is no device. */
+uint8_t	*pci_show_slot(struct pci *, unsigned slot, bool there);
 
 /* --- pci_bar.c ---------------------------------------------------------- */
 

@@ -11,7 +11,7 @@ static void
 device_reset(struct pci_device *d)
 {
 	d->intx = false;
-	memcpy(d->config, d->fresh, sizeof(d->config));
+	memcpy(d->config, d->fresh, PCI_CONFIG_BYTES);
 	pci_settle(d);
 	pci_msix_reset(d);
 }
@@ -35,7 +35,7 @@ pci_save(struct pci_device *d)
 	pci_msix_collect(d);
 	if (json_object_set_new(o, "slot", json_integer(d->slot)) == -1 ||
 	    json_object_set_new(o, "config",
-	    json_hex(d->config, sizeof(d->config))) == -1 ||
+	    json_hex(d->config, PCI_CONFIG_BYTES)) == -1 ||
 	    json_object_set_new(o, "intx", json_boolean(d->intx)) == -1)
 		return NULL;
 	if (d->msix.n != 0 && (json_object_set_new(o, "msix",

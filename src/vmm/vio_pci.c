@@ -426,14 +426,14 @@ touches_data(const struct vio *vio, unsigned offset, unsigned len)
 	return offset < data + 4 && data < offset + len;
 }
 
+/* What the guest is about to read, or may read from now on. */
 static void
-config_read(void *arg, unsigned offset, unsigned len)
+fetch(struct vio *vio)
 {
-	struct vio *vio = arg;
 	struct cap cap;
 	uint32_t v;
 
-	if (!touches_data(vio, offset, len) || !pci_cap_access(vio, &cap))
+	if (!pci_cap_access(vio, &cap))
 		return;
 	v = (uint32_t)window_read(vio, cap.offset, cap.bytes);
 	memcpy(pci_config(vio->pci) + vio->transport->pci_cap + CAP_BASIC,
@@ -441,11 +441,22 @@ config_read(void *arg, unsigned offset, unsigned len)
 }
 
 static void
+config_read(void *arg, unsigned offset, unsigned len)
+{
+	if (touches_data(arg, offset, len))
+		fetch(arg);
+}
+
+static void
 config_write(void *arg, unsigned offset, unsigned len)
 {
 	struct vio *vio = arg;
+	unsigned at = vio->transport->pci_cap;
 	struct cap cap;
 
+	if (pci_shown(vio->pci) && offset < at + CAP_BASIC &&
+	    at < offset + len)
+		fetch(vio);
 	if (touches_data(vio, offset, len) && pci_cap_access(vio, &cap))
 		window_write(vio, cap.offset, cap.bytes,
 		    cap.bytes == 4 ? cap.extra :

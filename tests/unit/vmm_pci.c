@@ -142,6 +142,43 @@ ecam(void **state)
 	kit_fini(&k);
 }
 
+/* What is shown is what is read; devices come and go. */
+static void
+shown(void **state)
+{
+	static const uint8_t none[4] = { 0xff, 0xff, 0xff, 0xff };
+	struct thing t, u;
+	struct kit k;
+	uint8_t *at;
+
+	(void)state;
+	kit_init(&k);
+	thing_add(&k, &t, 3);
+	assert_false(pci_shown(t.pci));
+	assert_int_equal(pci_show(k.board.pci, NULL), 0);
+	assert_true(pci_shown(t.pci));
+	assert_int_equal(k.vm.shown.gpa, MEMORY_ECAM);
+	assert_int_equal(k.vm.shown.bytes, 4 << 15);
+	at = k.vm.shown.host;
+	assert_memory_equal(at + (1 << 15), none, 4);
+	kit_config_set(&k, 3, 0x3c, 1, 9);
+	pci_intx(t.pci, true);
+	for (unsigned i = 0; i < 256; i++)
+		assert_int_equal(at[(3 << 15) + i], kit_config(&k, 3, i, 1));
+	thing_add(&k, &u, 7);
+	assert_int_equal(pci_show(k.board.pci, NULL), 0);
+	assert_int_equal(k.vm.shown.bytes, 8 << 15);
+	assert_int_equal(at[7 << 15], 0x34);
+	pci_remove(t.pci);
+	assert_int_equal(pci_show(k.board.pci, NULL), 0);
+	assert_memory_equal(at + (3 << 15), none, 4);
+	thing_add(&k, &t, 3);
+	assert_int_equal(at[3 << 15], 0x34);
+	pci_remove(t.pci);
+	pci_remove(u.pci);
+	kit_fini(&k);
+}
+
 /* Every bit of the space: all ones are written, these stick. */
 static void
 write_masks(void **state)
@@ -548,6 +585,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mechanism_1),
 		cmocka_unit_test(ecam),
+		cmocka_unit_test(shown),
 		cmocka_unit_test(write_masks),
 		cmocka_unit_test(windows),
 		cmocka_unit_test(windows_collide),

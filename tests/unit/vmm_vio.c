@@ -360,6 +360,12 @@ pci_cfg(void **state)
 	kit_config_set(&k, 1, cap + 16, 2, 32);
 	assert_int_equal(kit_common(&d, 0x18, 2), 32);
 	assert_int_equal(through(&k, cap, 0x04, 4), (uint32_t)VIO_FEATURES);
+	/* Shown, what is read is what was there when it was asked for. */
+	assert_int_equal(pci_show(k.board.pci, NULL), 0);
+	assert_int_equal(through(&k, cap, 0x18, 2), 32);
+	kit_common_set(&d, 0x18, 2, 64);
+	assert_int_equal(kit_config(&k, 1, cap + 16, 2), 32);
+	assert_int_equal(through(&k, cap, 0x18, 2), 64);
 	/* It works with the windows off, too. */
 	kit_config_set(&k, 1, 4, 2, 0);
 	(void)through(&k, cap, 0x14, 1);
