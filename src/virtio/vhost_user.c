@@ -253,7 +253,7 @@ vhost_user_decode(struct vhost_user_rx *rx, struct vhost_user_msg *ret,
 	ret->flags = header[1];
 	memcpy(ret->u.bytes, rx->bytes + VHOST_USER_HEADER, header[2]);
 	ret->nfds = rx->nfds;
-	memcpy(ret->fds, rx->fds, sizeof(ret->fds));
+	memcpy(ret->fds, rx->fds, rx->nfds * sizeof(ret->fds[0]));
 	vhost_user_rx_init(rx);
 	return 1;
 }

@@ -245,6 +245,7 @@ vio_vhost_new(struct vio **ret, struct board *board,
 		return err_sys(e, "%s", s->name);
 	v->kind = s->kind;
 	v->err = v->channel = v->fe.sock = -1;
+	vhost_user_rx_init(&v->channel_rx);
 	v->died = s->died;
 	v->arg = s->arg;
 	if (vio_init(&v->vio, &classes[s->kind], board, s->name, e) == -1 ||
