@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * vmm_entry.c - kernels of some instructions run on a whole machine
+ *
+ * On any KVM, also on one that interprets them: what a kernel finds at its
+ * entry, by each boot protocol, and how a second processor is started.
+ */
+
+#include "unit.h"
+#include "kernel_kit.h"
+
+#include <sys/socket.h>
+
+#include <event2/event.h>
+#include <fcntl.h>
+
+#include "accel/accel.h"
+#include "chapi/vm_config.h"
+#include "lib/util.h"
+#include "tiny.h"
+#include "vmm/machine.h"
+
+struct world {
+	struct event_base	*base;
+	struct machine		*machine;
+	unsigned		 reboots;
+	unsigned		 events;
+};
+
+/* Says a word on COM1. */
+#define PUTC(c)		"mov $0x3f8, %dx\n mov $'" c "', %al\n out %al, %dx\n"
+#define EXIT		"mov $0xf4, %dx\n out %al, %dx\n 9: hlt\n jmp 9b\n"
+
+/* The start info in EBX, a GDT to load segments from, paging off. */
+TINY(pvh_kernel, 32,
+    "cmpl $0x336ec578, (%ebx)\n jne 8f\n"
+    "mov 24(%ebx), %esi\n cmpb $'q', (%esi)\n jne 8f\n"
+    "mov %cr0, %eax\n test $0x80000000, %eax\n jnz 8f\n"
+    "mov $0x18, %eax\n mov %eax, %ds\n mov %eax, %ss\n"
+    "mov $0x90000, %esp\n"
+    "push $0x10\n push $0x100100\n lret\n"
+    ".org pvh_kernel_begin + 0x100\n"
+    PUTC("o") PUTC("k")
+    "8: " EXIT);
+
+/* The zero page in RSI, long mode, memory mapped to itself. */
+TINY(linux_kernel, 64,
+    ".org linux_kernel_begin + 0x200\n"
+    "cmpl $0x53726448, 0x202(%rsi)\n jne 8f\n"
+    "mov 0x228(%rsi), %eax\n cmpb $'q', (%rax)\n jne 8f\n"
+    "movabs $0x1000000, %rbx\n cmpl $0, 0x100000(%rbx)\n jne 8f\n"
+    PUTC("o") PUTC("k")
+    "8: " EXIT);
+
+/* Old kernels: 32 bits. */
+TINY(old_kernel, 32,
+    "cmpl $0x53726448, 0x202(%esi)\n jne 8f\n"
+    "mov $0x18, %eax\n mov %eax, %ds\n"
+    PUTC("o") PUTC("k")
+    "8: " EXIT);
+
+/* INIT and start-up to all others; they begin at 0x20000 in real mode. */
+TINY(starting_kernel, 32,
+    "mov $0x100100, %esi\n mov $0x20000, %edi\n mov $0x100, %ecx\n"
+    "cld\n rep movsb\n"
+    "movl $0xc4500, 0xfee00300\n"
+    "movl $0xc4620, 0xfee00300\n"
+    "1: hlt\n jmp 1b\n"
+    ".org starting_kernel_begin + 0x100\n .code16\n"
+    PUTC("o") PUTC("k") EXIT
+    ".org starting_kernel_begin + 0x200\n .code32\n");
+
+/* A triple fault: no interrupt table, then an undefined instruction. */
+TINY(falling_kernel, 32,
+    PUTC("o") PUTC("k")
+    "mov $0x90000, %esp\n push $0\n push $0\n"
+    "lidt (%esp)\n ud2\n");
+
+static void
+on_event(void *arg, enum machine_event what, const char *text)
+{
+	struct world *w = arg;
+
+	(void)text;
+	w->events |= 1U << what;
+	if (what == MACHINE_REBOOT && w->reboots-- > 0 &&
+	    machine_reset(w->machine, NULL) == 0 &&
+	    machine_resume(w->machine, NULL) == 0)
+		return;
+	(void)event_base_loopbreak(w->base);
+}
+
+static int
+serial(struct machine_setup *s)
+{
+	int sv[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+	s->serial = sv[1];
+	return sv[0];
+}
+
+/* Run the kernel in fd until its event; what it said is 'words'. */
+static void
+run(int fd, unsigned cpus, enum machine_event end, const char *words)
+{
+	char path[32], got[64] = "";
+	struct vm_config c = { .kernel = path, .cmdline = "quiet",
+	    .cpus = cpus, .memory = { .size = 32 << 20 } };
+	struct world w = { .base = event_base_new(), .reboots = 2 };
+	struct machine_setup s = { .base = w.base, .accel = &accel_kvm,
+	    .config = &c, .console = -1, .event = on_event, .arg = &w };
+	int peer = serial(&s);
+	struct err e;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (machine_new(&w.machine, &s, &e) == -1)
+		fail_msg("%s", e.text);
+	assert_int_equal(machine_resume(w.machine, NULL), 0);
+	(void)event_base_dispatch(w.base);
+	machine_destroy(w.machine);
+	assert_true(read(peer, got, sizeof(got) - 1) >= 0);
+	assert_string_equal(got, words);
+	assert_int_equal(w.events, 1U << end);
+	(void)close(peer);
+	(void)close(fd);
+	event_base_free(w.base);
+}
+
+static int
+pvh_file(const struct tiny_code *code)
+{
+	struct {
+		struct kit_pvh	k;
+		uint8_t		code[4096];
+	} f = { .k = kit_pvh() };
+
+	f.k.entry = 0x100000;
+	f.k.p[1].p_offset = sizeof(f.k);
+	f.k.p[1].p_filesz = sizeof(f.code);
+	f.k.p[1].p_memsz = sizeof(f.code);
+	memcpy(f.code, code->begin, (size_t)(code->end - code->begin));
+	return kit_file(&f, sizeof(f));
+}
+
+static int
+linux_file(const struct tiny_code *code, unsigned version)
+{
+	struct {
+		struct kit_bzimage	k;
+		uint8_t			code[4096];
+	} f = { .k = kit_bzimage() };
+
+	/* Two sectors of set-up code: the kernel proper comes behind. */
+	kit_put(&f.k, 0x1f1, 2, 1);
+	kit_put(&f.k, 0x206, version, 2);
+	memcpy(f.code, code->begin, (size_t)(code->end - code->begin));
+	return kit_file(&f, sizeof(f));
+}
+
+static void
+pvh(void **state)
+{
+	(void)state;
+	run(pvh_file(&pvh_kernel), 1, MACHINE_POWERED_OFF, "ok");
+}
+
+static void
+bzimage(void **state)
+{
+	(void)state;
+	run(linux_file(&linux_kernel, 0x20f), 1, MACHINE_POWERED_OFF, "ok");
+	run(linux_file(&old_kernel, 0x205), 1, MACHINE_POWERED_OFF, "ok");
+}
+
+static void
+second_processor(void **state)
+{
+	(void)state;
+	run(pvh_file(&starting_kernel), 2, MACHINE_POWERED_OFF, "ok");
+}
+
+/* It begins anew as it began first, as often as its owner lets it. */
+static void
+triple_fault(void **state)
+{
+	(void)state;
+	run(pvh_file(&falling_kernel), 2, MACHINE_REBOOT, "okokok");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pvh),
+		cmocka_unit_test(bzimage),
+		cmocka_unit_test(second_processor),
+		cmocka_unit_test(triple_fault),
+	};
+	struct err e;
+
+	if (accel_kvm.check(&e) == -1) {
+		printf("1..0 # SKIP %s\n", e.text);
+		return 0;
+	}
+	return unit_run("vmm_entry", tests);
+}
