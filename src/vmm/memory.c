@@ -76,6 +76,7 @@ static int
 map(struct memory *m, const struct memory_setup *s, struct err *e)
 {
 	int flags = MAP_FIXED, fd = m->fd;
+	void *at;
 
 	/* Huge pages are reserved: one missing later is a bus error. */
 	if (m->page == 0)
@@ -90,10 +91,14 @@ map(struct memory *m, const struct memory_setup *s, struct err *e)
 	} else {
 		flags |= MAP_PRIVATE | MAP_ANONYMOUS;
 	}
-	if (mmap(m->host, m->bytes, PROT_READ | PROT_WRITE, flags, fd, 0) ==
-	    MAP_FAILED)
-		return err_sys(e, m->page == 0 ? "memory: map %llu MiB" :
-		    "memory: %llu MiB of huge pages",
+	at = mmap(m->host, m->bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
+	if (at == MAP_FAILED && m->page != 0 && errno == ENOMEM)
+		return err_set(e, ENOMEM, "memory: the host has no %llu free "
+		    "huge pages of %llu MiB",
+		    (unsigned long long)(m->bytes / m->page),
+		    (unsigned long long)(m->page >> 20));
+	if (at == MAP_FAILED)
+		return err_sys(e, "memory: map %llu MiB",
 		    (unsigned long long)(m->bytes >> 20));
 	/* A host without transparent huge pages refuses; that is no harm. */
 	if (s->thp && m->page == 0 && !m->snapshot)

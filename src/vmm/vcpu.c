@@ -118,6 +118,18 @@ run(struct vcpu *v)
 	}
 }
 
+/*
+ * Tell the main thread; the lock is held, but not meanwhile: who is woken
+ * would only have to wait for it.
+ */
+static void
+tell_parked(struct vcpu *v)
+{
+	(void)pthread_mutex_unlock(&v->all->lock);
+	(void)pthread_cond_signal(&v->all->parked);
+	(void)pthread_mutex_lock(&v->all->lock);
+}
+
 /* Do what vcpus_call() asks for; the lock is held. */
 static void
 serve_call(struct vcpu *v)
@@ -129,6 +141,7 @@ serve_call(struct vcpu *v)
 	(void)pthread_mutex_lock(&v->all->lock);
 	v->fn_ret = ret;
 	v->fn = NULL;
+	tell_parked(v);
 }
 
 /* Wait until the guest may be entered; false: the end.  The lock is held. */
@@ -138,14 +151,12 @@ park(struct vcpu *v)
 	struct vcpus *all = v->all;
 
 	v->parked = true;
-	(void)pthread_cond_signal(&all->parked);
+	tell_parked(v);
 	while (!all->quit && v->parked) {
-		if (v->fn != NULL) {
+		if (v->fn != NULL)
 			serve_call(v);
-			(void)pthread_cond_signal(&all->parked);
-			continue;
-		}
-		(void)pthread_cond_wait(&all->wake, &all->lock);
+		else
+			(void)pthread_cond_wait(&all->wake, &all->lock);
 	}
 	return !all->quit;
 }
@@ -283,8 +294,8 @@ vcpus_resume(struct vcpus *all)
 	atomic_store(&all->halt, false);
 	for (unsigned i = 0; i < all->setup.n; i++)
 		all->v[i].parked = false;
-	(void)pthread_cond_broadcast(&all->wake);
 	(void)pthread_mutex_unlock(&all->lock);
+	(void)pthread_cond_broadcast(&all->wake);
 }
 
 int
@@ -299,7 +310,9 @@ vcpus_call(struct vcpus *all, unsigned id,
 	v->fn_arg = arg;
 	v->fn_err = e;
 	v->fn = fn;
+	(void)pthread_mutex_unlock(&all->lock);
 	(void)pthread_cond_broadcast(&all->wake);
+	(void)pthread_mutex_lock(&all->lock);
 	wait_parked(v);
 	ret = v->fn_ret;
 	(void)pthread_mutex_unlock(&all->lock);
