@@ -47,8 +47,8 @@ is() { # is TEXT GOT WANTED
 		bad=1 ;;
 	esac
 }
-wait_for() { # COMMAND...: until it succeeds; a minute at most
-	tries=1200
+wait_for() { # COMMAND...: until it succeeds; two minutes at most
+	tries=2400
 	until "$@" > /dev/null 2>&1; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || return 1
@@ -151,6 +151,7 @@ boot() { # create and boot: the two statuses
 	echo "$(call PUT vm.create "$(config)")" "$(call PUT vm.boot)"
 }
 ended() { # wait for the VMM; $reason is what it left
+	wait_for gone "$(pid vmm)" || kill -9 "$(pid vmm)"
 	wait "$vm"
 	vm=
 	reason=$(cat "$d/exit.json" 2> /dev/null || echo none)
