@@ -86,6 +86,9 @@ int	 os_reopen(int fd, int access, struct err *);
 /* Give memory that was freed back to the system. */
 void	 os_trim_heap(void);
 
+/* Threads share one heap: for those that allocate next to nothing. */
+void	 os_one_heap(void);
+
 /* Close every descriptor from 'first' on. */
 void	 os_close_from(int first);
 

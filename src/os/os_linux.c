@@ -307,6 +307,14 @@ os_trim_heap(void)
 }
 
 void
+os_one_heap(void)
+{
+#ifdef __GLIBC__	/* musl has no other */
+	(void)mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
+void
 os_close_from(int first)
 {
 	(void)close_range((unsigned)first, ~0U, 0);

@@ -27,6 +27,12 @@ struct backend_setup {
 
 extern const struct vmm_backend machine_backend;
 
+/*
+ * An event loop; no variable of the environment changes it.  NULL when out
+ * of memory.
+ */
+struct event_base *backend_loop(void);
+
 /* What the setup points to stays the caller's and outlives this. */
 int	backend_new(struct backend **ret, const struct backend_setup *,
 	    struct err *);

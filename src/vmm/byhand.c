@@ -157,7 +157,7 @@ run(struct hand *h, struct err *e)
 		if (setup.api == -1)
 			return -1;
 	}
-	setup.base = event_base_new();
+	setup.base = backend_loop();
 	if (setup.base == NULL)
 		return err_set(e, ENOMEM, "no event loop");
 	r = helpers_new(&helpers, h, &setup, e);

@@ -96,7 +96,7 @@ run(struct vmm_setup *setup)
 {
 	struct err e;
 
-	setup->base = event_base_new();
+	setup->base = backend_loop();
 	if (setup->base == NULL)
 		fatalx("no event loop");
 	if (serve(setup, &e) == -1) {
