@@ -56,7 +56,6 @@ struct queue {
 	uint64_t		 gpa;		/* of mem for the back-end */
 	int			 kick;
 	int			 call;
-	bool			 buffers;	/* see shadow_setup */
 	TAILQ_HEAD(, flight)	 flights;
 	uint64_t		 used[UNITS / 64];	/* a bit a unit */
 	unsigned		 npending;
@@ -334,10 +333,6 @@ take_chains(struct shadow *s, struct queue *q)
 		if (q->ring->nfree < 2)
 			return false;
 		if (!virtq_pop(q->guest, &s->chain)) {
-			/* Enough buffers: the next answer looks again. */
-			if (q->buffers && q->ring->inflight >
-			    q->guest->len / 2)
-				return false;
 			if (!virtq_notify_on(q->guest))
 				return false;
 			continue;
@@ -353,12 +348,9 @@ shadow_run(struct shadow *s, unsigned n)
 {
 	struct queue *q = &s->queue[n];
 	unsigned rounds = 0;
-	uint64_t bin;
 	bool more;
 
 	if (q->guest == NULL)
-		return false;
-	if (read(q->call, &bin, sizeof(bin)) == -1 && errno != EAGAIN)
 		return false;
 	virtq_driver_quiet(q->ring);
 	do {
@@ -477,13 +469,12 @@ shadow_call_fd(const struct shadow *s, unsigned n)
 }
 
 static int
-queue_init(struct shadow *s, unsigned n, bool buffers, struct err *e)
+queue_init(struct shadow *s, unsigned n, struct err *e)
 {
 	struct queue *q = &s->queue[n];
 
 	q->mem = s->mem + (size_t)n * QUEUE_BYTES;
 	q->gpa = SHADOW_GPA + (uint64_t)n * QUEUE_BYTES;
-	q->buffers = buffers;
 	TAILQ_INIT(&q->flights);
 	q->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	q->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -518,7 +509,7 @@ shadow_new(struct shadow **ret, const struct shadow_setup *setup,
 	if (s->mem == MAP_FAILED)
 		return err_sys(e, "copied queues: %zu bytes", bytes);
 	for (unsigned n = 0; n < s->nqueues; n++)
-		if (queue_init(s, n, (setup->buffers >> n) & 1, e) == -1)
+		if (queue_init(s, n, e) == -1)
 			return -1;
 	*ret = take(&s);
 	return 0;

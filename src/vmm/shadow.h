@@ -39,8 +39,6 @@ struct shadow;
 struct shadow_setup {
 	unsigned	nqueues;
 	bool		disk;		/* the requests are of virtio-blk */
-	uint64_t	buffers;	/* bits: queues into which the guest
-					   puts buffers to be filled later */
 };
 
 int	shadow_new(struct shadow **ret, const struct shadow_setup *,
@@ -51,7 +49,10 @@ OWN_DEFINE(struct shadow, shadow_destroy);
 /* The one piece of memory that the back-end needs. */
 void	shadow_region(const struct shadow *, struct frontend_region *);
 
-/* Readable when the back-end has answered on queue n: run it then. */
+/*
+ * An eventfd, written to when the back-end has answered on queue n: run it
+ * then.  Every write is an edge; it need not be read.
+ */
 int	shadow_call_fd(const struct shadow *, unsigned n);
 
 /*
@@ -65,7 +66,7 @@ void	shadow_start(struct shadow *, unsigned n, struct virtq *guest,
 /*
  * The guest kicked or the back-end called: move what there is, both ways.
  * True: the guest wants an interrupt.  A run does as much as a queue holds
- * and then makes shadow_call_fd() readable, for others to have a turn.  See
+ * and then writes to shadow_call_fd(), for others to have a turn.  See
  * guest->broken and shadow_broken() afterwards.
  */
 bool	shadow_run(struct shadow *, unsigned n);

@@ -90,8 +90,7 @@ world(bool disk)
 {
 	static struct world worlds[2];
 	struct world *w = &worlds[disk];
-	struct shadow_setup setup = { .nqueues = 1, .disk = disk,
-	    .buffers = !disk };
+	struct shadow_setup setup = { .nqueues = 1, .disk = disk };
 	struct guest_region r = { .gpa = GPA, .user = GPA, .len = BYTES };
 	struct virtq_driver layout;
 	struct frontend_region f;

@@ -149,7 +149,10 @@ wait_call(struct world *w)
 	struct pollfd p = { .fd = shadow_call_fd(w->shadow, 0),
 	    .events = POLLIN };
 
+	uint64_t n;
+
 	assert_int_equal(poll(&p, 1, DRIVE_WAIT_MS), 1);
+	assert_int_equal(read(p.fd, &n, sizeof(n)), sizeof(n));
 	run(w);
 }
 

@@ -530,7 +530,6 @@ static void
 exec_growing(struct drive *d)
 {
 	struct vhost_user_msg m;
-	struct virtio_blk_config *c = (void *)m.u.config.bytes;
 	uint64_t sectors = 100;
 	int s, fd = -1;
 
@@ -549,9 +548,11 @@ exec_growing(struct drive *d)
 			m.u.u64 = VIRTIO_BIT(
 			    VHOST_USER_PROTOCOL_F_BACKEND_REQ) |
 			    VIRTIO_BIT(VHOST_USER_PROTOCOL_F_CONFIG);
-		else if (m.request == VHOST_USER_GET_CONFIG)
-			c->capacity = sectors++;
-		else if (m.request == VHOST_USER_SET_BACKEND_REQ_FD) {
+		else if (m.request == VHOST_USER_GET_CONFIG) {
+			/* The capacity is the first member. */
+			memcpy(m.u.config.bytes, &sectors, sizeof(sectors));
+			sectors++;
+		} else if (m.request == VHOST_USER_SET_BACKEND_REQ_FD) {
 			vhost_user_init(&m, 0, 0);
 			m.request = VHOST_USER_BACKEND_CONFIG_CHANGE;
 			m.flags |= VHOST_USER_NEED_REPLY;

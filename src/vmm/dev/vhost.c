@@ -210,7 +210,6 @@ make_copies(struct vhost *v, struct err *e)
 	struct shadow_setup setup = {
 		.nqueues = v->nbackend,
 		.disk = v->kind == VHOST_BLK,
-		.buffers = vhost_rules[v->kind].buffers,
 	};
 
 	/* Its queues are ours, then, and those who kick them, too. */
@@ -227,7 +226,8 @@ make_copies(struct vhost *v, struct err *e)
 
 		c->vhost = v;
 		c->event = event_new(v->vio.board->base, shadow_call_fd(
-		    v->shadow, n), EV_READ | EV_PERSIST, vhost_on_call, c);
+		    v->shadow, n), EV_READ | EV_PERSIST | EV_ET,
+		    vhost_on_call, c);
 		if (c->event == NULL || event_add(c->event, NULL) == -1)
 			return err_set(e, ENOMEM, "no memory for an event");
 	}

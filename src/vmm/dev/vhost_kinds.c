@@ -117,11 +117,9 @@ setup_fs(struct vhost *v, const struct vhost_setup *s, unsigned have,
 }
 
 const struct vhost_rules vhost_rules[VHOST_KINDS] = {
-	/* Of a net every other queue is for what comes in, of a vsock one. */
-	[VHOST_BLK] = { sizeof(struct virtio_blk_config), 128, 0, setup_blk },
-	[VHOST_NET] = { sizeof(struct virtio_net_config), 256,
-		0x5555555555555555, setup_net },
-	[VHOST_VSOCK] = { sizeof(struct virtio_vsock_config), 128, 1,
+	[VHOST_BLK] = { sizeof(struct virtio_blk_config), 128, setup_blk },
+	[VHOST_NET] = { sizeof(struct virtio_net_config), 256, setup_net },
+	[VHOST_VSOCK] = { sizeof(struct virtio_vsock_config), 128,
 		setup_vsock },
-	[VHOST_FS] = { sizeof(struct virtio_fs_config), 128, 0, setup_fs },
+	[VHOST_FS] = { sizeof(struct virtio_fs_config), 128, setup_fs },
 };

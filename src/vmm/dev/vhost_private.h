@@ -63,7 +63,6 @@ struct vhost {
 struct vhost_rules {
 	unsigned	config_len;	/* bytes */
 	uint16_t	queue_len;	/* descriptors */
-	uint64_t	buffers;	/* see shadow_setup */
 	/* Fill in what the back-end leaves to us; say how many queues. */
 	int		(*setup)(struct vhost *, const struct vhost_setup *,
 			    unsigned have, struct err *);
