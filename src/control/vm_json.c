@@ -245,8 +245,10 @@ load_rest(struct vm *vm, const json_t *doc, struct err *e)
 	    load_restarts(&vm->restarts, doc, e) == -1)
 		return -1;
 	vm->number = (unsigned)number;
-	/* Records without it are of a version that had no other. */
-	vm->hypervisor = hypervisor_find(runs_on == NULL ? "qemu" : runs_on);
+	/* One that runs without a record is of a version with no other. */
+	if (runs_on == NULL && vm->live)
+		runs_on = "qemu";
+	vm->hypervisor = runs_on == NULL ? NULL : hypervisor_find(runs_on);
 	vm->digest = digest == NULL ? NULL : strdup(digest);
 	vm->image = json_incref(image);
 	return 0;

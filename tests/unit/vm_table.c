@@ -5,6 +5,7 @@
 
 #include "unit.h"
 #include "control/control.h"
+#include "control/hypervisors.h"
 #include "control/vm.h"
 #include "lib/json.h"
 
@@ -137,6 +138,7 @@ records(void **state)
 	vm->digest = strdup("sha256:1234");
 	vm->image = json_pack("{s:[s]}", "cmd", "x");
 	vm->live = true;
+	vm->hypervisor = hypervisor_find("vmm");
 	vm->exited = true;
 	vm->exit_code = 143;
 	strcpy(vm->exit_reason, "guest powered off");
