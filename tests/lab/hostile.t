@@ -31,16 +31,16 @@ cp "$san/bin/vmm" "$san/bin/viod" "$t/lab/"
 head -c 1048576 /dev/zero > "$t/lab/victim.img"
 { printf spared; head -c 1048570 /dev/zero; } > "$t/lab/spared.img"
 
-# run NAME WORDS: with these words for vmm.
+# run NAME CMDLINE WORDS: with these words for the guest's kernel and vmm.
 n=0 bad=0
 run() {
-	name=$1; shift
+	name=$1 cmdline=$2; shift 2
 	tests/lab/lab-run x86 -m 2048 -t $((seconds * 10 + 240)) -d "$t/lab" \
 	    -l "$t/lab/vmm" -l "$t/lab/viod" \
 	    -e ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
 	    -e UBSAN_OPTIONS=print_stacktrace=1 \
 	    ./vmm --kernel vmlinux --initramfs initrd --cmdline \
-	    "console=hvc0 quiet panic=-1 random.trust_cpu=on no_timer_check 8250.nr_uarts=0 hostile=$seconds,$seed" \
+	    "console=hvc0 quiet panic=-1 random.trust_cpu=on no_timer_check 8250.nr_uarts=0 hostile=$seconds,$seed $cmdline" \
 	    --memory 256M --console tty --serial null --rng \
 	    --balloon=free_page_reporting --disk victim.img --disk spared.img \
 	    "$@" > "$t/out" 2> "$t/err" < /dev/null
@@ -59,7 +59,7 @@ run() {
 	[ $bad -eq 0 ] || tail -n 60 "$t/out" "$t/err" | cut -c 1-160 |
 	    sed 's/^/# /'
 }
-run modern
-run transitional --virtio transitional
+run "by memory" "pci=noearly reserve=0xcf8,8"
+run "by ports, old" "" --virtio transitional
 echo "1..$n"
 exit $bad
