@@ -8,6 +8,7 @@
  *	clock     the RTC
  *	leaving   PCI slots the guest was asked to give up, a bit each
  *	serial    COM1, where there is one
+ *	pci       the bus, where there is one
  *	devices   [{name, state}], in the order they were plugged
  */
 
@@ -20,9 +21,10 @@
 #include "vmm/dev/rtc.h"
 #include "vmm/dev/uart.h"
 #include "vmm/machine_private.h"
+#include "vmm/pci.h"
 #include "vmm/vcpu.h"
 
-#define STATE_VERSION	1
+#define STATE_VERSION	2
 
 /* --- save --------------------------------------------------------------- */
 
@@ -75,6 +77,9 @@ save_devices(struct machine *m, json_t *o, struct err *e)
 	    put(o, "leaving", json_integer(m->leaving), e) == -1)
 		return -1;
 	if (m->uart != NULL && put(o, "serial", uart_save(m->uart), e) == -1)
+		return -1;
+	if (m->board.pci != NULL &&
+	    put(o, "pci", pci_bus_save(m->board.pci), e) == -1)
 		return -1;
 	for (unsigned i = 0; i < m->ndevices; i++) {
 		state = vio_save(m->device[i]);
@@ -188,6 +193,19 @@ load_devices(const struct machine *m, const json_t *o, struct err *e)
 }
 
 static int
+load_bus(const struct machine *m, const json_t *o, struct err *e)
+{
+	json_t *pci = NULL;
+
+	if (json_get_obj(&pci, o, "pci", SIZE_MAX, e) == -1)
+		return -1;
+	if ((pci != NULL) != (m->board.pci != NULL))
+		return err_set(e, EINVAL, "pci: %s", pci == NULL ?
+		    "has no state" : "there is none");
+	return pci == NULL ? 0 : pci_bus_load(m->board.pci, pci, e);
+}
+
+static int
 load_board(struct machine *m, const json_t *o, struct err *e)
 {
 	json_t *serial = NULL, *clock = NULL;
@@ -205,6 +223,8 @@ load_board(struct machine *m, const json_t *o, struct err *e)
 		return err_set(e, EINVAL, "serial: %s", serial == NULL ?
 		    "has no state" : "there is none");
 	if (serial != NULL && uart_load(m->uart, serial, e) == -1)
+		return -1;
+	if (load_bus(m, o, e) == -1)
 		return -1;
 	return load_devices(m, o, e);
 }

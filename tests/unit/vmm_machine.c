@@ -341,8 +341,10 @@ static void
 saved(void **state)
 {
 	static const struct null_step steps[] = { OUT(0x3ff, 0x42),
-	    OUT(0x70, 0x20), OUT(0x71, 0x24) };
-	static const struct null_step after[] = { IN(0x3ff), IN(0x71) };
+	    OUT(0x70, 0x20), OUT(0x71, 0x24), { .why = ACCEL_EXIT_PIO,
+	    .addr = 0xcf8, .len = 4, .write = true, .value = 0x80000000 } };
+	static const struct null_step after[] = { IN(0x3ff), IN(0x71),
+	    { .why = ACCEL_EXIT_PIO, .addr = 0xcfc, .len = 4 } };
 	struct machine_setup s = { .restore = true };
 	struct world w, v;
 	struct err e;
@@ -372,6 +374,8 @@ saved(void **state)
 	play(&v, after, COUNT(after), false);
 	assert_int_equal(null_answer(0, 0), 0x42);
 	assert_int_equal(null_answer(0, 1), 0x24);
+	/* Between the address and the data of PCI's ports. */
+	assert_int_equal(null_answer(0, 2), 0x06660b5d);
 	/* What does not fit is refused with its name. */
 	assert_int_equal(json_object_del(o, "serial"), 0);
 	assert_int_equal(machine_load(v.machine, o, &e), -1);
