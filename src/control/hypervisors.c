@@ -19,6 +19,7 @@
 #include "os/os.h"
 
 #define PROBE_S		15	/* seconds for all of them to answer */
+#define PROBE_TRIES	3	/* of one that is not sure */
 
 #define CAN_ALL	(CAN_PAUSE | CAN_RESET | CAN_CONSOLE)
 
@@ -44,6 +45,7 @@ const size_t nhypervisors = COUNT(hypervisors);
 struct probe {
 	struct control	*control;
 	struct job	*job;		/* NULL: it has ended */
+	unsigned	 tries;
 	bool		 done;
 	bool		 works;
 	json_t		*details;	/* its line, or NULL */
@@ -117,6 +119,8 @@ on_line(void *arg, const char *event, const json_t *line)
 	p->details = json_incref((json_t *)(uintptr_t)line);
 }
 
+static void ask(struct control *, size_t);
+
 static void
 on_done(void *arg, const json_t *last, const struct err *e)
 {
@@ -125,6 +129,12 @@ on_done(void *arg, const json_t *last, const struct err *e)
 
 	(void)last;	/* says no more than that it is the last */
 	p->job = NULL;
+	/* A host that was too busy to tell is asked again. */
+	if (e == NULL && p->tries < PROBE_TRIES &&
+	    json_is_true(json_object_get(p->details, "again"))) {
+		ask(p->control, (size_t)(p - p->control->probes->of));
+		return;
+	}
 	p->done = true;
 	p->works = e == NULL;
 	if (e != NULL) {
@@ -166,6 +176,7 @@ ask(struct control *ctl, size_t i)
 	struct priv_job job;
 	struct err e;
 
+	p->tries++;
 	priv_init(PRIV_JOB_START, &job);
 	job.kind = PRIV_JOB_PROBE;
 	(void)snprintf(job.ref, sizeof(job.ref), "%s", hypervisors[i].name);

@@ -377,8 +377,8 @@ refuse_missing(const json_t *doc, struct err *e)
 		{ "credentials", "credential injection" },
 		{ "devices", "device passthrough" },
 		{ "gpu", "GPUs" },
-		{ "snapshot_policy", "snapshots" },
-		{ "auto_standby", "standby" },
+		{ "snapshot_policy", "policies for snapshots" },
+		{ "auto_standby", "automatic standby" },
 		{ "health_check", "health checks" },
 		{ "skip_guest_agent", "guests without an agent" },
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* probe_job.c - vmm -P: can VMs run here?  See probe_job.h */
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "accel/accel.h"
@@ -25,9 +26,10 @@ probe_job(int kvm)
 	r = accel_kvm.check(&e);
 	if (r == 0)
 		r = accel_probe(&slowdown, &e);
-	line = json_pack("{s:s, s:b, s:s, s:s, s:s*}", "event",
+	line = json_pack("{s:s, s:b, s:s, s:s, s:s*, s:b}", "event",
 	    "probe", "usable", r == 0, "accel", "kvm", "reason", e.text,
-	    "hint", r == 0 ? accel_probe_hint() : NULL);
+	    "hint", r == 0 ? accel_probe_hint() : NULL,
+	    "again", r == -1 && e.num == ETIMEDOUT);
 	text = line == NULL ? NULL : json_print(line);
 	return text == NULL || dprintf(REPORT_FD,
 	    "%s\n{\"event\":\"done\"}\n", text) < 0;

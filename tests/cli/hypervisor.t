@@ -126,6 +126,15 @@ is 503 '.message | contains("architecture")'
 ok "nor does it run other architectures"
 stop
 
+with vmm "if [ -e '$d/asked' ]; then $(says true ''); else : > '$d/asked'
+    $(says false 'busy' | sed 's/\\"hint/&/; s/}" >&3/,\\"again\\":true}" >\&3/')
+fi"
+start
+api GET /capabilities
+default vmm
+ok "one that could not tell is asked again"
+stop
+
 with vmm 'kill -9 $$'
 with vmm-qemu "$(says false 'no qemu-system-x86_64')"
 start
