@@ -58,8 +58,10 @@ on_held(void *arg, const struct chapi_answer *a)
 {
 	struct op *op = arg;
 
-	if (a->err != NULL)
+	if (a->err != NULL) {
 		op->vm->held = false;
+		control_save(op->vm->control, op->vm);
+	}
 	go_on(op, a, VM_PAUSED);
 }
 
