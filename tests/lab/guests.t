@@ -130,5 +130,5 @@ fi
 	mv "$t/some" "$t/cases"
 }
 cp "$t/cases" "$d/cases"
-tests/lab/lab-run x86 -m 3072 -t $((120 + 120 * $(wc -l < "$t/cases"))) \
+tests/lab/lab-run x86 -m 3072 -t $((300 + 150 * $(wc -l < "$t/cases"))) \
     -l "$vmm" -l "$build/bin/viod" -d "$d" sh ./run cases

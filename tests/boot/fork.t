@@ -1,0 +1,108 @@
+#!/bin/sh
+# fork.t: many VMs out of one that runs: the same memory, and yet each has
+# its own identity, disk, random numbers and fate.
+#
+#	FORKS   how many (default 3)
+[ "${HYPERVISOR:-qemu}" != qemu ] ||
+    { echo "1..0 # SKIP vmm-qemu has no snapshots"; exit 0; }
+. tests/boot/lib.sh
+
+forks=${FORKS:-3}
+names=
+i=0
+while [ $i -lt "$forks" ]; do i=$((i + 1)); names="$names f$i"; done
+
+start_vmd -o disk_ratio=100 -o memory_ratio=10 -o cpu_ratio=100 ||
+    broken "vmd starts"
+import_hello
+ok "the parent answers" run_hello parent
+in_vm() { vm=$1; shift; vmctl exec -u root "$vm" "$@"; }
+in_vm parent sh -c 'echo inherited > /dev/shm/mark; echo disk > /etc/mark
+    cat /etc/machine-id 2>/dev/null; sync'
+vmctl exec -d -u root parent sh -c \
+    'i=0; while :; do i=$((i + 1)); echo $i > /dev/shm/count; sleep 0.1; done'
+boot=$(in_vm parent cat /proc/sys/kernel/random/boot_id)
+
+failed=
+for f in $names; do
+	vmctl fork parent "$f" > "$t/out" 2>&1 || {
+		failed="$failed $f: $(tail -n 1 "$t/out")"; break; }
+done
+is "$forks forks" "" "$failed"
+failed=
+for f in $names; do
+	vmctl wait --state Running --timeout 100s "$f" > /dev/null 2>&1 &&
+	    wait_for 30 in_vm "$f" true || failed="$failed $f"
+done
+is "all of them answer" "" "$failed"
+
+# ask WHAT COMMAND: of each, a line "NAME ANSWER" in $t/WHAT
+ask() {
+	what=$1; shift
+	for f in parent $names; do
+		echo "$f $(in_vm "$f" sh -c "$1" 2>&1 | xargs)"
+	done > "$t/$what"
+}
+# each_own TEXT WHAT: there is an answer of each, and no two are the same
+each_own() {
+	is "each has $1 of its own" "$((forks + 1))" \
+	    "$(cut -d ' ' -f 2- "$t/$2" | grep . | sort -u | wc -l)"
+	[ "$(cut -d ' ' -f 2- "$t/$2" | grep . | sort -u | wc -l)" -eq \
+	    $((forks + 1)) ] || sed 's/^/# /' "$t/$2"
+}
+same() { # same TEXT WHAT WANTED
+	is "$1" "$3" "$(cut -d ' ' -f 2- "$t/$2" | sort -u | tr '\n' ' ' |
+	    sed 's/ $//')"
+}
+ask boot 'cat /proc/sys/kernel/random/boot_id'
+same "all are of one boot" boot "$boot"
+ask mark 'cat /dev/shm/mark /etc/mark'
+same "with its memory and disk" mark "inherited disk"
+ask host hostname
+is "each knows its name" "$(for f in parent $names; do echo "$f $f"; done)" \
+    "$(cat "$t/host")"
+ask mac 'cat /sys/class/net/eth0/address'
+each_own "a MAC address" mac
+is "which is the one the API tells" "" "$(for f in $names; do
+	told=$(vmctl inspect "$f" | jq -r '.[0].network.mac')
+	grep -qx "$f $told" "$t/mac" || echo "$f: $told"
+    done)"
+ask id 'cat /etc/machine-id'
+each_own "a machine-id" id
+ask random 'head -c 16 /dev/urandom | od -An -tx1'
+each_own "random numbers" random
+
+# What one does is its own.
+for f in parent $names; do
+	in_vm "$f" sh -c "echo $f > /etc/mark; echo $f > /dev/shm/mark; sync"
+done
+ask own 'cat /etc/mark /dev/shm/mark'
+is "each has a disk and memory of its own" \
+    "$(for f in parent $names; do echo "$f $f $f"; done)" "$(cat "$t/own")"
+ask net 'ping -c 1 -W 20 10.0.2.2 > /dev/null && echo yes'
+same "each has a network" net yes
+ask count 'a=$(cat /dev/shm/count); sleep 1; b=$(cat /dev/shm/count)
+    [ "$b" -gt "$a" ] && echo yes'
+same "what ran goes on in each" count yes
+
+# A copy takes little memory: what it did not touch is the snapshot's.
+private() {
+	awk '/^Private_Dirty/ { s += $2 } END { print int(s / 1024) }' \
+	    "/proc/$(vm_pids "$1" vmm)/smaps_rollup"
+}
+for f in $names; do private "$f"; done | sort -n | xargs |
+    sed 's/^/# MiB private to each VMM: /'
+
+ok "the parent goes" vmctl rm -f parent
+set -- $names
+is "which is nothing to the others" $# "$(for f; do
+    in_vm "$f" cat /etc/mark; done | wc -l)"
+# shellcheck disable=SC2086
+ok "one stops" vmctl stop -w $1
+ok "and starts from its disk" vmctl start -w $1
+is "which is its own" $1 "$(in_vm $1 cat /etc/mark)"
+ok "all go" vmctl rm -f -a
+is "no directory of a VM is left" "" "$(ls -A "$state/vms")"
+gone() { [ -z "$(leftovers | grep -v -e vmd-control -e /vmd)" ]; }
+ok "no process either" wait_for 30 gone
+done_testing
