@@ -18,7 +18,7 @@ import_hello
 ok "the parent answers" run_hello parent
 in_vm() { vm=$1; shift; vmctl exec -u root "$vm" "$@"; }
 in_vm parent sh -c 'echo inherited > /dev/shm/mark; echo disk > /etc/mark
-    cat /etc/machine-id 2>/dev/null; sync'
+    echo 0123456789abcdef0123456789abcdef > /etc/machine-id; sync'
 vmctl exec -d -u root parent sh -c \
     'i=0; while :; do i=$((i + 1)); echo $i > /dev/shm/count; sleep 0.1; done'
 boot=$(in_vm parent cat /proc/sys/kernel/random/boot_id)
@@ -40,7 +40,8 @@ is "all of them answer" "" "$failed"
 ask() {
 	what=$1; shift
 	for f in parent $names; do
-		echo "$f $(in_vm "$f" sh -c "$1" 2>&1 | xargs)"
+		echo "$f $(in_vm "$f" sh -c "$1" 2>&1 | tr -s ' \n' ' ' |
+		    sed 's/^ //; s/ $//')"
 	done > "$t/$what"
 }
 # each_own TEXT WHAT: there is an answer of each, and no two are the same

@@ -20,6 +20,12 @@ tests=${BOOT_TESTS:-$part${LAB_FULL:+ refused image survive disk_full}}
 	EXEC_BIG_MIB=${EXEC_BIG_MIB:-64} EXEC_COUNT=${EXEC_COUNT:-20}
 	SURVIVE_KILLS=${SURVIVE_KILLS:-5}
 }
+# What the tests read of the environment.
+set --
+for v in EXEC_BIG_MIB EXEC_COUNT SURVIVE_KILLS SNAPSHOT_ROUNDS SNAPSHOT_KILLS \
+    FORKS; do
+	eval "set -- \"\$@\" -e $v=\"\${$v:-}\""
+done
 
 t=$(mktemp -d "${TMPDIR:-/tmp}/lab-boot.XXXXXX")
 trap 'rm -rf "$t"' EXIT
@@ -31,17 +37,16 @@ BUILD=$build tests/lab/lab-tree "$t/tree" > "$t/log" 2>&1 || {
 	exit 1
 }
 
-# each NAME: run it there; its lines with numbers of ours, and $n and $bad.
+# each NAME OPTION...: run it there; its lines with numbers of ours, and $n
+# and $bad.
 n=0 bad=0
 each() {
+	name=$1; shift
 	tests/lab/lab-run x86 -m 3072 -f 14000 -t "${LAB_LIMIT:-900}" \
-	    -d "$t/tree" -e HYPERVISOR="${HYPERVISOR:-vmm}" \
-	    -e EXEC_BIG_MIB="${EXEC_BIG_MIB:-}" \
-	    -e EXEC_COUNT="${EXEC_COUNT:-}" \
-	    -e SURVIVE_KILLS="${SURVIVE_KILLS:-}" \
-	    ./enter sh "tests/boot/$1.t" > "$t/out" 2> "$t/err"
+	    -d "$t/tree" -e HYPERVISOR="${HYPERVISOR:-vmm}" "$@" \
+	    ./enter sh "tests/boot/$name.t" > "$t/out" 2> "$t/err"
 	rc=$?
-	awk -v name="$1" -v n="$n" -v rc="$rc" -v to="$t/end" '
+	awk -v name="$name" -v n="$n" -v rc="$rc" -v to="$t/end" '
 	/^1\.\.0/	{ sub(/^1\.\.0 */, ""); plan = 1
 			  print "ok " ++n " - " name " " $0; next }
 	/^1\.\./	{ plan = 1; next }
@@ -62,9 +67,9 @@ each() {
 	[ "$one" -eq 0 ] || {
 		bad=1
 		{ grep -A 5 '^not ok' "$t/out"; tail -n 80 "$t/err"; } |
-		    sed "s/^/# $1: /" >&2
+		    sed "s/^/# $name: /" >&2
 	}
 }
-for name in $tests; do each "$name"; done
+for name in $tests; do each "$name" "$@"; done
 echo "1..$n"
 exit $bad
