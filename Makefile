@@ -91,6 +91,7 @@ vmm_FILES	= acpi \
 		  dev/balloon \
 		  dev/console \
 		  dev/debug \
+		  dev/fw_cfg \
 		  dev/hotplug \
 		  dev/i8042 \
 		  dev/power \

@@ -496,9 +496,10 @@ backend_counters(void *arg)
 	struct backend *b = arg;
 	struct vio *balloon = find_device(b, BALLOON);
 
-	return json_pack("{s:{s:I, s:I}, s:o*}", "vmm",
+	return json_pack("{s:{s:I, s:I, s:I}, s:o*}", "vmm",
 	    "exits", (json_int_t)vcpus_exits(machine_vcpus(b->machine)),
 	    "reboots", (json_int_t)b->reboots,
+	    "boot_us", (json_int_t)machine_boot_us(b->machine),
 	    BALLOON, balloon != NULL ? balloon_json(b, balloon) : NULL);
 }
 

@@ -25,6 +25,7 @@
 #include "os/os.h"
 #include "vmm/acpi.h"
 #include "vmm/dev/debug.h"
+#include "vmm/dev/fw_cfg.h"
 #include "vmm/dev/hotplug.h"
 #include "vmm/dev/i8042.h"
 #include "vmm/dev/power.h"
@@ -299,6 +300,30 @@ make_board(struct machine *m, struct err *e)
 	return 0;
 }
 
+/* The memory map, for firmware; kernels are told by their loaders. */
+static int
+make_fw_cfg(struct machine *m, struct err *e)
+{
+	struct load load = { .memory = m->memory,
+	    .ecam = m->board.pci != NULL };
+	struct loader_range map[LOADER_RANGES_MAX];
+	struct __attribute__((packed)) {
+		uint64_t	addr;
+		uint64_t	bytes;
+		uint32_t	type;
+	} e820[LOADER_RANGES_MAX];
+	unsigned n = loader_map(&load, map);
+
+	for (unsigned i = 0; i < n; i++) {
+		e820[i].addr = map[i].addr;
+		e820[i].bytes = map[i].len;
+		e820[i].type = map[i].type;
+	}
+	if (fw_cfg_new(&m->fw_cfg, &m->board, e) == -1)
+		return -1;
+	return fw_cfg_add(m->fw_cfg, "etc/e820", e820, n * sizeof(e820[0]), e);
+}
+
 static struct machine *
 machine_alloc(const struct machine_setup *s)
 {
@@ -334,7 +359,7 @@ machine_new(struct machine **ret, const struct machine_setup *s, struct err *e)
 	m->board.memory = m->memory;
 	m->pvpanic = c->pvpanic;
 	if (make_board(m, e) == -1 || machine_make_devices(m, c, e) == -1 ||
-	    make_vcpus(m, c, e) == -1)
+	    make_fw_cfg(m, e) == -1 || make_vcpus(m, c, e) == -1)
 		return -1;
 	if (!s->restore && load(m, e) == -1)
 		return -1;
@@ -352,6 +377,7 @@ machine_destroy(struct machine *m)
 	vcpus_destroy(m->vcpus);
 	machine_destroy_devices(m);
 	uart_destroy(m->uart);
+	fw_cfg_destroy(m->fw_cfg);
 	debug_destroy(m->debug);
 	rtc_destroy(m->rtc);
 	if (m->board.vm != NULL)
@@ -414,6 +440,7 @@ reset_board(struct machine *m)
 		hotplug_reset(m->hotplug);
 	if (m->board.pci != NULL)
 		pci_reset(m->board.pci);
+	fw_cfg_reset(m->fw_cfg);
 	if (m->uart != NULL)
 		uart_reset(m->uart);
 	board_unlock(&m->board);

@@ -15,6 +15,7 @@
 #include "vmm/machine.h"
 
 struct debug;
+struct fw_cfg;
 struct hotplug;
 struct memory;
 struct rtc;
@@ -28,6 +29,7 @@ struct machine {
 	struct uart		*uart;		/* or NULL */
 	struct rtc		*rtc;
 	struct debug		*debug;
+	struct fw_cfg		*fw_cfg;
 	struct vio		*device[MACHINE_DEVICES_MAX];	/* as plugged */
 	unsigned		 ndevices;
 	struct hotplug		*hotplug;	/* with a PCI bus */

@@ -6,6 +6,7 @@
  *	vm        interrupt controllers, clock
  *	vcpus     one for each
  *	clock     the RTC
+ *	fw_cfg    what is selected
  *	leaving   PCI slots the guest was asked to give up, a bit each
  *	serial    COM1, where there is one
  *	pci       the bus, where there is one
@@ -18,6 +19,7 @@
 #include "accel/accel_x86.h"
 #include "lib/json.h"
 #include "vmm/acpi.h"
+#include "vmm/dev/fw_cfg.h"
 #include "vmm/dev/rtc.h"
 #include "vmm/dev/uart.h"
 #include "vmm/machine_private.h"
@@ -74,6 +76,7 @@ save_devices(struct machine *m, json_t *o, struct err *e)
 	json_t *state;
 
 	if (put(o, "clock", rtc_save(m->rtc), e) == -1 ||
+	    put(o, "fw_cfg", fw_cfg_save(m->fw_cfg), e) == -1 ||
 	    put(o, "leaving", json_integer(m->leaving), e) == -1)
 		return -1;
 	if (m->uart != NULL && put(o, "serial", uart_save(m->uart), e) == -1)
@@ -208,9 +211,12 @@ load_bus(const struct machine *m, const json_t *o, struct err *e)
 static int
 load_board(struct machine *m, const json_t *o, struct err *e)
 {
-	json_t *serial = NULL, *clock = NULL;
+	json_t *serial = NULL, *clock = NULL, *fw_cfg = NULL;
 	uint64_t leaving;
 
+	if (json_get_obj(&fw_cfg, o, "fw_cfg", SIZE_MAX, e) == -1 ||
+	    fw_cfg_load(m->fw_cfg, fw_cfg, e) == -1)
+		return -1;
 	if (json_get_u64(&leaving, o, "leaving", 0, UINT32_MAX, e) != 1)
 		return -1;
 	m->leaving = (uint32_t)leaving;
