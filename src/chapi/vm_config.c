@@ -528,6 +528,21 @@ vm_config_parse(struct vm_config *ret, json_t *doc, struct err *e)
 	return 0;
 }
 
+bool
+vm_config_has(const struct vm_config *c, const char *id)
+{
+	for (size_t i = 0; i < c->ndisks; i++)
+		if (strcmp(c->disks[i].id, id) == 0)
+			return true;
+	for (size_t i = 0; i < c->nnets; i++)
+		if (strcmp(c->nets[i].id, id) == 0)
+			return true;
+	for (size_t i = 0; i < c->nfs; i++)
+		if (strcmp(c->fs[i].id, id) == 0)
+			return true;
+	return c->vsock.vhost_socket != NULL && strcmp(id, VM_VSOCK_ID) == 0;
+}
+
 void
 vm_config_fini(struct vm_config *c)
 {

@@ -158,6 +158,9 @@ struct vm_config {
 int	vm_config_parse(struct vm_config *ret, json_t *, struct err *);
 void	vm_config_fini(struct vm_config *);
 
+/* Is there a disk, network card, share or vsock device of that name? */
+bool	vm_config_has(const struct vm_config *, const char *id);
+
 /* The VmConfig as JSON; the caller owns it.  NULL when out of memory. */
 json_t	*vm_config_json(const struct vm_config *);
 

@@ -16,6 +16,7 @@
 #include "accel/accel.h"
 #include "chapi/vm_config.h"
 #include "lib/log.h"
+#include "lib/util.h"
 #include "os/os.h"
 #include "vmm/backend.h"
 #include "vmm/board.h"
@@ -366,19 +367,41 @@ backend_resize(void *arg)
 
 /* --- snapshots ----------------------------------------------------------- */
 
+/* A device that was taken away stays until the guest has given it up. */
+static int
+check_devices(const struct backend *b, const struct vm_config *c,
+    struct err *e)
+{
+	static const char *const always[] = { BALLOON, "console0", "rng0" };
+	const char *name;
+	bool found;
+
+	for (unsigned i = 0; i < machine_devices(b->machine); i++) {
+		name = machine_device(b->machine, i)->name;
+		found = vm_config_has(c, name);
+		for (size_t k = 0; k < COUNT(always); k++)
+			found = found || strcmp(always[k], name) == 0;
+		if (!found)
+			return err_set(e, EBUSY, "%s: was removed, and the "
+			    "guest has not given it up", name);
+	}
+	return 0;
+}
+
 static int
 save(struct backend *b, const struct vmm_ask *ask, struct err *e)
 {
 	own_json json_t *config = vm_config_json(vmm_config(b->vmm));
-	own_json json_t *machine = machine_save(b->machine, e);
-	const struct snapshot_parts parts = { .config = config,
-	    .machine = machine,
+	own_json json_t *machine = NULL;
+	struct snapshot_parts parts = { .config = config,
 	    .memory = machine_board(b->machine)->memory };
 
-	if (machine == NULL)
-		return -1;
 	if (config == NULL)
 		return err_set(e, ENOMEM, "out of memory");
+	if (check_devices(b, vmm_config(b->vmm), e) == -1 ||
+	    (machine = machine_save(b->machine, e)) == NULL)
+		return -1;
+	parts.machine = machine;
 	return snapshot_save(&parts, ask->dirfd, ask->path, e);
 }
 
