@@ -85,6 +85,9 @@ save_devices(struct machine *m, json_t *o, struct err *e)
 	    put(o, "pci", pci_bus_save(m->board.pci), e) == -1)
 		return -1;
 	for (unsigned i = 0; i < m->ndevices; i++) {
+		if (m->device[i]->class->unsaved != NULL)
+			return err_set(e, ENOTSUP, "%s: %s",
+			    m->device[i]->name, m->device[i]->class->unsaved);
 		state = vio_save(m->device[i]);
 		if (state == NULL)
 			return err_set(e, ENOMEM, "%s: state: out of memory",

@@ -79,6 +79,9 @@ struct vio_class {
 	 */
 	void	(*kick)(struct vio *, unsigned q);
 
+	/* Why it cannot be in a snapshot; NULL: it can. */
+	const char	*unsaved;
+
 	/* State beside the transport's; NULL: there is none. */
 	json_t	*(*save)(struct vio *);
 	int	(*load)(struct vio *, const json_t *, struct err *);

@@ -593,6 +593,28 @@ growing(void **state)
 	down(&w);
 }
 
+/* What a share is called is said here; no snapshot can have it. */
+static void
+share(void **state)
+{
+	static struct world w;
+	struct err e;
+
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	kit_init(&w.k);
+	drive_init(&w.d, 512);
+	exec_growing(&w.d);
+	assert_int_equal(plug(&w, VHOST_FS, &e), 0);
+	kit_driver_init(&w.drv, &w.k, 1, true);
+	assert_int_equal(kit_config(&w.k, 1, 2, 2), 0x105a);
+	assert_int_equal(kit_read(&w.k, w.drv.device, 4), 0x72616873);
+	assert_int_equal(kit_read(&w.k, w.drv.device + 36, 4), 1);
+	assert_int_equal(kit_common(&w.drv, 0x12, 2), 2);
+	assert_non_null(w.vio->class->unsaved);
+	down(&w);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -605,6 +627,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(vsock),
 		cmocka_unit_test(liars),
 		cmocka_unit_test(growing),
+		cmocka_unit_test(share),
 	};
 
 	(void)argc;

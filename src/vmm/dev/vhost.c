@@ -117,8 +117,8 @@ vhost_destroy(struct vio *vio)
 	free(v);
 }
 
-#define CLASS(n, i, p)							\
-	{ .name = (n), .id = (i), .pci_class = (p),			\
+#define CLASS(n, i, p, why)						\
+	{ .name = (n), .id = (i), .pci_class = (p), .unsaved = (why),	\
 	  .config_read = vhost_config_read,				\
 	  .config_write = vhost_config_write,				\
 	  .start = vhost_start, .stop = vhost_stop,			\
@@ -127,10 +127,11 @@ vhost_destroy(struct vio *vio)
 	  .destroy = vhost_destroy }
 
 static const struct vio_class classes[VHOST_KINDS] = {
-	[VHOST_BLK]	= CLASS("blk", VIRTIO_ID_BLOCK, 0x010000),
-	[VHOST_NET]	= CLASS("net", VIRTIO_ID_NET, 0x020000),
-	[VHOST_VSOCK]	= CLASS("vsock", VIRTIO_ID_VSOCK, 0x078000),
-	[VHOST_FS]	= CLASS("fs", VIRTIO_ID_FS, 0x018000),
+	[VHOST_BLK]	= CLASS("blk", VIRTIO_ID_BLOCK, 0x010000, NULL),
+	[VHOST_NET]	= CLASS("net", VIRTIO_ID_NET, 0x020000, NULL),
+	[VHOST_VSOCK]	= CLASS("vsock", VIRTIO_ID_VSOCK, 0x078000, NULL),
+	[VHOST_FS]	= CLASS("fs", VIRTIO_ID_FS, 0x018000,
+	    "what a guest has open in a share only its process knows"),
 };
 
 /* A connection, with an end to every wait on it. */
