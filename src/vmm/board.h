@@ -40,6 +40,7 @@ struct board {
 	struct bus		 pio;
 	struct pci		*pci;		/* or NULL: no PCI */
 	bool			 transitional;	/* virtio for old drivers too */
+	bool			 msi_only;	/* no interrupt lines */
 	pthread_mutex_t		 lock;
 	uint64_t		 gsi_used[ACCEL_GSI_MAX / 64];
 

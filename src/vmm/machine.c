@@ -253,6 +253,7 @@ make_vm(struct machine *m, const struct vm_config *c, struct err *e)
 	};
 
 	m->pic = s.irqchip == ACCEL_IRQCHIP_KERNEL;
+	m->board.msi_only = !m->pic;
 	m->board.transitional = c->virtio == VM_VIRTIO_TRANSITIONAL;
 	if (m->board.accel->vm_new(&m->board.vm, &s, e) == -1)
 		return -1;

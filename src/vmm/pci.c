@@ -69,7 +69,8 @@ intx_settle(struct pci_device *d)
 	else
 		d->config[PCI_STATUS] &= (uint8_t)~PCI_STATUS_INTX;
 	d->pci->line[n] = high ? old | bit : old & ~bit;
-	if ((old != 0) != (d->pci->line[n] != 0))
+	if ((old != 0) != (d->pci->line[n] != 0) &&
+	    !d->pci->board->msi_only)
 		board_irq(d->pci->board, lines[n], old == 0);
 }
 
@@ -208,7 +209,8 @@ header_init(struct pci_device *d)
 	pci_put(c, PCI_SUBDEVICE, 2, id->subdevice);
 	pci_put(d->mask, PCI_CACHE_LINE, 1, 0xff);
 	pci_put(d->mask, PCI_INT_LINE, 1, 0xff);
-	if (d->slot != 0) {
+	/* A pin whose line nobody has makes Linux give the device up. */
+	if (d->slot != 0 && !d->pci->board->msi_only) {
 		pci_put(c, PCI_INT_LINE, 1, pci_intx_gsi(d->slot));
 		pci_put(c, PCI_INT_PIN, 1, 1);
 	}

@@ -383,6 +383,25 @@ intx(void **state)
 	kit_fini(&k);
 }
 
+/* Without interrupt lines there is no pin, and nothing is pulled. */
+static void
+no_lines(void **state)
+{
+	struct thing t;
+	struct kit k;
+
+	(void)state;
+	kit_init(&k);
+	k.board.msi_only = true;
+	thing_add(&k, &t, 1);
+	assert_int_equal(kit_config(&k, 1, 0x3c, 2), 0);
+	pci_intx(t.pci, true);
+	assert_int_equal(k.vm.level[pci_intx_gsi(1)], 0);
+	assert_int_equal(kit_config(&k, 1, 6, 2), 0x18);
+	pci_remove(t.pci);
+	kit_fini(&k);
+}
+
 static uint64_t
 table_of(struct kit *k, unsigned slot)
 {
@@ -591,6 +610,7 @@ main(void)
 		cmocka_unit_test(windows_collide),
 		cmocka_unit_test(full),
 		cmocka_unit_test(intx),
+		cmocka_unit_test(no_lines),
 		cmocka_unit_test(msix),
 		cmocka_unit_test(msix_eventfds),
 		cmocka_unit_test(msix_refused),
