@@ -103,8 +103,9 @@ map(struct memory *m, const struct memory_setup *s, struct err *e)
 	/* A host without transparent huge pages refuses; that is no harm. */
 	if (s->thp && m->page == 0 && !m->snapshot)
 		(void)madvise(m->host, m->bytes, MADV_HUGEPAGE);
-	if (s->prefault &&
-	    madvise(m->host, m->bytes, MADV_POPULATE_WRITE) == -1)
+	/* A snapshot is read ahead, but copied where the guest writes only. */
+	if (s->prefault && madvise(m->host, m->bytes, m->snapshot ?
+	    MADV_POPULATE_READ : MADV_POPULATE_WRITE) == -1)
 		return err_sys(e, "memory: take %llu MiB",
 		    (unsigned long long)(m->bytes >> 20));
 	return 0;

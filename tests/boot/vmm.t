@@ -351,7 +351,7 @@ cd "$d" || exit 1
 hand=$!
 is 'by hand a guest comes up' "$(wait_for seen '^up' 1; echo $?)" 0
 is 'and answers on a socket' "$(state)" Running
-is 'its helpers end it' "$(pkill -f "^viod net -n net0"; wait $hand
+is 'its helpers end it' "$(pkill -P $hand -f "viod net"; wait $hand
     cat "$t/hand.out")" 'vmm: net0: *'
 kill "$(cat "$t/sleep")"
 is 'and no socket is left' "$(ls -d /tmp/vmm.*/*.vu "$XDG_RUNTIME_DIR"/vmm.*/*.vu \
