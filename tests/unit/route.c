@@ -34,6 +34,14 @@ rows(void **state)
 	assert_string_equal(m.param, "docker.io/library/nginx:alpine");
 	assert_int_equal(find(&m, "GET", "/instances/a%2fstart"), ROUTE_OK);
 	assert_string_equal(m.param, "a/start");
+	assert_string_equal(m.second, "");
+	/* A path may have two. */
+	assert_int_equal(find(&m, "POST",
+	    "/instances/a%2Fb/snapshots/c%20d/restore"), ROUTE_OK);
+	assert_string_equal(m.param, "a/b");
+	assert_string_equal(m.second, "c d");
+	assert_int_equal(find(&m, "POST", "/instances/a/snapshots//restore"),
+	    ROUTE_NO_PATH);
 }
 
 static void
