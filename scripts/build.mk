@@ -132,10 +132,11 @@ $(O)/tests/bench/%: tests/bench/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(test_link)
 # What runs in the lab is static and needs nothing of ours.
-LAB_BENCH	= $(patsubst %,$(O)/tests/bench/lab/%,null floor observe marker)
+LAB_BENCH	= $(patsubst %,$(O)/tests/bench/lab/%,null floor load observe \
+		  marker)
 lab_link	= $(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $^
-$(O)/tests/bench/lab/observe: $(patsubst %,tests/bench/lab/%.c,observe process \
-    tracing)
+$(O)/tests/bench/lab/observe: $(patsubst %,tests/bench/lab/%.c,observe phases \
+    process tracing)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(lab_link)
 $(O)/tests/bench/lab/marker: tests/bench/lab/marker.S

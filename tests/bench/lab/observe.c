@@ -2,13 +2,14 @@
 /*
  * observe.c - what a VMM does from its execve to its guest's user space
  *
- *	observe [-v] [-n RUNS] [-t SECONDS] NAME COMMAND [ARG...]
+ *	observe [-pv] [-n RUNS] [-t SECONDS] NAME COMMAND [ARG...]
  *
  * Starts COMMAND RUNS times, each until the guest's /init executes its first
  * instruction (tracing.c says how that is known), then once more with system
  * calls and exits counted by kind, and prints one line of JSON: medians of
  * the plain runs, counts of the last.  -v: also the counts, one by one;
- * -vv: and each system call before the guest is entered.
+ * -vv: and each system call before the guest is entered.  -p: the guest has
+ * load.c, and its phases are measured too.
  *
  * Times are those of CLOCK_MONOTONIC: in an emulated machine whose clock is
  * its count of instructions (QEMU, -icount shift=0) a microsecond is 1,000
@@ -45,9 +46,12 @@ struct run {
 	/* deep runs only */
 	long		syscalls;	/* before the first entry */
 	long		user_exits;
+	/* with -p only */
+	struct phase	phase[PHASES];
 };
 
 static int	verbose;
+static bool	phases;
 
 static double
 now(void)
@@ -120,7 +124,7 @@ one(struct run *r, bool deep, unsigned seconds, char *argv[])
 	struct pollfd p = { .events = POLLIN };
 	double start;
 	pid_t pid;
-	int go;
+	int go, ok = 0;
 
 	memset(r, 0, sizeof(*r));
 	pid = prepare(&go, argv);
@@ -130,14 +134,14 @@ one(struct run *r, bool deep, unsigned seconds, char *argv[])
 	t.list = verbose > 1;
 	(void)write(go, "g", 1);
 	(void)close(go);
-	while (t.user == 0 && now() - start < seconds * 1e6 &&
+	while (t.mark[MARK_USER] == 0 && now() - start < seconds * 1e6 &&
 	    waitpid(pid, NULL, WNOHANG) == 0) {
 		(void)poll(&p, 1, 200);
 		trace_read(&t);
 	}
 	r->exits = kvm_counter("exits");
 	r->npf = kvm_counter("pf_taken");
-	r->user = t.user - start;
+	r->user = t.mark[MARK_USER] - start;
 	r->entry = t.entry - start;
 	if (deep) {
 		r->syscalls = t.syscalls;
@@ -147,9 +151,13 @@ one(struct run *r, bool deep, unsigned seconds, char *argv[])
 	}
 	usage_of(&r->vmm, pid);
 	usage_of_children(&r->devices, pid);
+	if (t.mark[MARK_USER] == 0)
+		ok = -1;
+	else if (phases)
+		ok = phases_follow(r->phase, &t, deep, pid, seconds);
 	kill_all(pid);
 	trace_end(&t, deep);
-	return t.user == 0 ? -1 : 0;
+	return ok;
 }
 
 static int
@@ -170,6 +178,18 @@ print_usage(const char *prefix, const struct usage *u)
 }
 
 static void
+print_phases(const struct phase *plain, const struct phase *deep)
+{
+	printf(",\"phases\":[");
+	for (int i = 0; i < PHASES; i++)
+		printf("%s{\"us\":%.0f,\"exits\":%ld,\"irqs\":%ld,"
+		    "\"user_exits\":%ld,\"syscalls\":%ld}", i > 0 ? "," : "",
+		    plain[i].us, plain[i].exits, plain[i].irqs,
+		    deep[i].user_exits, deep[i].syscalls);
+	printf("]");
+}
+
+static void
 print(const char *name, const struct run *m, const struct run *deep,
     double least, double most)
 {
@@ -181,6 +201,8 @@ print(const char *name, const struct run *m, const struct run *deep,
 	print_usage("", &m->vmm);
 	if (m->devices.processes > 0)
 		print_usage("devices_", &m->devices);
+	if (phases)
+		print_phases(m->phase, deep->phase);
 	printf("}\n");
 }
 
@@ -193,15 +215,17 @@ main(int argc, char *argv[])
 	const char *name;
 	int ch;
 
-	while ((ch = getopt(argc, argv, "+n:t:v")) != -1)
+	while ((ch = getopt(argc, argv, "+n:pt:v")) != -1)
 		if (ch == 'n')
 			n = (unsigned)atoi(optarg);
 		else if (ch == 't')
 			seconds = (unsigned)atoi(optarg);
+		else if (ch == 'p')
+			phases = true;
 		else
 			verbose += ch == 'v';
 	if (argc - optind < 2 || n < 1 || n > RUNS_MAX) {
-		fprintf(stderr, "usage: observe [-v] [-n RUNS] [-t SECONDS] "
+		fprintf(stderr, "usage: observe [-pv] [-n RUNS] [-t SECONDS] "
 		    "NAME COMMAND [ARG...]\n");
 		return 2;
 	}

@@ -22,6 +22,7 @@
 #include "observe.h"
 
 #define TRACING	"/sys/kernel/tracing/"
+#define SYSCALLS "events/raw_syscalls/sys_enter/"
 #define EXECVE	59			/* x86-64 */
 
 /* Histograms of a deep run: event and keys. */
@@ -29,13 +30,13 @@ static const struct hist {
 	const char	*event;
 	const char	*trigger;
 } hists[] = {
-	{ "kvm_exit",		"hist:keys=exit_reason" },
-	{ "kvm_userspace_exit",	"hist:keys=reason" },
-	{ "kvm_pio",		"hist:keys=port,rw" },
-	{ "kvm_mmio",		"hist:keys=type,gpa.hex" },
-	{ "kvm_msr",		"hist:keys=ecx.hex,write" },
-	{ "kvm_cpuid",		"hist:keys=function.hex" },
-	{ "kvm_page_fault",	"hist:keys=fault_address.buckets=2097152" },
+	{ "kvm/kvm_exit",		"hist:keys=exit_reason" },
+	{ "kvm/kvm_userspace_exit",	"hist:keys=reason" },
+	{ "kvm/kvm_pio",		"hist:keys=port,rw" },
+	{ "kvm/kvm_mmio",		"hist:keys=type,gpa.hex" },
+	{ "kvm/kvm_msr",		"hist:keys=ecx.hex,write" },
+	{ "kvm/kvm_cpuid",		"hist:keys=function.hex" },
+	{ "kvm/kvm_page_fault",	"hist:keys=fault_address.buckets=2097152" },
 };
 #define HISTS	(sizeof(hists) / sizeof(*hists))
 
@@ -69,7 +70,7 @@ trigger(const struct hist *h, const char *prefix)
 {
 	char file[64], text[96];
 
-	(void)snprintf(file, sizeof(file), "events/kvm/%s/trigger", h->event);
+	(void)snprintf(file, sizeof(file), "events/%s/trigger", h->event);
 	(void)snprintf(text, sizeof(text), "%s%s", prefix, h->trigger);
 	must_put(file, text);
 }
@@ -97,7 +98,7 @@ trace_setup(void)
 void
 trace_begin(struct trace *t, bool deep, pid_t pid)
 {
-	char text[32];
+	char text[64];
 
 	memset(t, 0, sizeof(*t));
 	must_put("tracing_on", "0");
@@ -109,7 +110,10 @@ trace_begin(struct trace *t, bool deep, pid_t pid)
 		(void)snprintf(text, sizeof(text), "%d", (int)pid);
 		must_put("options/event-fork", "1");
 		must_put("set_event_pid", text);
-		must_put("events/raw_syscalls/sys_enter/enable", "1");
+		(void)snprintf(text, sizeof(text),
+		    "hist:keys=id if common_pid!=%d", (int)getpid());
+		must_put(SYSCALLS "trigger", text);
+		must_put(SYSCALLS "enable", "1");
 	}
 	t->pipe = open(TRACING "trace_pipe", O_RDONLY | O_NONBLOCK |
 	    O_CLOEXEC);
@@ -137,9 +141,12 @@ take_line(struct trace *t)
 	if (strstr(t->line, "<stack trace>") != NULL && t->entry == 0) {
 		t->entry = stamp(t->line);
 		t->counting = false;
-	} else if (strstr(t->line, "kvm_cpuid: func badf00d") != NULL &&
-	    t->user == 0) {
-		t->user = stamp(t->line);
+		/* The histogram goes on. */
+		(void)put(SYSCALLS "enable", "0");
+	} else if ((p = strstr(t->line, "func badf00d idx ")) != NULL) {
+		number = strtol(p + 17, NULL, 16);
+		if (number >= 0 && number < MARKS && t->mark[number] == 0)
+			t->mark[number] = stamp(t->line);
 	} else if ((p = strstr(t->line, "sys_enter: NR ")) != NULL) {
 		number = strtol(p + 14, NULL, 10);
 		if (t->counting) {
@@ -183,12 +190,11 @@ read_hist(const char *event, bool print)
 	long hits = 0;
 	FILE *f;
 
-	(void)snprintf(path, sizeof(path), TRACING "events/kvm/%s/hist",
-	    event);
+	(void)snprintf(path, sizeof(path), TRACING "events/%s/hist", event);
 	f = fopen(path, "r");
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
 		if (print && line[0] == '{')
-			printf("# %s %s", event, line);
+			printf("# %s %s", strchr(event, '/') + 1, line);
 		(void)sscanf(line, " Hits: %ld", &hits);
 	}
 	if (f != NULL)
@@ -199,7 +205,13 @@ read_hist(const char *event, bool print)
 long
 trace_user_exits(void)
 {
-	return read_hist("kvm_userspace_exit", false);
+	return read_hist("kvm/kvm_userspace_exit", false);
+}
+
+long
+trace_syscalls(void)
+{
+	return read_hist("raw_syscalls/sys_enter", false);
 }
 
 void
@@ -216,7 +228,8 @@ void
 trace_end(struct trace *t, bool deep)
 {
 	if (deep) {
-		must_put("events/raw_syscalls/sys_enter/enable", "0");
+		must_put(SYSCALLS "enable", "0");
+		must_put(SYSCALLS "trigger", "!hist:keys=id");
 		must_put("set_event_pid", "");
 		for (size_t i = 0; i < HISTS; i++)
 			trigger(&hists[i], "!");
