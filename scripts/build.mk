@@ -133,7 +133,7 @@ $(O)/tests/bench/%: tests/bench/%.c $(ARCHIVES)
 	$(call say,TEST)$(test_link)
 # What runs in the lab is static and needs nothing of ours.
 LAB_BENCH	= $(patsubst %,$(O)/tests/bench/lab/%,null floor load observe \
-		  marker)
+		  marker spin)
 lab_link	= $(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $^
 $(O)/tests/bench/lab/observe: $(patsubst %,tests/bench/lab/%.c,observe phases \
     process tracing)
@@ -142,6 +142,9 @@ $(O)/tests/bench/lab/observe: $(patsubst %,tests/bench/lab/%.c,observe phases \
 $(O)/tests/bench/lab/marker: tests/bench/lab/marker.S
 	@mkdir -p $(@D)
 	$(call say,TEST)$(lab_link) -nostdlib
+$(O)/tests/bench/lab/spin: tests/bench/lab/marker.S
+	@mkdir -p $(@D)
+	$(call say,TEST)$(lab_link) -nostdlib -DSPIN
 $(O)/tests/bench/lab/%: tests/bench/lab/%.c
 	@mkdir -p $(@D)
 	$(call say,TEST)$(lab_link)

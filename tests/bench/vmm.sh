@@ -28,7 +28,7 @@ verbose=
 PATH=$PATH:/usr/sbin:/sbin
 skip() { echo "vmm.sh: $*" >&2; exit 0; }
 
-for p in qemu-system-x86_64 mke2fs debugfs cpio jq; do
+for p in qemu-system-x86_64 mke2fs debugfs cpio jq curl; do
 	command -v $p > /dev/null || skip "no $p"
 done
 [ "$(uname -m)" = x86_64 ] || skip "x86-64 only"
@@ -42,12 +42,21 @@ trap 'exit 1' HUP INT TERM
 # --- what goes into the lab ----------------------------------------------------
 
 lab=$t/lab
-mkdir "$lab" "$t/root"
+mkdir "$lab"
 cp "$bench/observe" "$bench/null" "$bench/floor" "$build/bin/vmm" \
     "$build/bin/viod" "$build/bin/viod-net" "$lab/"
 truncate -s 64M "$lab/disk"
-cp "$bench/marker" "$t/root/init"
-(cd "$t/root" && echo init | cpio -o -H newc --quiet -R 0:0) > "$lab/initrd"
+initrd() { # FILE INIT
+	rm -rf "$t/root"
+	mkdir "$t/root"
+	cp "$bench/$2" "$t/root/init"
+	(cd "$t/root" && echo init | cpio -o -H newc --quiet -R 0:0) \
+	    > "$lab/$1"
+}
+initrd initrd marker
+initrd initrd.spin spin
+initrd initrd.load load
+cp "$(command -v curl)" "$lab/"
 cp "$share/vmlinux" "$lab/debian"
 [ ! -f "$own/vmlinux" ] || cp "$own/vmlinux" "$lab/own"
 for f in qboot.rom pvh.bin linuxboot_dma.bin kvmvapic.bin; do
@@ -67,8 +76,9 @@ fi
 
 serial="console=ttyS0 panic=-1 quiet"
 cat > "$lab/run.sh" <<X
+PEERS="${PEERS:-}"
 observe() { # NAME COMMAND...
-	case " ${PEERS:-\$1} " in
+	case " \${PEERS:-\$1} " in
 	*" \$1 "*) ./observe $verbose -n $runs "\$@" || : ;;
 	esac
 }
@@ -89,6 +99,26 @@ vmm() { # NAME KERNEL CMDLINE OPTION...
 	shift 3
 	observe "\$name" ./vmm --kernel "\$kernel" --initramfs initrd \
 	    --cmdline "\$cmdline" --memory 256M "\$@"
+}
+load() { # NAME COMMAND...: the phases of load.c
+	case " \${PEERS:-\$1} " in
+	*" \$1 "*) ./observe -p -t 8 -n $runs "\$@" || : ;;
+	esac
+}
+ask() { # CALL [BODY]
+	./curl -sf --unix-socket api -X PUT "http://vmm/api/v1/\$1" \
+	    -d "\${2:-{\}}" || echo "no \$1" >&2
+}
+restore() { # a guest that spins in user space, from a snapshot
+	case " \${PEERS:-restore} " in *" restore "*) ;; *) return ;; esac
+	./vmm --kernel own --initramfs initrd.spin --cmdline "\$quiet" \
+	    --memory 256M --serial off --api-socket api &
+	sleep 1
+	ask vm.pause
+	ask vm.snapshot '{"destination_url":"file:snapshot"}'
+	ask vmm.shutdown
+	wait
+	observe restore ./vmm --restore snapshot --serial off
 }
 mkdir -p /etc
 cp /lab/ld.so.cache /etc/
@@ -118,14 +148,27 @@ done
 	    -device virtio-rng-device -device virtio-balloon-device \
 	    -device virtio-serial-device -chardev null,id=c \
 	    -device virtconsole,chardev=c
-	rm -f vsock
 	vmm vmm-devices own "\$quiet" --serial off --disk disk --net user \
 	    --vsock cid=3,socket=vsock --rng --balloon --console null
+	restore
+	load vmm-load ./vmm --kernel own --initramfs initrd.load \
+	    --cmdline "\$quiet" --memory 256M --serial off --disk disk \
+	    --net user,port=5000:5000
+	load qemu-load ./qemu -L . -bios qboot.rom -M microvm\$min \
+	    -global virtio-mmio.force-legacy=false \
+	    -accel kvm -cpu host -m 256 -nodefaults -no-user-config \
+	    -display none -no-reboot -kernel own -initrd initrd.load \
+	    -append "\$quiet" \
+	    -drive if=none,id=d,file=disk,format=raw \
+	    -device virtio-blk-device,drive=d \
+	    -netdev user,id=n,hostfwd=tcp::5000-:5000 \
+	    -device virtio-net-device,netdev=n
 }
 X
 # A system has a cache of its libraries; without it each is searched for.
 lib=/lib/x86_64-linux-gnu
-for f in "$lab/qemu" "$lab/vmm" "$lab/viod" "$lab/viod-net"; do
+for f in "$lab/qemu" "$lab/vmm" "$lab/viod" "$lab/viod-net" \
+    "$lab/curl"; do
 	ldd "$f" | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p'
 done | sort -u | while read -r f; do
 	mkdir -p "$lab${f%/*}"
@@ -171,14 +214,29 @@ all() {
 for k in own debian; do
 	all vmm-$k qemu-min-$k '<= 0.6 of QEMU'
 	line "boot vmm-$k" Minsn vmm-$k floor-$k '.user / 1000' '<= 1.03'
-	line "boot vmm-$k" Minsn vmm-$k qemu-$k '.user / 1000' '-'
-	line "boot vmm-$k" Minsn vmm-$k kvmtool-$k '.user / 1000' '-'
+	line "boot vmm-$k" Minsn vmm-$k qemu-$k '.user / 1000' -
+	line "boot vmm-$k" Minsn vmm-$k kvmtool-$k '.user / 1000' -
 done
 all vmm-quiet floor-quiet '<= 75 Minsn'
 all vmm-devices qemu-devices '<= 0.6 of QEMU'
-line "boot vmm-devices" Minsn vmm-devices vmm-quiet '.user / 1000' -
-line "rss viods" KiB vmm-devices qemu-devices '(.devices_rss // 0)' '<= 1000 KiB each'
-line "anon viods" KiB vmm-devices qemu-devices '(.devices_anon // 0)' '<= 300 KiB each'
-for p in qemu-min qemu kvmtool; do
-	line "boot floor-own" Minsn floor-own $p-own '.user / 1000' -
-done
+line "rss viods" KiB vmm-devices qemu-devices '(.devices_rss // 0)' \
+    '<= 1000 KiB each'
+line "anon viods" KiB vmm-devices qemu-devices '(.devices_anon // 0)' \
+    '<= 300 KiB each'
+line restore Minsn restore null '.user / 1000' '<= 4 Minsn'
+line "restore, private memory" KiB restore vmm-quiet '.guest_private' \
+    '<= 1024 KiB'
+# phase N NAME PER: phase N of load.c, by PER requests or MiB
+phase() {
+	p=".phases[$1 - 1]"
+	line "$2: instructions" kinsn vmm-load qemu-load "$p.us / $3" \
+	    '<= 0.6 of QEMU'
+	line "$2: exits" exits vmm-load qemu-load "$p.exits / $3" -
+	line "$2: interrupts" irqs vmm-load qemu-load "$p.irqs / $3" -
+	line "$2: calls" calls vmm-load qemu-load "$p.syscalls / $3" -
+}
+phase 1 "disk 4k one by one, each" 256
+phase 2 "disk 4k 32 at once, each" 1024
+phase 3 "disk 1m, each MiB" 32
+phase 4 "net to host, each MiB" 8
+phase 5 "net from host, each MiB" 8

@@ -195,9 +195,11 @@ print(const char *name, const struct run *m, const struct run *deep,
 {
 	printf("{\"name\":\"%s\",\"user\":%.0f,\"user_min\":%.0f,"
 	    "\"user_max\":%.0f,\"entry\":%.0f,\"exits\":%ld,\"npf\":%ld,"
-	    "\"syscalls\":%ld,\"user_exits\":%ld,\"guest\":%ld", name,
+	    "\"syscalls\":%ld,\"user_exits\":%ld,\"guest\":%ld,"
+	    "\"guest_private\":%ld", name,
 	    m->user, least, most, m->entry, m->exits, m->npf,
-	    deep->syscalls, deep->user_exits, m->vmm.guest);
+	    deep->syscalls, deep->user_exits, m->vmm.guest,
+	    m->vmm.guest_private);
 	print_usage("", &m->vmm);
 	if (m->devices.processes > 0)
 		print_usage("devices_", &m->devices);

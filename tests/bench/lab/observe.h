@@ -89,6 +89,7 @@ struct usage {
 	long	pss;
 	long	anon;
 	long	guest;			/* resident guest memory */
+	long	guest_private;		/* that is nobody else's, or a file's */
 	long	threads;
 	long	fds;
 };

@@ -47,6 +47,7 @@ add_memory(struct usage *u, pid_t pid)
 			/* The last line of a mapping. */
 			if (size >= GUEST_KB) {
 				u->guest += rss;
+				u->guest_private += anon;
 				continue;
 			}
 			u->rss += rss;
