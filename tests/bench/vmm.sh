@@ -11,10 +11,10 @@
 #	OWN_BZIMAGE	our kernel as bzImage, for kvmtool (KERNEL/own has none)
 #	RUNS		of each (1), beside one that is traced and one to warm up
 #	PEERS		names of those to run (all)
+#	RESULTS		where all that was measured is kept (build/bench.vmm)
 #
 # -v: also exits by reason, port and register, and system calls by number,
-# one a line.  All that was measured is kept in build/bench.vmm; what is
-# compared with what stands at the end.
+# one a line.  What is compared with what stands at the end.
 cd "$(dirname "$0")/../.." || exit 1
 
 build=${BUILD:-build}
@@ -22,6 +22,7 @@ bench=$build/tests/bench/lab
 share=$build/share/guest/x86_64
 own=${OWN:-$share/own}
 runs=${RUNS:-1}
+results=${RESULTS:-$build/bench.vmm}
 kvmtool=${KVMTOOL:-$(command -v lkvm-static || command -v lkvm)}
 verbose=
 [ "${1:-}" != -v ] || verbose=-v
@@ -182,14 +183,14 @@ LAB_CPU=max,+svm,+npt,-la57,-erms,-fsrm LAB_APPEND=tsc_early_khz=1000000 \
     -q -icount -q shift=0,sleep=off -l "$lab/qemu" -l "$lab/viod-net" \
     -d "$lab" sh run.sh > "$t/out" 2> "$t/err"
 cat "$t/out" "$t/err" | grep -v '^{' >&2
-grep '^{' "$t/out" > "$build/bench.vmm" || skip "the lab gave nothing"
+grep '^{' "$t/out" > "$results" || skip "the lab gave nothing"
 
 # --- ratios -----------------------------------------------------------------------
 
 # line NAME UNIT OURS PEER EXPRESSION GOAL: EXPRESSION of both, in jq, where
 # null is the bare KVM of this run.
 line() {
-	jq -cn --slurpfile r "$build/bench.vmm" --arg name "$1" --arg unit "$2" \
+	jq -cn --slurpfile r "$results" --arg name "$1" --arg unit "$2" \
 	    --arg ours "$3" --arg peer "$4" --arg goal "$6" '
 	    def of($n): $r[] | select(.name == $n);
 	    of("null") as $null | def value($n): of($n) | '"$5"';
