@@ -32,6 +32,7 @@
 #define SHADOW_BYTES		(4U << 20)	/* of copies of a queue */
 #define SHADOW_CHAIN_MAX	(2U << 20)	/* of one chain */
 #define SHADOW_PART		(1U << 20)	/* of a request in parts */
+#define SHADOW_PIECES_MAX	128	/* of a chain, as virtq.h can have */
 #define SHADOW_GPA		0x100000ULL	/* where the back-end sees it */
 
 struct shadow;

@@ -5,6 +5,7 @@
 #include "drive.h"
 #include "vmm_kit.h"
 #include "vmm/dev/vhost.h"
+#include "vmm/shadow.h"
 
 #define DISK_BYTES	(4UL << 20)
 #define GOOD	(VIRTIO_BIT(VIRTIO_F_VERSION_1) |			\
@@ -53,7 +54,8 @@ plug(struct world *w, enum vhost_kind kind, struct err *e)
 {
 	struct vhost_setup s = { .name = "dev0", .kind = kind,
 	    .fd = drive_dial(&w->d), .died = on_died, .arg = &w->died,
-	    .cid = 7, .mac = "52:54:00:01:02:03", .tag = "share" };
+	    .queue_len = kind == VHOST_FS ? 1024 : 0, .cid = 7,
+	    .mac = "52:54:00:01:02:03", .tag = "share" };
 
 	return vio_vhost_new(&w->vio, &w->k.board, &s, e);
 }
@@ -611,6 +613,8 @@ share(void **state)
 	assert_int_equal(kit_read(&w.k, w.drv.device, 4), 0x72616873);
 	assert_int_equal(kit_read(&w.k, w.drv.device + 36, 4), 1);
 	assert_int_equal(kit_common(&w.drv, 0x12, 2), 2);
+	/* Longer than the queue is no request, and copies have a limit. */
+	assert_int_equal(kit_common(&w.drv, 0x18, 2), SHADOW_PIECES_MAX);
 	assert_non_null(w.vio->class->unsaved);
 	down(&w);
 }

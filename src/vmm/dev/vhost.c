@@ -152,12 +152,19 @@ dial(const struct vhost_setup *s, struct err *e)
 	return take_fd(&fd);
 }
 
+/* The guest's memory cannot be shared, or shall not be. */
+static bool
+copied(const struct vhost *v, const struct vhost_setup *s)
+{
+	return s->shadow || !memory_shared(v->vio.board->memory);
+}
+
 /* Ask what it is and has. */
 static int
 ask(struct vhost *v, const struct vhost_setup *s, struct err *e)
 {
 	const struct vhost_rules *k = &vhost_rules[v->kind];
-	unsigned have;
+	unsigned have, len;
 	int fd;
 
 	fd = dial(s, e);
@@ -171,9 +178,12 @@ ask(struct vhost *v, const struct vhost_setup *s, struct err *e)
 	v->vio.config_len = k->config_len;
 	if (k->setup(v, s, have, e) == -1 || vhost_read_config(v, e) == -1)
 		return -1;
+	len = s->queue_len != 0 ? s->queue_len : k->queue_len;
+	/* Requests of a share have as many pieces as its queue is long. */
+	if (v->kind == VHOST_FS && copied(v, s))
+		len = MIN(len, SHADOW_PIECES_MAX);
 	for (unsigned n = 0; n < v->vio.nqueues; n++)
-		v->vio.queue[n].len_max = s->queue_len != 0 ? s->queue_len :
-		    k->queue_len;
+		v->vio.queue[n].len_max = (uint16_t)len;
 	return 0;
 }
 
@@ -204,7 +214,6 @@ make_events(struct vhost *v, struct err *e)
 	return 0;
 }
 
-/* The guest's memory cannot be shared, or shall not be. */
 static int
 make_copies(struct vhost *v, struct err *e)
 {
@@ -240,7 +249,6 @@ vio_vhost_new(struct vio **ret, struct board *board,
     const struct vhost_setup *s, struct err *e)
 {
 	struct vhost *v = calloc(1, sizeof(*v));
-	bool copies = s->shadow || !memory_shared(board->memory);
 
 	if (v == NULL)
 		return err_sys(e, "%s", s->name);
@@ -251,7 +259,7 @@ vio_vhost_new(struct vio **ret, struct board *board,
 	v->arg = s->arg;
 	if (vio_init(&v->vio, &classes[s->kind], board, s->name, e) == -1 ||
 	    ask(v, s, e) == -1 || make_events(v, e) == -1 ||
-	    (copies && make_copies(v, e) == -1) ||
+	    (copied(v, s) && make_copies(v, e) == -1) ||
 	    vio_plug(&v->vio, s->slot == 0 ? -1 : s->slot, e) == -1) {
 		vhost_destroy(&v->vio);
 		return err_prefix(e, "%s", s->name);
