@@ -362,6 +362,8 @@ machine_new(struct machine **ret, const struct machine_setup *s, struct err *e)
 	if (make_board(m, e) == -1 || machine_make_devices(m, c, e) == -1 ||
 	    make_fw_cfg(m, e) == -1 || make_vcpus(m, c, e) == -1)
 		return -1;
+	if (m->board.pci == NULL && power_add_control(&m->board, e) == -1)
+		return -1;
 	if (!s->restore && load(m, e) == -1)
 		return -1;
 	m->setup.config = NULL;		/* the caller's, and not needed more */

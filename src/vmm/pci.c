@@ -8,6 +8,7 @@
 
 #include "lib/util.h"
 #include "vmm/board.h"
+#include "vmm/dev/power.h"
 #include "vmm/memory.h"
 #include "vmm/pci_private.h"
 
@@ -153,6 +154,8 @@ ports_write(void *arg, uint64_t offset, unsigned len, uint64_t value)
 	struct pci *pci = arg;
 	unsigned reg = (pci->address & 0xfc) + (offset & 3);
 
+	if (offset == POWER_RESET_CONTROL - CONFIG_PORTS && len == 1)
+		power_control(pci->board, (uint8_t)value);
 	if (offset == 0 && len == 4)
 		pci->address = (uint32_t)value & 0x80fffffc;
 	if (offset < 4 || !(pci->address & CONFIG_ENABLE) ||

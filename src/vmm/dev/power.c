@@ -4,12 +4,13 @@
  *
  * Process: vmm.  Sandbox, Needs: nothing.
  * Source: ACPI 6.5, sections 4.8.3.7 (sleep control and status) and 4.8.3.6
- * (reset).
+ * (reset); Intel 82371SB data sheet, reset control register.
  */
 
 #include "vmm/board.h"
 #include "vmm/dev/power.h"
 
+#define CONTROL_RESET	0x04		/* now; others say which kind */
 #define SLEEP_ENABLE	0x20
 #define SLEEP_TYPE(v)	((v) >> 2 & 7)
 
@@ -40,6 +41,35 @@ static const struct bus_ops power_ops = {
 	.read	= power_read,
 	.write	= power_write,
 };
+
+void
+power_control(struct board *board, uint8_t value)
+{
+	if ((value & CONTROL_RESET) != 0)
+		board->event(board->event_arg, BOARD_RESET);
+}
+
+static void
+control_write(void *arg, uint64_t offset, unsigned len, uint64_t value)
+{
+	(void)offset;
+	(void)len;
+	power_control(arg, (uint8_t)value);
+}
+
+static const struct bus_ops control_ops = {
+	.name	= "reset control",
+	.read	= power_read,
+	.write	= control_write,
+};
+
+int
+power_add_control(struct board *board, struct err *e)
+{
+	struct bus_range r = { POWER_RESET_CONTROL, 1, &control_ops, board };
+
+	return bus_add(&board->pio, &r, e);
+}
 
 int
 power_add(struct board *board, struct err *e)

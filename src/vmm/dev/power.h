@@ -8,6 +8,8 @@
 #ifndef VMM_DEV_POWER_H
 #define VMM_DEV_POWER_H
 
+#include <stdint.h>
+
 #include "lib/err.h"
 
 #define POWER_PORT		0x600
@@ -18,8 +20,18 @@
 #define POWER_S5		5	/* the sleep type that is off */
 #define POWER_RESET_VALUE	1
 
+#define POWER_RESET_CONTROL	0xcf9	/* of PC chipsets, see below */
+
 struct board;
 
 int	power_add(struct board *, struct err *);
+
+/*
+ * A byte for the reset control register, which lies amid the ports of PCI
+ * configuration: pci.c passes it on, and where there is no PCI bus
+ * power_add_control() listens.
+ */
+void	power_control(struct board *, uint8_t);
+int	power_add_control(struct board *, struct err *);
 
 #endif
