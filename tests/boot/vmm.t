@@ -70,6 +70,7 @@ while read line; do
 	write)	dd if=/dev/urandom of=/big bs=1M count=8 conv=fsync 2>&1 |
 		    head -n 1; md5sum /big; echo written ;;
 	check)	echo 3 > /proc/sys/vm/drop_caches; md5sum /big; echo checked ;;
+	drivers) ls /sys/bus/virtio/drivers; echo known ;;
 	nmis)	grep NMI: /proc/interrupts; echo counted ;;
 	new)	dd if=/dev/vdc bs=512 count=1 2>/dev/null | head -c 5
 		echo " read" ;;
@@ -204,18 +205,24 @@ is 'the guest finds it' "$(seen 'vdc$' 1; echo $?)" 0
 tell new
 is 'and reads it' "$(wait_for seen 'hello read' 1; echo $?)" 0
 
-tell 'free 1'; wait_for seen 'measured 1' 1
-a=$(last 'MemFree: *[0-9]*' | tr -dc 0-9)
-is 'the balloon takes 128 MiB' \
-    "$(call PUT vm.resize '{"desired_balloon":134217728}')" 204
-is 'it has them' "$(wait_for eval \
-    '[ "$(member vm.info memory_actual_size)" = 134217728 ]'; echo $?)" 0
-tell 'free 2'; wait_for seen 'measured 2' 1
-b=$(last 'MemFree: *[0-9]*' | tr -dc 0-9)
-is 'they are not the guest'\''s any more' "$((a - b > 100000))" 1
-is 'and come back' "$(call PUT vm.resize '{"desired_balloon":0}'
-    wait_for eval '[ "$(member vm.info memory_actual_size)" = 268435456 ]'
-    echo $?)" '2040'
+tell drivers; wait_for seen known 1
+if seen virtio_balloon 1; then
+	tell 'free 1'; wait_for seen 'measured 1' 1
+	a=$(last 'MemFree: *[0-9]*' | tr -dc 0-9)
+	is 'the balloon takes 128 MiB' \
+	    "$(call PUT vm.resize '{"desired_balloon":134217728}')" 204
+	is 'it has them' "$(wait_for eval \
+	    '[ "$(member vm.info memory_actual_size)" = 134217728 ]'; echo $?)" 0
+	tell 'free 2'; wait_for seen 'measured 2' 1
+	b=$(last 'MemFree: *[0-9]*' | tr -dc 0-9)
+	is 'they are not the guest'\''s any more' "$((a - b > 100000))" 1
+	is 'and come back' "$(call PUT vm.resize '{"desired_balloon":0}'
+	    wait_for eval '[ "$(member vm.info memory_actual_size)" = 268435456 ]'
+	    echo $?)" '2040'
+else
+	n=$((n + 1))
+	echo "ok $n # SKIP this guest has no driver for a balloon"
+fi
 
 core='{"destination_url":"file:core"}'
 is 'coredump of a running VM' "$(call PUT vm.coredump "$core")" 204
