@@ -36,55 +36,53 @@ for f in $names; do
 done
 is "all of them answer" "" "$failed"
 
-# ask WHAT COMMAND: of each, a line "NAME ANSWER" in $t/WHAT
+# ask SCRIPT: it in each VM, one exec each; what it says, lines of a word and
+# an answer, is read by told WORD as "NAME ANSWER".
 ask() {
-	what=$1; shift
 	for f in parent $names; do
-		echo "$f $(in_vm "$f" sh -c "$1" 2>&1 | tr -s ' \n' ' ' |
-		    sed 's/^ //; s/ $//')"
-	done > "$t/$what"
+		in_vm "$f" sh -c "$1" 2>&1 | sed "s/^/$f /"
+	done > "$t/told"
 }
-# each_own TEXT WHAT: there is an answer of each, and no two are the same
-each_own() {
+told() { sed -n "s/^\([a-z0-9]*\) $1 /\1 /p" "$t/told"; }
+each_own() { # each_own TEXT WORD: all have one, and no two the same
 	is "each has $1 of its own" "$((forks + 1))" \
-	    "$(cut -d ' ' -f 2- "$t/$2" | grep . | sort -u | wc -l)"
-	[ "$(cut -d ' ' -f 2- "$t/$2" | grep . | sort -u | wc -l)" -eq \
-	    $((forks + 1)) ] || sed 's/^/# /' "$t/$2"
+	    "$(told "$2" | cut -d ' ' -f 2- | grep . | sort -u | wc -l)"
 }
-same() { # same TEXT WHAT WANTED
-	is "$1" "$3" "$(cut -d ' ' -f 2- "$t/$2" | sort -u | tr '\n' ' ' |
-	    sed 's/ $//')"
+same() { # same TEXT WORD WANTED
+	is "$1" "$(for f in parent $names; do echo "$f $3"; done)" \
+	    "$(told "$2")"
 }
-ask boot 'cat /proc/sys/kernel/random/boot_id'
+ask 'echo boot $(cat /proc/sys/kernel/random/boot_id)
+    echo mark $(cat /dev/shm/mark /etc/mark)
+    echo host $(hostname)
+    echo mac $(cat /sys/class/net/eth0/address)
+    echo id $(cat /etc/machine-id)
+    echo random $(head -c 16 /dev/urandom | od -An -tx1)
+    ping -c 1 -W 20 10.0.2.2 > /dev/null && echo net yes
+    a=$(cat /dev/shm/count); sleep 2; b=$(cat /dev/shm/count)
+    [ "$b" -gt "$a" ] && echo count yes'
 same "all are of one boot" boot "$boot"
-ask mark 'cat /dev/shm/mark /etc/mark'
 same "with its memory and disk" mark "inherited disk"
-ask host hostname
 is "each knows its name" "$(for f in parent $names; do echo "$f $f"; done)" \
-    "$(cat "$t/host")"
-ask mac 'cat /sys/class/net/eth0/address'
+    "$(told host)"
 each_own "a MAC address" mac
 is "which is the one the API tells" "" "$(for f in $names; do
-	told=$(vmctl inspect "$f" | jq -r '.[0].network.mac')
-	grep -qx "$f $told" "$t/mac" || echo "$f: $told"
+	api=$(vmctl inspect "$f" | jq -r '.[0].network.mac')
+	[ "$(told mac | sed -n "s/^$f //p")" = "$api" ] || echo "$f: $api"
     done)"
-ask id 'cat /etc/machine-id'
 each_own "a machine-id" id
-ask random 'head -c 16 /dev/urandom | od -An -tx1'
 each_own "random numbers" random
+same "each has a network" net yes
+same "what ran goes on in each" count yes
+[ "$bad" -eq 0 ] || sed 's/^/# /' "$t/told"
 
 # What one does is its own.
 for f in parent $names; do
 	in_vm "$f" sh -c "echo $f > /etc/mark; echo $f > /dev/shm/mark; sync"
 done
-ask own 'cat /etc/mark /dev/shm/mark'
+ask 'echo own $(cat /etc/mark /dev/shm/mark)'
 is "each has a disk and memory of its own" \
-    "$(for f in parent $names; do echo "$f $f $f"; done)" "$(cat "$t/own")"
-ask net 'ping -c 1 -W 20 10.0.2.2 > /dev/null && echo yes'
-same "each has a network" net yes
-ask count 'a=$(cat /dev/shm/count); sleep 1; b=$(cat /dev/shm/count)
-    [ "$b" -gt "$a" ] && echo yes'
-same "what ran goes on in each" count yes
+    "$(for f in parent $names; do echo "$f $f $f"; done)" "$(told own)"
 
 # A copy takes little memory: what it did not touch is the snapshot's.
 private() {

@@ -14,11 +14,12 @@ done
 for f in bin/vmd bin/vmm share/guest/x86_64/initrd; do
 	[ -e "$build/$f" ] || { echo "1..0 # SKIP no $build/$f"; exit 0; }
 done
-part="null vmm killed users exec net vmctl"
+part="null vmm killed users exec net vmctl snapshot fork"
 tests=${BOOT_TESTS:-$part${LAB_FULL:+ refused image survive disk_full}}
 [ -n "${LAB_FULL:-}" ] || {
 	EXEC_BIG_MIB=${EXEC_BIG_MIB:-64} EXEC_COUNT=${EXEC_COUNT:-20}
-	SURVIVE_KILLS=${SURVIVE_KILLS:-5}
+	SURVIVE_KILLS=${SURVIVE_KILLS:-5} FORKS=${FORKS:-2}
+	SNAPSHOT_ROUNDS=${SNAPSHOT_ROUNDS:-2} SNAPSHOT_KILLS=${SNAPSHOT_KILLS:-1}
 }
 # What the tests read of the environment.
 set --
