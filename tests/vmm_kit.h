@@ -163,6 +163,15 @@ kit_sent(struct kit *k)
 
 /* --- the board ---------------------------------------------------------- */
 
+/* A guest that resets or ends itself: nothing is done about it. */
+static inline void
+kit_event(void *arg, enum board_event what)
+{
+	(void)arg;
+	if (what >= BOARD_EVENTS)
+		abort();
+}
+
 static inline void
 kit_init(struct kit *k)
 {
@@ -171,6 +180,7 @@ kit_init(struct kit *k)
 	memset(k, 0, sizeof(*k));
 	k->board.accel = &kit_accel;
 	k->board.vm = &k->vm;
+	k->board.event = kit_event;
 	k->board.base = event_base_new();
 	if (k->board.base == NULL ||
 	    pthread_mutex_init(&k->board.lock, NULL) != 0 ||

@@ -48,14 +48,6 @@ take_int(struct input *in, size_t len)
 }
 
 static void
-happened(void *arg, enum board_event what)
-{
-	(void)arg;
-	if (what >= BOARD_EVENTS)
-		abort();
-}
-
-static void
 ejected(void *arg, unsigned slot)
 {
 	(void)arg;
@@ -70,7 +62,6 @@ build(struct world *w)
 	int sv[2];
 
 	kit_init(&w->k);
-	w->k.board.event = happened;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == -1)
 		abort();
 	w->fd = sv[1];

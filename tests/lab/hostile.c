@@ -419,11 +419,16 @@ ports(struct victim *v)
 	uint16_t port = (uint16_t)(where[i].from + rnd(where[i].n));
 
 	(void)v;
+	/* 32 bits at 0xcf8 are an address; 0xcf9 resets the machine. */
+	if (port >= 0xcf9 && port < 0xcfc)
+		port = 0xcfc;
 	switch (rnd(6)) {
 	case 0:
 		outb((uint8_t)value(), port);
 		break;
 	case 1:
+		if (port == 0xcf8)	/* reaches 0xcf9 */
+			break;
 		outw((uint16_t)value(), port);
 		break;
 	case 2:
