@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "lib/util.h"
+#include "os/sandbox.h"
 #include "vmm/board.h"
 #include "vmm/vcpu.h"
 
@@ -170,6 +171,8 @@ vcpu_thread(void *arg)
 
 	v->fn_ret = accel->vcpu_new(&v->vcpu, all->setup.board->vm, v->id,
 	    v->fn_err);
+	if (v->fn_ret == 0)
+		v->fn_ret = sandbox_enter_vcpu(v->fn_err);
 	(void)pthread_mutex_lock(&all->lock);
 	while (park(v)) {
 		(void)pthread_mutex_unlock(&all->lock);

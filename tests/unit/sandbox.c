@@ -405,7 +405,6 @@ static const struct {
 	{ "kvm_run",		kvm_run,	0 },
 	{ "signal_event",	signal_event,	0 },
 	{ "map_memory",		map_memory,	0 },
-	{ "kvm_create",		kvm_create,	1 },
 	{ "read_granted",	read_granted,	1 },
 	{ "unix_socket",	unix_socket,	1 },
 	{ "thread",		make_thread,	1 },
