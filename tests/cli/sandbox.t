@@ -104,6 +104,23 @@ for p in $(ps -o pid= --ppid "$vmd"); do
 done
 inside "vmd-control" "$control" 65536
 
+# --- vmm, by hand: what its guest gets done does not matter -------------------
+
+kernel=$BUILD/share/guest/x86_64/vmlinux
+if [ -w /dev/kvm ] && [ -f "$kernel" ] && [ -x "$bin/vmm" ]; then
+	mkdir "$d/vm"
+	(cd "$d/vm" && exec timeout 60 "$bin/vmm" --kernel "$kernel" \
+	    --memory 128M --serial off > "$d/out" 2>&1) &
+	pids="$pids $!"
+	until_true pgrep -P $! vmm
+	vmm=$(pgrep -P $! vmm)
+	inside "vmm" "$vmm" 2048
+	until_true grep -q '^Seccomp_filters:.2' /proc/"$vmm"/task/*/status
+	is "vmm: a vCPU's thread has a filter of its own" "$(grep -h \
+	    '^Seccomp_filters:' /proc/"$vmm"/task/*/status | grep -c 2$)" 1
+	kill "$vmm"
+fi
+
 # --- vmd-image: a job that waits for its input, one for its registry ------------------
 
 mkdir "$d/store"
