@@ -120,7 +120,7 @@ serve(struct hand *h, struct vmm_setup *setup, struct helpers *helpers,
 {
 	OWN(backend_destroy) struct backend *backend = NULL;
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
-	struct confine confine = { .npaths = 0 };
+	struct confine confine = { .api = h->api };
 	const struct backend_setup b = { .base = setup->base,
 	    .accel = &accel_kvm, .confine = &confine };
 	const struct vm_exit *why;

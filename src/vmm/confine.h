@@ -3,8 +3,9 @@
  * confine.h - vmm gives away what its VM does not need
  *
  * Before the first boot: from then on neither it nor a guest that took it
- * over opens anything but the VM's directory, the kernel, its initramfs and
- * the hypervisor's device.
+ * over opens anything but the VM's directory, the kernel, its initramfs, the
+ * directories of the files and sockets it was told to make, and the
+ * hypervisor's device.
  */
 
 #ifndef VMM_CONFINE_H
@@ -20,6 +21,7 @@ struct vm_config;
 struct confine {
 	const char	*paths[CONFINE_PATHS_MAX];	/* directories */
 	unsigned	 npaths;
+	const char	*api;		/* path of our socket, or NULL */
 };
 
 /*
