@@ -22,8 +22,8 @@ state_of() { vmctl inspect "$1" | jq -r '.[0].state'; }
 cat > "$t/work" <<'E'
 #!/bin/sh
 # Five kinds of work, each with a count in /dev/shm that only grows.
-mkdir -p /work
-cd /work
+mkdir -p /busy
+cd /busy
 disk() { # write, hash, read again: "wrong" is what came back otherwise
 	i=0
 	while :; do
@@ -44,7 +44,7 @@ clock() {
 	while :; do
 		read -r now _ < /proc/uptime
 		now=${now%.*}${now#*.}
-		[ "$now" -ge "$last" ] || echo "$last then $now" >> /work/back
+		[ "$now" -ge "$last" ] || echo "$last then $now" >> /busy/back
 		last=$now i=$((i + 1))
 		echo $i > /dev/shm/clock
 		[ $((i % 10)) -ne 0 ] || sleep 1
@@ -64,7 +64,7 @@ memory() { # 1 MiB that must stay as they are
 	i=0
 	while :; do
 		[ "$(md5sum < /dev/shm/random)" = "$sum" ] ||
-		    echo "$i" >> /work/memory-wrong
+		    echo "$i" >> /busy/memory-wrong
 		i=$((i + 1))
 		echo $i > /dev/shm/memory
 		sleep 2
@@ -99,9 +99,9 @@ grown() {
 }
 ok "it works" wait_for 60 grown "0 0 0 0 0 0"
 boot=$(root cat /proc/sys/kernel/random/boot_id)
-wrong() { root sh -c 'cat /work/wrong /work/back /work/memory-wrong 2>/dev/null'; }
+wrong() { root sh -c 'cat /busy/wrong /busy/back /busy/memory-wrong 2>/dev/null'; }
 right() { # by the disk, not by what the guest remembers of it
-	root sh -c 'sync; echo 3 > /proc/sys/vm/drop_caches; cd /work &&
+	root sh -c 'sync; echo 3 > /proc/sys/vm/drop_caches; cd /busy &&
 	    sleep 0.3; bad=0; for f in f*; do
 		for try in 1 2 3 4 5; do
 			md5sum -c sum.$f > /dev/null 2>&1 && continue 2
