@@ -31,6 +31,22 @@ int	 os_memfd_huge(const char *name, uint64_t bytes, uint64_t page,
 	    struct err *);
 
 /*
+ * What the pages of the calling process are.  Pages of a private mapping of
+ * a file are the file's until they are written to.  os_pages_open() is to be
+ * called once before a sandbox, and holds a descriptor for good; os_pages()
+ * tells of the n pages from 'at' on, an enum os_page each.  Both are -1 with
+ * errno where the system does not tell.
+ */
+#define OS_PAGE_SIZE	4096U
+enum os_page {
+	OS_PAGE_NONE,		/* not touched, or given back */
+	OS_PAGE_FILE,		/* mapped, a file's or shared */
+	OS_PAGE_OWN,		/* private, in memory or swapped out */
+};
+int	 os_pages_open(void);
+int	 os_pages(const void *at, size_t n, uint8_t *ret);
+
+/*
  * A descriptor that becomes readable 'ms' after os_alarm_set(), until
  * os_alarm_clear().  Any thread may set it.
  */

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "lib/own.h"
+#include "lib/util.h"
 #include "os/os.h"
 
 void
@@ -130,6 +131,54 @@ os_memfd_huge(const char *name, uint64_t bytes, uint64_t page, struct err *e)
 		return err_sys(e, "huge pages: %llu bytes",
 		    (unsigned long long)bytes);
 	return take_fd(&fd);
+}
+
+/* --- pages: Documentation/admin-guide/mm/pagemap.rst ---------------------- */
+
+#define PAGEMAP_FILE	(1ULL << 61)	/* a file's page, or shared */
+#define PAGEMAP_SWAP	(1ULL << 62)
+#define PAGEMAP_PRESENT	(1ULL << 63)
+
+/* Of the process, as what it describes. */
+static int pagemap = -1;
+
+int
+os_pages_open(void)
+{
+	if (pagemap == -1 && sysconf(_SC_PAGESIZE) == OS_PAGE_SIZE)
+		pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	return pagemap == -1 ? -1 : 0;
+}
+
+static enum os_page
+what_page(uint64_t entry)
+{
+	if ((entry & (PAGEMAP_PRESENT | PAGEMAP_SWAP)) == 0)
+		return OS_PAGE_NONE;
+	return entry & PAGEMAP_FILE ? OS_PAGE_FILE : OS_PAGE_OWN;
+}
+
+int
+os_pages(const void *at, size_t n, uint8_t *ret)
+{
+	uint64_t entry[512];
+	off_t from = (off_t)((uintptr_t)at / OS_PAGE_SIZE * sizeof(*entry));
+	ssize_t r;
+
+	for (size_t done = 0; done < n; done += (size_t)r) {
+		r = pread(pagemap, entry, MIN(n - done, COUNT(entry)) *
+		    sizeof(*entry), from + (off_t)(done * sizeof(*entry)));
+		if (r == -1 && errno != EINTR)
+			return -1;
+		if (r == 0) {
+			errno = EFAULT;
+			return -1;
+		}
+		r = r == -1 ? 0 : r / (ssize_t)sizeof(*entry);
+		for (ssize_t i = 0; i < r; i++)
+			ret[done + (size_t)i] = (uint8_t)what_page(entry[i]);
+	}
+	return 0;
 }
 
 int

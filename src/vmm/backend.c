@@ -173,13 +173,18 @@ make_streams(struct backend *b, const struct vm_config *c, int *console,
 	return 0;
 }
 
-/* A later boot has to do with the files of the first. */
+/*
+ * A later boot has to do with the files of the first.  Where memory will be
+ * private, snapshots ask what has changed in it.
+ */
 static int
 confine(struct backend *b, const struct vm_config *c, int snapshot,
     struct err *e)
 {
 	if (b->confined || b->setup.confine == NULL)
 		return 0;
+	if (snapshot != -1 || !c->memory.shared)
+		(void)os_pages_open();
 	if (confine_enter(b->setup.confine, c, snapshot, e) == -1)
 		return -1;
 	b->confined = true;

@@ -10,7 +10,9 @@
 #include <sys/mman.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "accel/accel.h"
@@ -31,7 +33,7 @@ struct memory {
 	uint64_t		 page;		/* of hugetlb, or 0 */
 	bool			 thp;
 	int			 fd;		/* memfd, or -1: anonymous */
-	bool			 snapshot;	/* maps a file privately */
+	int			 file;		/* mapped privately, or -1 */
 	struct guest_memory	 table;
 };
 
@@ -87,7 +89,6 @@ map(struct memory *m, const struct memory_setup *s, struct err *e)
 	} else if (s->file != -1) {
 		flags |= MAP_PRIVATE;
 		fd = s->file;
-		m->snapshot = true;
 	} else {
 		flags |= MAP_PRIVATE | MAP_ANONYMOUS;
 	}
@@ -101,10 +102,10 @@ map(struct memory *m, const struct memory_setup *s, struct err *e)
 		return err_sys(e, "memory: map %llu MiB",
 		    (unsigned long long)(m->bytes >> 20));
 	/* A host without transparent huge pages refuses; that is no harm. */
-	if (s->thp && m->page == 0 && !m->snapshot)
+	if (s->thp && m->page == 0 && s->file == -1)
 		(void)madvise(m->host, m->bytes, MADV_HUGEPAGE);
 	/* A snapshot is read ahead, but copied where the guest writes only. */
-	if (s->prefault && madvise(m->host, m->bytes, m->snapshot ?
+	if (s->prefault && madvise(m->host, m->bytes, s->file != -1 ?
 	    MADV_POPULATE_READ : MADV_POPULATE_WRITE) == -1)
 		return err_sys(e, "memory: take %llu MiB",
 		    (unsigned long long)(m->bytes >> 20));
@@ -174,6 +175,16 @@ file_fits(const struct memory_setup *s, struct err *e)
 	return 0;
 }
 
+/* The next snapshot begins with what this one has. */
+static int
+keep(struct memory *m, const struct memory_setup *s, struct err *e)
+{
+	if (m->fd != -1 || s->file == -1)
+		return 0;
+	m->file = fcntl(s->file, F_DUPFD_CLOEXEC, 0);
+	return m->file == -1 ? err_sys(e, "memory: snapshot") : 0;
+}
+
 int
 memory_new(struct memory **ret, const struct memory_setup *s, struct err *e)
 {
@@ -193,7 +204,7 @@ memory_new(struct memory **ret, const struct memory_setup *s, struct err *e)
 	m = calloc(1, sizeof(*m));
 	if (m == NULL)
 		return err_sys(e, "memory");
-	m->fd = -1;
+	m->fd = m->file = -1;
 	m->page = s->page;
 	m->thp = s->thp;
 	guest_memory_init(&m->table);
@@ -203,7 +214,7 @@ memory_new(struct memory **ret, const struct memory_setup *s, struct err *e)
 		    (unsigned long long)(s->bytes >> 20));
 	m->bytes = s->bytes;
 	if (backing(s, &m->fd, e) == -1 || map(m, s, e) == -1 ||
-	    describe(m, e) == -1)
+	    describe(m, e) == -1 || keep(m, s, e) == -1)
 		return -1;
 	if (m->fd != -1 && s->file != -1 && copy_in(m, s->file, e) == -1)
 		return -1;
@@ -221,6 +232,8 @@ memory_destroy(struct memory *m)
 		(void)munmap(m->host, m->bytes);
 	if (m->fd != -1)
 		(void)close(m->fd);
+	if (m->file != -1)
+		(void)close(m->file);
 	free(m);
 }
 
@@ -286,6 +299,19 @@ memory_at(const struct memory *m, uint64_t gpa, uint64_t len)
 	return guest_memory_at(&m->table, gpa, len);
 }
 
+int
+memory_file(const struct memory *m)
+{
+	return m->file;
+}
+
+void
+memory_pages(const struct memory *m, uint64_t offset, size_t n, uint8_t *ret)
+{
+	if (m->fd != -1 || os_pages(m->host + offset, n, ret) == -1)
+		memset(ret, OS_PAGE_OWN, n);
+}
+
 void
 memory_want(const struct memory *m, uint64_t gpa, uint64_t len)
 {
@@ -324,6 +350,7 @@ memory_clear(struct memory *m, struct err *e)
 	if (m->fd != -1 && os_punch(m->fd, 0, m->bytes) == -1)
 		return err_sys(e, "memory: clear");
 	/* Anew, without the snapshot; huge pages are reserved again. */
-	m->snapshot = false;
+	if (m->file != -1)
+		(void)close(take_fd(&m->file));
 	return map(m, &none, e);
 }

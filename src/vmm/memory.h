@@ -59,8 +59,9 @@ struct memory_setup {
 	bool		prefault;	/* take all of it now */
 	/*
 	 * A snapshot's file to begin with, or -1; stays the caller's.
-	 * Mapped privately, so that only what is touched is read; shared
-	 * memory and huge pages have to take a copy.
+	 * Mapped privately, so that only what is touched is read, and kept
+	 * open for the next snapshot; shared memory and huge pages have to
+	 * take a copy.
 	 */
 	int		file;
 };
@@ -91,6 +92,17 @@ unsigned memory_regions(const struct memory *, struct frontend_region ret[2]);
 
 /* [gpa, +len) in one piece, or NULL. */
 void	*memory_at(const struct memory *, uint64_t gpa, uint64_t len);
+
+/*
+ * For snapshots.  Offsets count the pieces as one, as files have them.
+ * memory_file(): the file that is mapped privately, or -1; stays the
+ * memory's.  memory_pages(): what this process has of n pages, an enum
+ * os_page each; all its own where the host does not tell, or memory is
+ * shared.
+ */
+int	 memory_file(const struct memory *);
+void	 memory_pages(const struct memory *, uint64_t offset, size_t n,
+	    uint8_t *ret);
 
 /*
  * [gpa, +len) will be filled now: take it in huge pages, where memory is

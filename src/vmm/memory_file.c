@@ -7,18 +7,27 @@
 #include <unistd.h>
 
 #include "lib/util.h"
+#include "os/os.h"
 #include "vmm/memory.h"
 #include "vmm/memory_file.h"
 
 #define PAGE	4096U
 #define CHUNK	(1U << 20)	/* bytes of one write, at most */
+#define BATCH	512		/* pages that are asked about at once */
+/*
+ * Pages the guest has not changed that are written with their neighbours:
+ * copying fewer costs more calls than it spares.
+ */
+#define GAP	16
 
 /* A piece of guest memory, and where it is in the file. */
 struct piece {
+	const struct memory *memory;
 	const uint8_t	*host;
 	uint64_t	 len;
 	uint64_t	 offset;
-	int		 fd;		/* of the memory, or -1 */
+	uint64_t	 first;		/* of the piece, in all of memory */
+	int		 fd;		/* of shared memory, or -1 */
 	uint64_t	 fd_offset;
 };
 
@@ -71,18 +80,17 @@ write_pages(int fd, const struct piece *p, uint64_t from, uint64_t to,
 	return 0;
 }
 
-/*
- * The next part of a piece that may have something in it; false: no more.
- * A memfd knows its holes; other memory has to be looked at.
- */
+/* --- shared memory: a memfd knows its holes ------------------------------- */
+
+/* The next part of a piece that may have something in it; false: no more. */
 static bool
 next_data(const struct piece *p, uint64_t *from, uint64_t *to)
 {
 	off_t data, hole;
 
 	*to = p->len;
-	if (p->fd == -1 || *from >= p->len)
-		return *from < p->len;
+	if (*from >= p->len)
+		return false;
 	data = lseek(p->fd, (off_t)(p->fd_offset + *from), SEEK_DATA);
 	if (data == -1)
 		return errno != ENXIO;	/* ENXIO: only a hole is left */
@@ -96,7 +104,7 @@ next_data(const struct piece *p, uint64_t *from, uint64_t *to)
 }
 
 static int
-write_piece(int fd, const struct piece *p, struct err *e)
+write_shared(int fd, const struct piece *p, struct err *e)
 {
 	uint64_t from, to;
 
@@ -106,13 +114,126 @@ write_piece(int fd, const struct piece *p, struct err *e)
 	return 0;
 }
 
+/* --- private memory: pages that are the process's own have changed -------- */
+
+/* Bytes through the process, where the file systems have nothing better. */
+static ssize_t
+copy_by_hand(int from, off_t *in, int to, off_t *out, size_t len)
+{
+	uint8_t bytes[65536];
+	ssize_t n = pread(from, bytes, MIN(len, sizeof(bytes)), *in);
+
+	if (n > 0)
+		n = pwrite(to, bytes, (size_t)n, *out);
+	if (n > 0) {
+		*in += n;
+		*out += n;
+	}
+	return n;
+}
+
+/* [in, +len) of the snapshot's file; its blocks are shared where they can. */
+static int
+copy(int from, off_t in, int to, off_t out, uint64_t len, struct err *e)
+{
+	bool by_hand = false;
+	ssize_t n;
+
+	for (off_t end = in + (off_t)len; in < end; ) {
+		len = (uint64_t)(end - in);
+		if (by_hand)
+			n = copy_by_hand(from, &in, to, &out, len);
+		else
+			n = copy_file_range(from, &in, to, &out, len, 0);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0 && !by_hand) {
+			by_hand = true;
+			continue;
+		}
+		if (n <= 0)
+			return err_sys(e, "copy memory");
+	}
+	return 0;
+}
+
+/* What the snapshot's file has at [from, to) of a piece; not its holes. */
+static int
+copy_unchanged(int fd, const struct piece *p, uint64_t from, uint64_t to,
+    struct err *e)
+{
+	int file = memory_file(p->memory);
+	off_t at = (off_t)(p->first + from), end = (off_t)(p->first + to);
+	off_t hole;
+
+	/* What is no file's and was never touched is zeroes. */
+	if (file == -1)
+		return 0;
+	for (; at < end; at = hole) {
+		at = lseek(file, at, SEEK_DATA);
+		if ((at == -1 && errno == ENXIO) || at >= end)
+			return 0;
+		if (at == -1 || (hole = lseek(file, at, SEEK_HOLE)) == -1)
+			return err_sys(e, "snapshot's memory");
+		hole = MIN(hole, end);
+		if (copy(file, at, fd, (off_t)(p->offset + (uint64_t)at -
+		    p->first), (uint64_t)(hole - at), e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* How far in a piece we are. */
+struct progress {
+	uint64_t	done;		/* in the file */
+	uint64_t	changed_end;	/* behind the last that has changed */
+};
+
+/* Write [done, changed_end), and copy what is unchanged up to 'to'. */
+static int
+settle(int fd, const struct piece *p, struct progress *w, uint64_t to,
+    struct err *e)
+{
+	if (write_pages(fd, p, w->done, w->changed_end, e) == -1 ||
+	    copy_unchanged(fd, p, w->changed_end, to, e) == -1)
+		return -1;
+	w->done = w->changed_end = to;
+	return 0;
+}
+
+static int
+write_private(int fd, const struct piece *p, struct err *e)
+{
+	struct progress w = { 0 };
+	uint8_t what[BATCH];
+	uint64_t at = 0;
+	size_t n;
+
+	for (; at < p->len; at += n * PAGE) {
+		n = MIN((p->len - at) / PAGE, BATCH);
+		memory_pages(p->memory, p->first + at, n, what);
+		for (size_t i = 0; i < n; i++) {
+			uint64_t page = at + i * PAGE;
+
+			if (what[i] != OS_PAGE_OWN)
+				continue;
+			if (page - w.changed_end > GAP * PAGE &&
+			    settle(fd, p, &w, page, e) == -1)
+				return -1;
+			w.changed_end = page + PAGE;
+		}
+	}
+	return settle(fd, p, &w, p->len, e);
+}
+
 int
 memory_file_write(int fd, uint64_t offset, const struct memory *m,
     struct err *e)
 {
 	const struct guest_memory *t = memory_table(m);
 	struct frontend_region shared[2];
-	struct piece p = { .fd = -1, .offset = offset };
+	struct piece p = { .memory = m, .fd = -1, .offset = offset };
+	int r;
 
 	if (ftruncate(fd, (off_t)(offset + memory_bytes(m))) == -1)
 		return err_sys(e, "create memory");
@@ -124,10 +245,14 @@ memory_file_write(int fd, uint64_t offset, const struct memory *m,
 		if (memory_shared(m)) {
 			p.fd = shared[i].fd;
 			p.fd_offset = shared[i].offset;
+			r = write_shared(fd, &p, e);
+		} else {
+			r = write_private(fd, &p, e);
 		}
-		if (write_piece(fd, &p, e) == -1)
+		if (r == -1)
 			return -1;
 		p.offset += p.len;
+		p.first += p.len;
 	}
 	return 0;
 }

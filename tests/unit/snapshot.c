@@ -3,6 +3,7 @@
 
 #include "unit.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <fcntl.h>
@@ -11,10 +12,14 @@
 
 #include "lib/io.h"
 #include "lib/json.h"
+#include "os/os.h"
 #include "vmm/memory.h"
 #include "vmm/snapshot.h"
 
 #define MIB	(1ULL << 20)
+
+/* The host tells what the pages of a process are. */
+static bool	told;
 
 struct world {
 	char			 path[64];
@@ -181,6 +186,109 @@ again(void **state)
 	end(&w);
 }
 
+/* How many pages of a restored VM's memory have come into the process. */
+static unsigned
+touched(const struct memory *m)
+{
+	size_t pages = memory_bytes(m) / OS_PAGE_SIZE;
+	uint8_t *what = malloc(pages);
+	unsigned n = 0;
+
+	assert_non_null(what);
+	memory_pages(m, 0, pages, what);
+	for (size_t i = 0; i < pages; i++)
+		n += what[i] != OS_PAGE_NONE;
+	free(what);
+	return n;
+}
+
+static struct memory *
+restore(struct world *w, const char *name, uint64_t bytes)
+{
+	struct memory_setup s = { .bytes = bytes };
+	struct memory *m = NULL;
+	struct snapshot snap;
+	int dir = open_dir(w, name);
+
+	assert_int_equal(snapshot_open(&snap, dir, NULL), 0);
+	(void)close(dir);
+	s.file = snap.memory;
+	assert_int_equal(memory_new(&m, &s, NULL), 0);
+	snapshot_close(&snap);
+	return m;
+}
+
+/*
+ * A snapshot of what was restored looks at the pages that have changed, and
+ * not at all the others.
+ */
+static void
+changed_only(void **state)
+{
+	const uint64_t mib = 16, n = mib * MIB / OS_PAGE_SIZE;
+	struct memory *m;
+	struct world w;
+	uint8_t *at;
+
+	(void)state;
+	if (!told)
+		skip();
+	begin(&w, mib * MIB, false);
+	/* Pages 1024 to 2047 are a hole. */
+	for (uint64_t i = 0; i < n; i++)
+		if (i < 1024 || i >= 2048)
+			*(uint64_t *)memory_at(w.memory, i * OS_PAGE_SIZE,
+			    8) = i + 1;
+	assert_int_equal(snapshot_save(&w.parts, w.dir, "one", NULL), 0);
+	m = restore(&w, "one", mib * MIB);
+	(void)madvise(memory_at(m, 0, mib * MIB), mib * MIB, MADV_RANDOM);
+	*(uint64_t *)memory_at(m, 100 * OS_PAGE_SIZE, 8) = 12345;
+	*(uint64_t *)memory_at(m, 1500 * OS_PAGE_SIZE, 8) = 54321;
+	memset(memory_at(m, 3000 * OS_PAGE_SIZE, 4096), 0, 4096);
+	*(uint64_t *)memory_at(m, (n - 1) * OS_PAGE_SIZE, 8) = 99999;
+	w.parts.memory = m;
+	assert_int_equal(snapshot_save(&w.parts, w.dir, "two", NULL), 0);
+	/* Four, and what the host maps around a page that is read. */
+	assert_true(touched(m) <= 4 * 32);
+	memory_destroy(m);
+	m = restore(&w, "two", mib * MIB);
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t want = i == 100 ? 12345 : i == 1500 ? 54321 :
+		    i == 3000 ? 0 : i == n - 1 ? 99999 :
+		    i >= 1024 && i < 2048 ? 0 : i + 1;
+
+		at = memory_at(m, i * OS_PAGE_SIZE, 8);
+		assert_int_equal(*(uint64_t *)at, want);
+	}
+	assert_int_equal(data_bytes(memory_file(m)), (n - 1024) *
+	    OS_PAGE_SIZE);
+	memory_destroy(m);
+	end(&w);
+}
+
+/* So does one of memory that never was in a file. */
+static void
+touched_only(void **state)
+{
+	struct world w;
+	struct memory *m;
+
+	(void)state;
+	if (!told)
+		skip();
+	begin(&w, 64 * MIB, false);
+	put(w.memory, 5 * MIB, "a");
+	put(w.memory, 64 * MIB - 16, "b");
+	assert_int_equal(snapshot_save(&w.parts, w.dir, "s", NULL), 0);
+	assert_true(touched(w.memory) <= 2);
+	m = restore(&w, "s", 64 * MIB);
+	assert_string_equal(memory_at(m, 5 * MIB, 2), "a");
+	assert_string_equal(memory_at(m, 64 * MIB - 16, 2), "b");
+	assert_int_equal(data_bytes(memory_file(m)), 2 * OS_PAGE_SIZE);
+	memory_destroy(m);
+	end(&w);
+}
+
 static void
 names(void **state)
 {
@@ -258,9 +366,12 @@ main(void)
 		cmocka_unit_test(whole_shared),
 		cmocka_unit_test(whole_private),
 		cmocka_unit_test(again),
+		cmocka_unit_test(changed_only),
+		cmocka_unit_test(touched_only),
 		cmocka_unit_test(names),
 		cmocka_unit_test(refused),
 	};
 
+	told = os_pages_open() == 0;
 	return unit_run("snapshot", tests);
 }
