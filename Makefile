@@ -131,7 +131,8 @@ vmm_FILES	= acpi \
 		  vio \
 		  vio_legacy \
 		  vio_pci \
-		  vio_state
+		  vio_state \
+		  working_set
 vmm_LAYERS	= chapi virtio accel os lib
 # Libc only at run time: a VM starts faster and shares more.
 vmm_STATIC_LIBS	= libevent_core jansson

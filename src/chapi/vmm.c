@@ -99,6 +99,8 @@ static const struct action {
 	    "VM is not paused", ask_snapshot, NULL },
 	{ "vm.restore", VMM_RESTORE, IN(VMM_EMPTY) | IN(VMM_CREATED),
 	    VMM_PAUSED, "VM is booted already", ask_restore, NULL },
+	{ "vm.working-set", VMM_WORKING_SET, IN_BOOTED, STAY,
+	    "VM is not booted", ask_snapshot, NULL },
 };
 
 static void
@@ -351,6 +353,7 @@ static const struct chapi_route routes[] = {
 	{ "PUT", API "vm.coredump", handle_action },
 	{ "PUT", API "vm.snapshot", handle_action },
 	{ "PUT", API "vm.restore", handle_action },
+	{ "PUT", API "vm.working-set", handle_action },
 	{ NULL, NULL, NULL },
 };
 
@@ -438,13 +441,15 @@ vmm_boot(struct vmm *v, struct vm_config *c, struct err *e)
 }
 
 int
-vmm_restore(struct vmm *v, struct vm_config *c, int dirfd, struct err *e)
+vmm_restore(struct vmm *v, struct vm_config *c, int dirfd, bool prefetch,
+    struct err *e)
 {
 	if (take_config(v, c, e) == -1)
 		return -1;
 	ask_init(&v->ask);
 	v->ask.ask.dirfd = dirfd;
 	v->ask.ask.next = &v->config;
+	v->ask.ask.prefetch = prefetch;
 	if (run(v, VMM_RESTORE, e) == -1)
 		return -1;
 	return run(v, VMM_RESUME, e);

@@ -46,6 +46,7 @@ enum vmm_action {
 	VMM_COREDUMP,		/* into 'path'; the VM may run */
 	VMM_SNAPSHOT,		/* into 'path'; the VM is paused */
 	VMM_RESTORE,		/* next from 'dirfd', and stay paused */
+	VMM_WORKING_SET,	/* into the snapshot 'path' */
 	VMM_ACTIONS
 };
 
@@ -54,7 +55,8 @@ struct vmm_ask {
 	int			 dirfd;	/* SNAPSHOT, COREDUMP: the VM's
 					   directory.  RESTORE: the snapshot */
 	const char		*path;	/* below dirfd, or absolute */
-	bool			 prefault;
+	bool			 prefault;	/* RESTORE: read all of it */
+	bool			 prefetch;	/* its working set */
 	const char		*id;	/* ADD, REMOVE: "disk1" */
 	/* The config as it will be when this is done; NULL: as it is. */
 	const struct vm_config	*next;
@@ -112,7 +114,8 @@ OWN_DEFINE(struct vmm, vmm_destroy);
  * The config is taken, also on failure.
  */
 int	vmm_boot(struct vmm *, struct vm_config *, struct err *);
-int	vmm_restore(struct vmm *, struct vm_config *, int dirfd, struct err *);
+int	vmm_restore(struct vmm *, struct vm_config *, int dirfd, bool prefetch,
+	    struct err *);
 
 /*
  * The VM's configuration; not before vm.create.  What it points to changes

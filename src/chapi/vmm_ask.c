@@ -322,13 +322,15 @@ int
 ask_restore(struct ask *a, const struct ask_from *f, json_t *body,
     struct err *e)
 {
-	static const char *const known[] = { "source_url", "prefault", NULL };
+	static const char *const known[] = { "source_url", "prefault",
+	    "prefetch", NULL };
 	own_json json_t *doc = NULL;
 	const char *url;
 	int r;
 
 	if (json_only(body, known, e) == -1 ||
 	    json_get_bool(&a->ask.prefault, body, "prefault", e) == -1 ||
+	    json_get_bool(&a->ask.prefetch, body, "prefetch", e) == -1 ||
 	    get_url(&url, body, known[0], e) == -1 ||
 	    open_source(a, f, url, e) == -1)
 		return -1;

@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@
 #include "vmm/snapshot.h"
 #include "vmm/stream.h"
 #include "vmm/vcpu.h"
+#include "vmm/working_set.h"
 
 #define BALLOON	"balloon0"
 
@@ -443,20 +445,36 @@ backend_coredump(void *arg)
 	done(b, dump(b, vmm_ask(b->vmm), &e), &e);
 }
 
+/* The host reads what will be used first while the machine is made. */
+static int
+make_again(struct backend *b, const struct vm_config *c,
+    const struct snapshot *s, const struct working_set *first, struct err *e)
+{
+	working_set_announce(first, s->memory);
+	if (make_machine(b, c, s, e) == -1 ||
+	    machine_load(b->machine, s->machine, e) == -1)
+		return -1;
+	working_set_fetch(first, machine_board(b->machine)->memory);
+	return 0;
+}
+
 static int
 restore(struct backend *b, const struct vmm_ask *ask, struct err *e)
 {
 	struct vm_config c = *ask->next;	/* borrows all of it */
+	struct working_set first = { .n = 0 };
 	struct snapshot s;
-	int r;
+	int r = 0;
 
 	c.memory.prefault = c.memory.prefault || ask->prefault;
 	if (confine(b, &c, ask->dirfd, e) == -1 ||
 	    snapshot_open(&s, ask->dirfd, e) == -1)
 		return -1;
-	r = make_machine(b, &c, &s, e);
+	if (ask->prefetch)
+		r = working_set_read(&first, ask->dirfd, c.memory.size, e);
 	if (r == 0)
-		r = machine_load(b->machine, s.machine, e);
+		r = make_again(b, &c, &s, &first, e);
+	working_set_fini(&first);
 	snapshot_close(&s);
 	return r;
 }
@@ -473,6 +491,33 @@ backend_restore(void *arg)
 	if (r == -1)
 		put_down(b);
 	done(b, r, &e);
+}
+
+static int
+record(struct backend *b, const struct vmm_ask *ask, struct err *e)
+{
+	const struct memory *memory = machine_board(b->machine)->memory;
+	struct working_set w = { .n = 0 };
+	own_fd int dir = openat(ask->dirfd, ask->path,
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (dir == -1)
+		return err_sys(e, "snapshot %s", ask->path);
+	r = working_set_record(&w, memory, e);
+	if (r == 0)
+		r = working_set_write(&w, memory, dir, e);
+	working_set_fini(&w);
+	return r;
+}
+
+static void
+backend_working_set(void *arg)
+{
+	struct backend *b = arg;
+	struct err e;
+
+	done(b, record(b, vmm_ask(b->vmm), &e), &e);
 }
 
 static void
@@ -583,6 +628,7 @@ const struct vmm_backend machine_backend = {
 		[VMM_COREDUMP]		= backend_coredump,
 		[VMM_SNAPSHOT]		= backend_snapshot,
 		[VMM_RESTORE]		= backend_restore,
+		[VMM_WORKING_SET]	= backend_working_set,
 	},
 	.kill		= backend_kill,
 	.info		= backend_info,

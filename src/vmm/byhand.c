@@ -98,7 +98,7 @@ restore(struct vmm *vmm, struct hand *h, struct err *e)
 	if (r == 0)
 		r = adapt(&c, h, e);
 	if (r == 0)
-		r = vmm_restore(vmm, &c, dir, e);
+		r = vmm_restore(vmm, &c, dir, h->prefetch, e);
 	vm_config_fini(&c);
 	return r;
 }

@@ -413,7 +413,17 @@ opt_api(struct hand *h, char *s, struct err *e)
 static int
 opt_restore(struct hand *h, char *s, struct err *e)
 {
-	return take_text(&h->restore, s, VM_PATH_MAX, e);
+	static const struct subopt table[] = {
+		{ "", SUBOPT_TEXT, offsetof(struct hand, restore), 0, 0, NULL },
+		{ "prefetch", SUBOPT_FLAG, offsetof(struct hand, prefetch), 0,
+		    0, NULL },
+		{ NULL, SUBOPT_FLAG, 0, 0, 0, NULL },
+	};
+
+	if (subopt_parse(s, table, h, e) == -1)
+		return -1;
+	return take_text(&h->restore, h->restore == NULL ? "" : h->restore,
+	    VM_PATH_MAX, e);
 }
 
 static const struct {

@@ -37,6 +37,7 @@ struct hand {
 	bool		 vsock;
 	const char	*api;		/* path of a socket, or NULL */
 	const char	*restore;	/* a snapshot, or NULL */
+	bool		 prefetch;	/* its working set */
 	const char	*name;		/* for the log */
 	int		 verbose;
 	bool		 has_serial, has_console;	/* were given */

@@ -313,6 +313,15 @@ memory_pages(const struct memory *m, uint64_t offset, size_t n, uint8_t *ret)
 }
 
 void
+memory_fetch(const struct memory *m, uint64_t offset, uint64_t len,
+    bool written)
+{
+	if (m->file != -1 && offset <= m->bytes && len <= m->bytes - offset)
+		(void)madvise(m->host + offset, len, written ?
+		    MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+}
+
+void
 memory_want(const struct memory *m, uint64_t gpa, uint64_t len)
 {
 	uint8_t *at = guest_memory_at(&m->table, gpa, len), *end;

@@ -105,6 +105,13 @@ void	 memory_pages(const struct memory *, uint64_t offset, size_t n,
 	    uint8_t *ret);
 
 /*
+ * Read [offset, +len) of the file now, and make it the guest's own where it
+ * will be written to.  What cannot be done is left.
+ */
+void	 memory_fetch(const struct memory *, uint64_t offset, uint64_t len,
+	    bool written);
+
+/*
  * [gpa, +len) will be filled now: take it in huge pages, where memory is
  * shared and may have them.  By itself the host gives them to anonymous
  * memory only.  What cannot be done is left.

@@ -5,6 +5,7 @@
  *	config.json	VmConfig
  *	state.json	{format, version, machine: what machine_save() gave}
  *	memory		guest memory, a sparse file
+ *	working-set	which pages a VM uses at first; when it was recorded
  *
  * Written under another name, synced and renamed: the directory is there as
  * a whole or not at all.  To restore, memory is mapped privately and read

@@ -117,6 +117,33 @@ check "the first one is as it was" cmp -s one/memory memory.before
 start --restore two
 check "the second goes on from its own place" wait_for counts
 
+# Which pages it used is recorded, and others have them from the start.
+api vm.working-set "{\"destination_url\":\"file:$t/none\"}"
+check "no working set where no snapshot is" [ "$status" = 500 ]
+api vm.working-set "{\"destination_url\":\"file:two\"}"
+check "a working set is recorded" [ "$status" = 204 -a -f two/working-set ]
+stop
+resident() { # pages of the guest's memory that are mapped
+	awk '/two\/memory/ { on = 1 } on && /^Rss:/ { print $2 / 4; exit }' \
+	    /proc/$pid/smaps
+}
+start --restore two,prefetch
+check "a VM begins with it" wait_for counts
+pages=$(resident)
+check "its pages are there ($pages)" [ "$pages" -gt 0 -a "$pages" -lt 1000 ]
+cp two/working-set keep
+printf '{"format":"vmm working-set","version":1,"memory":1,"ranges":[]}' \
+    > two/working-set
+stop
+"$vmm" --restore two,prefetch --memory 64M --serial off \
+    > vmm.log 2>&1 < /dev/null
+check "one of another VM is refused" grep -q "working-set: is that of" vmm.log
+rm two/working-set
+"$vmm" --restore two,prefetch --memory 64M --serial off \
+    > vmm.log 2>&1 < /dev/null
+check "and none, too" grep -q "working-set: No such file" vmm.log
+start --restore two
+
 # Killed while it makes one: there is a whole one or none.
 k=0 whole=0
 while [ $k -lt 20 ]; do

@@ -102,6 +102,8 @@ static const struct {
 	    "source_url: is not the descriptor of -R" },
 	{ ask_restore, "{'source_url':'fd:'}", "source_url: \"\" is not a "
 	    "number" },
+	{ ask_restore, "{'source_url':'file:.','prefetch':1}",
+	    "prefetch: must be true or false" },
 	{ ask_restore, "{'source_url':'file:.','prefault':1}",
 	    "prefault: must be true or false" },
 };
