@@ -106,6 +106,8 @@ struct accel_exit {
 	unsigned	 len;		/* bytes of one: 1, 2, 4 or 8 */
 	unsigned	 count;		/* string PIO; else 1 */
 	bool		 write;
+	unsigned	 hits;		/* DEBUG: points that were met, by the
+					   debugger's numbers, a bit each */
 	char		 text[120];	/* BROKEN */
 };
 

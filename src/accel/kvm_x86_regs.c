@@ -143,24 +143,34 @@ kvm_x86_set_regs(struct accel_vcpu *c, const struct x86_regs *x,
 	return kvm_call(c->fd, KVM_SET_REGS, &r, e);
 }
 
+/* DR7: two bits what for, two how many bytes, and one that it is on. */
+static uint64_t
+dr7(const struct x86_point *p, unsigned n)
+{
+	uint64_t len = p->len == 8 ? 2 : p->len - 1U;
+
+	return 2ULL << (2 * n) | (uint64_t)p->kind << (16 + 4 * n) |
+	    len << (18 + 4 * n);
+}
+
 int
 kvm_x86_debug(struct accel_vcpu *c, const struct x86_debug *d, struct err *e)
 {
 	struct kvm_guest_debug g = { .control = 0 };
 
-	if (d->nbreak > X86_BREAKPOINTS_MAX)
+	if (d->npoints > X86_POINTS_MAX)
 		return err_set(e, ENOSPC, "the processor has only %d "
-		    "breakpoints", X86_BREAKPOINTS_MAX);
+		    "breakpoints", X86_POINTS_MAX);
 	if (d->on)
 		g.control = KVM_GUESTDBG_ENABLE |
 		    (d->step ? KVM_GUESTDBG_SINGLESTEP : 0) |
 		    (d->int3 ? KVM_GUESTDBG_USE_SW_BP : 0) |
-		    (d->nbreak > 0 ? KVM_GUESTDBG_USE_HW_BP : 0);
-	/* DR7: bit 10 is always set, 9 exact, then one bit a breakpoint */
+		    (d->npoints > 0 ? KVM_GUESTDBG_USE_HW_BP : 0);
+	/* Bit 10 is always set, 9 is exact. */
 	g.arch.debugreg[7] = 0x600;
-	for (unsigned i = 0; i < d->nbreak; i++) {
-		g.arch.debugreg[i] = d->addr[i];
-		g.arch.debugreg[7] |= 2ULL << (2 * i);
+	for (unsigned i = 0; i < d->npoints; i++) {
+		g.arch.debugreg[i] = d->point[i].addr;
+		g.arch.debugreg[7] |= dr7(&d->point[i], i);
 	}
 	return kvm_call(c->fd, KVM_SET_GUEST_DEBUG, &g, e);
 }

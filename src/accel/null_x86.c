@@ -39,9 +39,9 @@ null_set_regs(struct accel_vcpu *c, const struct x86_regs *r, struct err *e)
 static int
 null_set_debug(struct accel_vcpu *c, const struct x86_debug *d, struct err *e)
 {
-	if (d->nbreak > X86_BREAKPOINTS_MAX)
+	if (d->npoints > X86_POINTS_MAX)
 		return err_set(e, ENOSPC, "the processor has only %d "
-		    "breakpoints", X86_BREAKPOINTS_MAX);
+		    "breakpoints", X86_POINTS_MAX);
 	null_keep_debug(c->id, d);
 	return 0;
 }

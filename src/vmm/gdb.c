@@ -35,7 +35,7 @@ struct gdb {
 	struct event		*readable;
 	struct event		*writable;
 	struct gdb_session	*session;
-	struct x86_debug	 debug;		/* breakpoints */
+	struct x86_debug	 debug;		/* where to stop */
 };
 
 /* --- the machine as a target -------------------------------------------- */
@@ -166,12 +166,12 @@ target_write(void *arg, unsigned cpu, uint64_t va, const void *from,
 }
 
 static int
-target_breaks(void *arg, const uint64_t *va, unsigned n)
+target_points(void *arg, const struct x86_point *p, unsigned n)
 {
 	struct gdb *g = arg;
 
-	g->debug.nbreak = n;
-	memcpy(g->debug.addr, va, n * sizeof(*va));
+	g->debug.npoints = n;
+	memcpy(g->debug.point, p, n * sizeof(*p));
 	return 0;
 }
 
@@ -218,7 +218,7 @@ target_stop(void *arg)
 
 	machine_pause(g->setup.machine);
 	g->setup.paused(g->setup.arg, true);
-	gdb_session_stopped(g->session, 0);
+	gdb_session_stopped(g->session, 0, 0);
 }
 
 static const struct gdb_target target = {
@@ -227,7 +227,7 @@ static const struct gdb_target target = {
 	.set_regs	= target_set_regs,
 	.read		= target_read,
 	.write		= target_write,
-	.breaks		= target_breaks,
+	.points		= target_points,
 	.resume		= target_resume,
 	.stop		= target_stop,
 };
@@ -252,7 +252,7 @@ static void
 drop(struct gdb *g)
 {
 	forget_peer(g);
-	g->debug.nbreak = 0;
+	g->debug.npoints = 0;
 	machine_pause(g->setup.machine);
 	(void)arm(g, false, GDB_NO_CPU);
 	log_info("gdb has left");
@@ -346,12 +346,15 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 void
 gdb_stopped(struct gdb *g)
 {
+	unsigned cpu, hits;
+
 	g->setup.paused(g->setup.arg, true);
 	if (g->session == NULL) {	/* it left while a step was on */
 		go(g);
 		return;
 	}
-	gdb_session_stopped(g->session, machine_stopped(g->setup.machine));
+	cpu = machine_stopped(g->setup.machine, &hits);
+	gdb_session_stopped(g->session, cpu, hits);
 	if (flush(g) == -1)
 		drop(g);
 }

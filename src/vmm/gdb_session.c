@@ -13,6 +13,7 @@
 
 #define MEMORY_MAX	((GDB_PACKET_MAX - 16) / 2)	/* bytes of m, M */
 #define DESCRIPTION_MAX	16384
+#define POINT_LEN_MAX	(8 * X86_POINTS_MAX)	/* bytes of a watchpoint */
 
 /* Where in a packet the next byte is. */
 enum place {
@@ -30,8 +31,10 @@ struct gdb_session {
 	bool			 over;		/* D, k, or a flood */
 	bool			 no_ack;
 	unsigned		 cpu;		/* that commands are about */
-	unsigned		 nbreaks;
-	uint64_t		 breaks[X86_BREAKPOINTS_MAX];
+	/* Each is one debug register: a part of what was asked for. */
+	unsigned		 npoints;
+	struct x86_point	 points[X86_POINTS_MAX];
+	struct x86_point	 asked[X86_POINTS_MAX];
 
 	enum place		 place;
 	uint8_t			 sum, told_sum;
@@ -289,63 +292,123 @@ cmd_vcont(struct gdb_session *s, const char *p)
 		run(s, s->cpu);
 }
 
-/* "Z0,ADDR,KIND": a breakpoint in memory; Z1: of the processor; Z2..4: no. */
+/*
+ * "Z0,ADDR,KIND": a breakpoint in memory; Z1: of the processor; "Z2,ADDR,LEN":
+ * a write there; Z3: a read, which no x86 stops at; Z4: both.  1: not known.
+ */
 static int
-breakpoint(const char *p, uint64_t *addr)
+asked_point(struct x86_point *ret, const char *p)
 {
-	uint64_t kind;
+	uint64_t len;
 
-	if ((*p != '0' && *p != '1') || p[1] != ',')
+	switch (*p++) {
+	case '0':
+	case '1':
+		ret->kind = X86_POINT_EXECUTE;
+		break;
+	case '2':
+		ret->kind = X86_POINT_WRITE;
+		break;
+	case '3':
+		return 1;
+	case '4':
+		ret->kind = X86_POINT_ACCESS;
+		break;
+	default:
 		return -1;
-	p += 2;
-	return range(&p, addr, &kind);
+	}
+	if (skip(&p, ',') == -1 || range(&p, &ret->addr, &len) == -1)
+		return -1;
+	if (ret->kind == X86_POINT_EXECUTE)
+		len = 1;
+	if (len == 0 || len > POINT_LEN_MAX || ret->addr + len < len)
+		return -1;
+	ret->len = (unsigned)len;
+	return 0;
 }
 
-static int
-find_break(const struct gdb_session *s, uint64_t addr)
+/*
+ * What a debug register holds of [addr, +len): 1, 2, 4 or 8 bytes at a
+ * multiple of that.
+ */
+static unsigned
+piece(uint64_t addr, unsigned len)
 {
-	for (unsigned i = 0; i < s->nbreaks; i++)
-		if (s->breaks[i] == addr)
-			return (int)i;
-	return -1;
+	unsigned n = 8;
+
+	while (n > len || addr % n != 0)
+		n /= 2;
+	return n;
+}
+
+static bool
+same_kind(const struct x86_point *a, const struct x86_point *b)
+{
+	return a->kind == b->kind && a->addr == b->addr && a->len == b->len;
+}
+
+/* Take out what was asked for, all pieces of it. */
+static void
+remove_point(struct gdb_session *s, const struct x86_point *p)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->npoints; i++) {
+		if (same_kind(&s->asked[i], p))
+			continue;
+		s->points[n] = s->points[i];
+		s->asked[n++] = s->asked[i];
+	}
+	s->npoints = n;
+}
+
+/* -1, and nothing is put in: there are not enough registers. */
+static int
+insert_point(struct gdb_session *s, const struct x86_point *p)
+{
+	struct x86_point part = *p;
+	unsigned left = p->len;
+
+	for (; left > 0; left -= part.len, part.addr += part.len) {
+		if (s->npoints == X86_POINTS_MAX) {
+			remove_point(s, p);
+			return -1;
+		}
+		part.len = piece(part.addr, left);
+		s->asked[s->npoints] = *p;
+		s->points[s->npoints++] = part;
+	}
+	return 0;
+}
+
+/* Z: in again means in once. */
+static void
+change_point(struct gdb_session *s, const char *p, bool in)
+{
+	struct x86_point point;
+	int r = asked_point(&point, p);
+
+	if (r == 1)
+		return;
+	if (r == 0) {
+		remove_point(s, &point);
+		if (in)
+			r = insert_point(s, &point);
+	}
+	say_ok(s, r == 0 && s->target->points(s->arg, s->points,
+	    s->npoints) == 0);
 }
 
 static void
 cmd_insert(struct gdb_session *s, const char *p)
 {
-	uint64_t addr;
-
-	if (*p >= '2' && *p <= '4')
-		return;			/* watchpoints are not known */
-	if (breakpoint(p, &addr) == -1) {
-		say_ok(s, false);
-		return;
-	}
-	if (find_break(s, addr) == -1) {
-		if (s->nbreaks == X86_BREAKPOINTS_MAX) {
-			say_ok(s, false);
-			return;
-		}
-		s->breaks[s->nbreaks++] = addr;
-	}
-	say_ok(s, s->target->breaks(s->arg, s->breaks, s->nbreaks) == 0);
+	change_point(s, p, true);
 }
 
 static void
 cmd_remove(struct gdb_session *s, const char *p)
 {
-	uint64_t addr;
-	int i;
-
-	if (*p >= '2' && *p <= '4')
-		return;
-	if (breakpoint(p, &addr) == -1) {
-		say_ok(s, false);
-		return;
-	}
-	if ((i = find_break(s, addr)) != -1)
-		s->breaks[i] = s->breaks[--s->nbreaks];
-	say_ok(s, s->target->breaks(s->arg, s->breaks, s->nbreaks) == 0);
+	change_point(s, p, false);
 }
 
 /* "Hg1": commands from now on are about thread 1.  Hc is not used any more. */
@@ -648,19 +711,48 @@ gdb_session_running(const struct gdb_session *s)
 	return s->running;
 }
 
-/* Why is told, so that gdb does not take its PC for the one behind an INT3. */
-void
-gdb_session_stopped(struct gdb_session *s, unsigned cpu)
+/* A watchpoint that was met, or NULL. */
+static const struct x86_point *
+find_watch(const struct gdb_session *s, unsigned hits)
+{
+	for (unsigned i = 0; i < s->npoints; i++)
+		if ((hits & 1U << i) != 0 &&
+		    s->points[i].kind != X86_POINT_EXECUTE)
+			return &s->asked[i];
+	return NULL;
+}
+
+static bool
+at_break(const struct gdb_session *s, unsigned cpu)
 {
 	struct x86_regs r;
-	bool hit;
+
+	if (s->target->get_regs(s->arg, cpu, &r) == -1)
+		return false;
+	for (unsigned i = 0; i < s->npoints; i++)
+		if (s->points[i].kind == X86_POINT_EXECUTE &&
+		    s->points[i].addr == r.rip)
+			return true;
+	return false;
+}
+
+/* Why is told, so that gdb does not take its PC for the one behind an INT3. */
+void
+gdb_session_stopped(struct gdb_session *s, unsigned cpu, unsigned hits)
+{
+	const struct x86_point *watch = find_watch(s, hits);
+	char why[40] = "";
 
 	if (!s->running)
 		return;
 	s->running = false;
 	s->cpu = cpu;
-	hit = s->target->get_regs(s->arg, cpu, &r) == 0 &&
-	    find_break(s, r.rip) != -1;
-	say_stopped(s, hit ? "hwbreak:;" : "");
+	if (watch != NULL)
+		(void)snprintf(why, sizeof(why), "%s:%llx;",
+		    watch->kind == X86_POINT_WRITE ? "watch" : "awatch",
+		    (unsigned long long)watch->addr);
+	else if (at_break(s, cpu))
+		(void)snprintf(why, sizeof(why), "hwbreak:;");
+	say_stopped(s, why);
 	send_answer(s);
 }

@@ -4,8 +4,9 @@
  *
  * Bytes of gdb in, bytes for gdb out; what they are about is a table of
  * functions.  All-stop: either all vCPUs run, and gdb can only interrupt
- * them, or none does.  A thread is a vCPU, number plus one.  Breakpoints are
- * the processor's own, so that the guest's memory stays as it is.
+ * them, or none does.  A thread is a vCPU, number plus one.  Breakpoints and
+ * watchpoints are the processor's own, four in all, so that the guest's memory
+ * stays as it is.  x86 does not watch reads alone: gdb asks for accesses then.
  *
  * Nothing gdb sends makes it fail; a peer that floods it or does not read
  * is to be dropped.
@@ -29,6 +30,7 @@
 #define GDB_NO_CPU	(~0U)
 
 struct gdb_session;
+struct x86_point;
 struct x86_regs;
 
 /* The vCPUs are stopped when these are called, but for 'stop'. */
@@ -44,8 +46,9 @@ struct gdb_target {
 			    void *to, size_t len);
 	size_t		(*write)(void *arg, unsigned cpu, uint64_t va,
 			    const void *from, size_t len);
-	/* These breakpoints and no others. */
-	int		(*breaks)(void *arg, const uint64_t *va, unsigned n);
+	/* Stop at these points and no others. */
+	int		(*points)(void *arg, const struct x86_point *,
+			    unsigned n);
 	/* All run; 'step' (or GDB_NO_CPU) for one instruction. */
 	void		(*resume)(void *arg, unsigned step);
 	/* All shall stop; gdb_session_stopped() when they have. */
@@ -64,8 +67,12 @@ int	gdb_session_input(struct gdb_session *, const uint8_t *, size_t len);
 /* What to send; drain it. */
 struct buf *gdb_session_output(struct gdb_session *);
 
-/* The vCPUs have stopped; cpu met a breakpoint, or was the one to stop. */
-void	gdb_session_stopped(struct gdb_session *, unsigned cpu);
+/*
+ * The vCPUs have stopped; cpu met the points 'hits' (a bit each, as they
+ * were given), or was the one to stop.
+ */
+void	gdb_session_stopped(struct gdb_session *, unsigned cpu,
+	    unsigned hits);
 
 /* They run, as gdb wanted it. */
 bool	gdb_session_running(const struct gdb_session *);

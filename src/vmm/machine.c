@@ -38,6 +38,8 @@
 #include "vmm/pci.h"
 #include "vmm/vcpu.h"
 
+#define STOPPED_HITS	16	/* first bit of them in 'stopped' */
+
 /* --- what happens to the guest ------------------------------------------ */
 
 /* Any thread. */
@@ -94,7 +96,7 @@ vcpu_stopped(void *arg, unsigned id, const struct accel_exit *x)
 	} else if (x->why == ACCEL_EXIT_OFF) {
 		tell(m, MACHINE_POWERED_OFF);
 	} else if (x->why == ACCEL_EXIT_DEBUG) {
-		atomic_store(&m->stopped, id);
+		atomic_store(&m->stopped, id | x->hits << STOPPED_HITS);
 		tell(m, MACHINE_DEBUG);
 	} else {
 		board_lock(&m->board);
@@ -503,9 +505,12 @@ machine_boot_us(struct machine *m)
 }
 
 unsigned
-machine_stopped(const struct machine *m)
+machine_stopped(const struct machine *m, unsigned *hits)
 {
-	return atomic_load(&m->stopped);
+	unsigned stopped = atomic_load(&m->stopped);
+
+	*hits = stopped >> STOPPED_HITS;
+	return stopped & ((1U << STOPPED_HITS) - 1);
 }
 
 struct board *

@@ -80,8 +80,11 @@ int	machine_nmi(struct machine *, struct err *);
  */
 uint64_t machine_boot_us(struct machine *);
 
-/* The vCPU that met the last MACHINE_DEBUG. */
-unsigned machine_stopped(const struct machine *);
+/*
+ * The vCPU that met the last MACHINE_DEBUG; which of the debugger's points
+ * it were, a bit each.
+ */
+unsigned machine_stopped(const struct machine *, unsigned *hits);
 
 struct board *machine_board(struct machine *);
 struct vcpus *machine_vcpus(struct machine *);

@@ -50,7 +50,8 @@ struct machine {
 	struct event		*woken;
 	atomic_uint		 happened;	/* 1 << enum machine_event */
 	char			 broken[120];	/* why; board locked */
-	atomic_uint		 stopped;	/* vCPU of MACHINE_DEBUG */
+	atomic_uint		 stopped;	/* MACHINE_DEBUG: vCPU, and
+						   hits << STOPPED_HITS */
 };
 
 /*

@@ -51,6 +51,12 @@ print $cr0 & 1
 info threads
 set var *(int *)&value = 77
 print *(int *)&value
+set can-use-hw-watchpoints 1
+watch *(int *)&value
+break *&here
+continue
+info breakpoints
+delete
 print *(int *)0x7fffffff0000
 X
 "$vmm" --kernel k --memory 16M --cpus 2 --serial off --gdb gdb.sock \
@@ -79,6 +85,9 @@ has "control registers" '^\$4 = 1$'
 has "vCPUs are threads" "Thread 2 (vCPU 1)"
 has "memory is written" '^\$5 = 77$'
 has "what is not mapped is not there" "Cannot access memory"
+# An interpreting KVM takes a watchpoint, but does not look at it.
+has "a watchpoint is taken" "hw watchpoint .* \*(int \*)&value"
+has "and the guest stops there or behind" "Old value = 77\|hit Breakpoint 3"
 # It runs on, and another debugger may come.
 timeout 60 gdb -batch -ex "target remote gdb.sock" -ex "print 6 * 7" k \
     > out 2>&1

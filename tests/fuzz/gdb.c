@@ -68,12 +68,15 @@ mem_write(void *arg, unsigned cpu, uint64_t va, const void *from, size_t len)
 }
 
 static int
-breaks(void *arg, const uint64_t *va, unsigned n)
+points(void *arg, const struct x86_point *p, unsigned n)
 {
 	(void)arg;
-	(void)va;
-	if (n > X86_BREAKPOINTS_MAX)
+	if (n > X86_POINTS_MAX)
 		abort();
+	for (unsigned i = 0; i < n; i++)
+		if (p[i].len == 0 || p[i].len > 8 || p[i].len == 3 ||
+		    p[i].addr % p[i].len != 0)
+			abort();
 	return 0;
 }
 
@@ -89,14 +92,14 @@ static void
 stop(void *arg)
 {
 	(void)arg;
-	gdb_session_stopped(session, 0);
+	gdb_session_stopped(session, 0, 0);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const struct gdb_target target = { cpus, get_regs, set_regs,
-		mem_read, mem_write, breaks, resume, stop };
+		mem_read, mem_write, points, resume, stop };
 	size_t n;
 
 	memset(&regs, 0, sizeof(regs));
@@ -107,7 +110,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		if (gdb_session_input(session, data, n) == -1)
 			break;
 		if (data[0] & 1)
-			gdb_session_stopped(session, 2);
+			gdb_session_stopped(session, 2, data[0] >> 2);
 		if (data[0] & 2)
 			buf_drain(gdb_session_output(session),
 			    gdb_session_output(session)->len);

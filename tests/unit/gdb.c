@@ -15,8 +15,8 @@ static struct {
 	struct gdb_session	*s;
 	struct x86_regs		 regs[CPUS];
 	uint8_t			 memory[MEMORY];
-	uint64_t		 breaks[X86_BREAKPOINTS_MAX];
-	unsigned		 nbreaks;
+	struct x86_point	 points[X86_POINTS_MAX];
+	unsigned		 npoints;
 	unsigned		 resumed, stopped, step;
 	bool			 refuse;	/* registers */
 } w;
@@ -77,11 +77,11 @@ mem_write(void *arg, unsigned cpu, uint64_t va, const void *from, size_t len)
 }
 
 static int
-breaks(void *arg, const uint64_t *va, unsigned n)
+points(void *arg, const struct x86_point *p, unsigned n)
 {
 	(void)arg;
-	memcpy(w.breaks, va, n * sizeof(*va));
-	w.nbreaks = n;
+	memcpy(w.points, p, n * sizeof(*p));
+	w.npoints = n;
 	return 0;
 }
 
@@ -98,11 +98,11 @@ stop(void *arg)
 {
 	(void)arg;
 	w.stopped++;
-	gdb_session_stopped(w.s, 0);
+	gdb_session_stopped(w.s, 0, 0);
 }
 
 static const struct gdb_target target = { cpus, get_regs, set_regs, mem_read,
-	mem_write, breaks, resume, stop };
+	mem_write, points, resume, stop };
 
 static int
 begin(void **state)
@@ -287,14 +287,13 @@ breakpoints(void **state)
 	assert_string_equal(ask("Z0,1000,1"), "OK");
 	assert_string_equal(ask("Z1,1010,1"), "OK");
 	assert_string_equal(ask("Z1,1010,1"), "OK");
-	assert_int_equal(w.nbreaks, 2);
+	assert_int_equal(w.npoints, 2);
 	assert_string_equal(ask("Z0,1020,1"), "OK");
 	assert_string_equal(ask("Z0,1030,1"), "OK");
 	assert_string_equal(ask("Z0,1040,1"), "E01");
 	assert_string_equal(ask("z1,1010,1"), "OK");
-	assert_int_equal(w.nbreaks, 3);
+	assert_int_equal(w.npoints, 3);
 	assert_string_equal(ask("z1,9999,1"), "OK");
-	assert_string_equal(ask("Z2,1000,4"), "");
 	assert_string_equal(ask("Z0"), "E01");
 	assert_string_equal(ask("Zx,1,1"), "E01");
 
@@ -303,10 +302,54 @@ breakpoints(void **state)
 	assert_int_equal(w.step, GDB_NO_CPU);
 	assert_string_equal(ask("m1000,1"), "(nothing)");	/* it runs */
 	w.regs[1].rip = 0x1020;
-	gdb_session_stopped(w.s, 1);
+	gdb_session_stopped(w.s, 1, 0);
 	assert_string_equal(said(), "$T05thread:2;hwbreak:;#31");
-	gdb_session_stopped(w.s, 1);	/* told once */
+	gdb_session_stopped(w.s, 1, 0);	/* told once */
 	assert_string_equal(said(), "");
+}
+
+static void
+watchpoints(void **state)
+{
+	(void)state;
+	assert_string_equal(ask("Z3,1000,4"), "");	/* not known */
+	assert_string_equal(ask("z3,1000,4"), "");
+	assert_string_equal(ask("Z2,1004,4"), "OK");
+	assert_string_equal(ask("Z4,2000,8"), "OK");
+	assert_string_equal(ask("Z0,1004,1"), "OK");
+	assert_int_equal(w.npoints, 3);
+	assert_int_equal(w.points[0].kind, X86_POINT_WRITE);
+	assert_int_equal(w.points[0].len, 4);
+	assert_int_equal(w.points[1].kind, X86_POINT_ACCESS);
+	assert_int_equal(w.points[1].len, 8);
+	assert_int_equal(w.points[2].kind, X86_POINT_EXECUTE);
+	/* Not aligned: two registers, of which one is left. */
+	assert_string_equal(ask("Z2,3001,3"), "E01");
+	assert_int_equal(w.npoints, 3);
+	assert_string_equal(ask("z0,1004,1"), "OK");
+	assert_string_equal(ask("Z2,3001,3"), "OK");
+	assert_int_equal(w.npoints, 4);
+	assert_int_equal(w.points[2].addr, 0x3001);
+	assert_int_equal(w.points[2].len, 1);
+	assert_int_equal(w.points[3].addr, 0x3002);
+	assert_int_equal(w.points[3].len, 2);
+
+	(void)ask("c");
+	gdb_session_stopped(w.s, 1, 1 << 3);
+	assert_non_null(strstr(said(), "$T05thread:2;watch:3001;#"));
+	(void)ask("c");
+	gdb_session_stopped(w.s, 0, 1 << 1);
+	assert_non_null(strstr(said(), "$T05thread:1;awatch:2000;#"));
+	(void)ask("c");
+	gdb_session_stopped(w.s, 0, 1 << 7);	/* there is no such */
+	assert_non_null(strstr(said(), "$T05thread:1;#"));
+	assert_string_equal(ask("z2,3001,3"), "OK");
+	assert_int_equal(w.npoints, 2);
+	assert_string_equal(ask("Z2,1000,0"), "E01");
+	assert_string_equal(ask("Z2,1000,21"), "E01");
+	assert_string_equal(ask("Z2,ffffffffffffffff,2"), "E01");
+	assert_string_equal(ask("Z4,4000"), "E01");
+	assert_int_equal(w.npoints, 2);
 }
 
 static void
@@ -322,10 +365,10 @@ running(void **state)
 	assert_int_equal(w.stopped, 1);
 	assert_string_equal(ask("s"), "(nothing)");
 	assert_int_equal(w.step, 0);
-	gdb_session_stopped(w.s, 0);
+	gdb_session_stopped(w.s, 0, 0);
 	(void)said();
 	assert_string_equal(ask("vCont;C05:1;c"), "(nothing)");
-	gdb_session_stopped(w.s, 0);
+	gdb_session_stopped(w.s, 0, 0);
 	(void)said();
 	assert_string_equal(ask("vCont;s:9"), "E01");
 	assert_string_equal(ask("vCont;t"), "E01");
@@ -400,6 +443,7 @@ main(void)
 		TEST(set_all),
 		TEST(memory),
 		TEST(breakpoints),
+		TEST(watchpoints),
 		TEST(running),
 		TEST(threads),
 		TEST(description),
