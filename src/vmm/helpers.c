@@ -4,11 +4,16 @@
  *
  * Each has its vhost-user socket in a directory that only we can enter, and
  * a process group of its own: what is typed at the terminal is not for it.
+ * The directory is locked; what a process that was killed has left is not,
+ * and the next one removes it.
  */
 
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "chapi/vm_config.h"
 #include "lib/io.h"
@@ -43,6 +49,7 @@ struct helper {
 struct helpers {
 	char		 program[PATH_MAX];
 	char		 dir[PATH_MAX];		/* "": none was made */
+	int		 lock;			/* of it, or -1 */
 	struct helper	 list[HELPERS_MAX];
 	unsigned	 n;
 };
@@ -64,6 +71,97 @@ add(struct start *s, const char *option, const char *value)
 		s->args[s->nargs++] = value;
 }
 
+/* --- the directory of sockets -------------------------------------------- */
+
+#define DIR_PREFIX	"vmm-dev."
+#define SWEEP_MAX	64	/* directories that one start removes */
+
+/* Remove the sockets in a directory that nobody uses, and it. */
+static void
+sweep_dir(int base, const char *name)
+{
+	int fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
+	const char *suffix;
+	struct dirent *d;
+	struct stat st;
+	DIR *list;
+
+	if (fd == -1)
+		return;
+	if (fstat(fd, &st) == -1 || st.st_uid != geteuid() ||
+	    flock(fd, LOCK_EX | LOCK_NB) == -1 ||
+	    (list = fdopendir(fd)) == NULL) {
+		(void)close(fd);
+		return;
+	}
+	while ((d = readdir(list)) != NULL) {
+		suffix = strrchr(d->d_name, '.');
+		if (suffix != NULL && strcmp(suffix, ".vu") == 0)
+			(void)unlinkat(fd, d->d_name, 0);
+	}
+	(void)unlinkat(base, name, AT_REMOVEDIR);
+	(void)closedir(list);
+}
+
+/* What processes that were killed have left: nobody holds its lock. */
+static void
+sweep(const char *base)
+{
+	DIR *list = opendir(base);
+	struct dirent *d;
+	unsigned n = 0;
+
+	if (list == NULL)
+		return;
+	while (n < SWEEP_MAX && (d = readdir(list)) != NULL) {
+		if (strncmp(d->d_name, DIR_PREFIX, strlen(DIR_PREFIX)) != 0)
+			continue;
+		sweep_dir(dirfd(list), d->d_name);
+		n++;
+	}
+	(void)closedir(list);
+}
+
+/* Locked as long as we live; false: swept away before we had the lock. */
+static bool
+hold_dir(struct helpers *h)
+{
+	struct stat st;
+
+	h->lock = open(h->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
+	if (h->lock != -1 && flock(h->lock, LOCK_SH) == 0 &&
+	    fstat(h->lock, &st) == 0 && st.st_nlink > 0)
+		return true;
+	if (h->lock != -1)
+		(void)close(take_fd(&h->lock));
+	return false;
+}
+
+static int
+make_dir(struct helpers *h, struct err *e)
+{
+	const char *base = getenv("XDG_RUNTIME_DIR");
+
+	if (h->dir[0] != '\0')
+		return 0;
+	if (base == NULL || *base != '/')
+		base = "/tmp";
+	sweep(base);
+	for (unsigned tries = 0; tries < 8; tries++) {
+		(void)snprintf(h->dir, sizeof(h->dir), "%s/" DIR_PREFIX
+		    "XXXXXX", base);
+		if (mkdtemp(h->dir) == NULL)
+			break;
+		if (hold_dir(h))
+			return 0;
+	}
+	(void)err_sys(e, "make %s", h->dir);
+	h->dir[0] = '\0';
+	return -1;
+}
+
 /* --- starting one -------------------------------------------------------- */
 
 /* Beside our own program, or where it is installed. */
@@ -80,23 +178,6 @@ find_program(struct helpers *h, struct err *e)
 	if (access(h->program, X_OK) == -1)
 		(void)snprintf(h->program, sizeof(h->program),
 		    VMD_LIBEXECDIR "/viod");
-	return 0;
-}
-
-static int
-make_dir(struct helpers *h, struct err *e)
-{
-	const char *base = getenv("XDG_RUNTIME_DIR");
-
-	if (h->dir[0] != '\0')
-		return 0;
-	(void)snprintf(h->dir, sizeof(h->dir), "%s/vmm.XXXXXX",
-	    base != NULL && *base == '/' ? base : "/tmp");
-	if (mkdtemp(h->dir) == NULL) {
-		(void)err_sys(e, "make %s", h->dir);
-		h->dir[0] = '\0';
-		return -1;
-	}
 	return 0;
 }
 
@@ -311,6 +392,7 @@ helpers_new(struct helpers **ret, struct hand *hand, struct vmm_setup *setup,
 
 	if (h == NULL)
 		return err_sys(e, "devices");
+	h->lock = -1;
 	for (unsigned i = 0; i < hand->config.ndisks; i++)
 		if (start_disk(h, hand, i, setup, e) == -1)
 			return -1;
@@ -365,5 +447,7 @@ helpers_destroy(struct helpers *h)
 	}
 	if (h->dir[0] != '\0')
 		(void)rmdir(h->dir);
+	if (h->lock != -1)
+		(void)close(h->lock);
 	free(h);
 }

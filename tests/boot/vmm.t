@@ -361,7 +361,7 @@ is 'and answers on a socket' "$(state)" Running
 is 'its helpers end it' "$(pkill -P $hand -f "viod net"; wait $hand
     cat "$t/hand.out")" 'vmm: net0: *'
 kill "$(cat "$t/sleep")"
-is 'and no socket is left' "$(ls -d /tmp/vmm.*/*.vu "$XDG_RUNTIME_DIR"/vmm.*/*.vu \
+is 'and no socket is left' "$(ls -d /tmp/vmm-dev.*/*.vu "$XDG_RUNTIME_DIR"/vmm-dev.*/*.vu \
     2> /dev/null)" ''
 : > "$d/console.log"
 { wait_for seen '^up' 1; echo off; } | "$bin/vmm" --kernel "$guest/vmlinux" --initramfs "$t/initrd" \
