@@ -48,6 +48,11 @@ struct accel_setup {
 	unsigned		cpus;		/* that will ever be there */
 	enum accel_cpu		cpu;
 	enum accel_irqchip	irqchip;
+	/*
+	 * Lines of the PICs that are level-triggered from power on, a bit
+	 * each: a PC's firmware would say so (ELCR, ports 0x4d0 and 0x4d1).
+	 */
+	uint16_t		level;
 };
 
 /* A piece of guest memory; bytes 0 takes the slot's piece away. */

@@ -49,6 +49,31 @@ const struct kvm_need kvm_arch_needs[] = {
 
 /* --- the VM -------------------------------------------------------------- */
 
+/* A PIC as KVM makes it, but for the lines that are level-triggered. */
+static int
+set_level(struct accel_vm *vm, uint32_t pic, unsigned lines, unsigned mask,
+    struct err *e)
+{
+	struct kvm_irqchip c = { .chip_id = pic };
+
+	c.chip.pic.elcr = (uint8_t)(lines & mask);
+	c.chip.pic.elcr_mask = (uint8_t)mask;
+	return kvm_call(vm->fd, KVM_SET_IRQCHIP, &c, e);
+}
+
+static int
+set_levels(struct accel_vm *vm, struct err *e)
+{
+	unsigned lines = vm->setup.level;
+
+	/* Lines 0 to 2, 8 and 13 are edge-triggered on every PC. */
+	if (lines == 0)
+		return 0;
+	if (set_level(vm, KVM_IRQCHIP_PIC_MASTER, lines, 0xf8, e) == -1)
+		return -1;
+	return set_level(vm, KVM_IRQCHIP_PIC_SLAVE, lines >> 8, 0xde, e);
+}
+
 static int
 make_irqchip(struct accel_vm *vm, struct err *e)
 {
@@ -58,7 +83,8 @@ make_irqchip(struct accel_vm *vm, struct err *e)
 
 	if (vm->setup.irqchip == ACCEL_IRQCHIP_SPLIT)
 		return kvm_call(vm->fd, KVM_ENABLE_CAP, &split, e);
-	if (kvm_call(vm->fd, KVM_CREATE_IRQCHIP, NULL, e) == -1)
+	if (kvm_call(vm->fd, KVM_CREATE_IRQCHIP, NULL, e) == -1 ||
+	    set_levels(vm, e) == -1)
 		return -1;
 	return kvm_call(vm->fd, KVM_CREATE_PIT2, &pit, e);
 }

@@ -252,6 +252,8 @@ make_vm(struct machine *m, const struct vm_config *c, struct err *e)
 		    ACCEL_CPU_BASELINE,
 		.irqchip = c->irqchip == VM_IRQCHIP_KERNEL ?
 		    ACCEL_IRQCHIP_KERNEL : ACCEL_IRQCHIP_SPLIT,
+		/* Devices share them. */
+		.level = machine_needs_pci(m, c) ? pci_intx_lines() : 0,
 	};
 
 	m->pic = s.irqchip == ACCEL_IRQCHIP_KERNEL;

@@ -201,9 +201,8 @@ add_rng(struct machine *m, const struct vm_config *c, struct err *e)
 	return adopt(m, vio, e);
 }
 
-/* Is there anything that needs the bus? */
-static bool
-any(const struct machine *m, const struct vm_config *c)
+bool
+machine_needs_pci(const struct machine *m, const struct vm_config *c)
 {
 	return m->setup.console != -1 || c->rng || c->ndisks > 0 ||
 	    c->nnets > 0 || c->nfs > 0 || c->vsock.vhost_socket != NULL ||
@@ -230,7 +229,7 @@ machine_make_devices(struct machine *m, const struct vm_config *c,
 	struct hotplug_setup h = { &m->board, ejected, m };
 	int r = 0;
 
-	if (!any(m, c))
+	if (!machine_needs_pci(m, c))
 		return 0;
 	if (pci_new(&m->board.pci, &m->board, e) == -1 ||
 	    hotplug_new(&m->hotplug, &h, e) == -1)

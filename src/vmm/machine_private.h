@@ -61,6 +61,9 @@ struct machine {
 void	machine_broken(struct machine *, enum machine_event, const char *fmt,
 	    ...) __attribute__((format(printf, 3, 4)));
 
+/* Is there anything in the config that needs the PCI bus? */
+bool	machine_needs_pci(const struct machine *, const struct vm_config *);
+
 /* Make what the config has on the PCI bus, and the bus if there is any. */
 int	machine_make_devices(struct machine *, const struct vm_config *,
 	    struct err *);

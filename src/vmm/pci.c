@@ -24,13 +24,20 @@ pci_intx_gsi(unsigned slot)
 	return lines[slot % PCI_LINES];
 }
 
+uint16_t
+pci_intx_lines(void)
+{
+	unsigned all = 0;
+
+	for (unsigned i = 0; i < PCI_LINES; i++)
+		all |= 1U << lines[i];
+	return (uint16_t)all;
+}
+
 bool
 pci_intx_is(unsigned gsi)
 {
-	for (unsigned i = 0; i < PCI_LINES; i++)
-		if (lines[i] == gsi)
-			return true;
-	return false;
+	return gsi < 16 && (pci_intx_lines() & 1U << gsi) != 0;
 }
 
 /* --- bytes of the configuration space ----------------------------------- */

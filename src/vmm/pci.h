@@ -137,6 +137,8 @@ void	pci_intx(struct pci_device *, bool level);
 /* The GSI of a slot's INTA; the same is in ACPI and the MP table. */
 unsigned pci_intx_gsi(unsigned slot);
 bool	pci_intx_is(unsigned gsi);
+/* All of them, a bit a GSI. */
+uint16_t pci_intx_lines(void);
 
 /* Power on state: windows where they were, everything off. */
 void	pci_reset(struct pci *);

@@ -773,27 +773,55 @@ restored(void **state)
 	tiny_destroy(&b);
 }
 
+/*
+ * A state whose processor differs in one bit of a leaf is refused: of its
+ * struct kvm_cpuid_entry2 the word is 3 for eax to 6 for edx.
+ */
+static void
+other_cpuid(struct tiny *t, json_t *vm, uint32_t leaf, unsigned word,
+    const char *why)
+{
+	json_t *good = json_incref(json_object_get(vm, "cpuid"));
+	char *hex = strdup(json_string_value(good)), *at, wanted[9];
+	struct err e;
+
+	assert_non_null(hex);
+	(void)snprintf(wanted, sizeof(wanted), "%02x000000", leaf);
+	for (at = hex; memcmp(at, wanted, 8) != 0; at += 2 * 40)
+		assert_true(strlen(at) >= 2 * 2 * 40);
+	at[8 * word] = at[8 * word] == '0' ? '1' : '0';
+	(void)json_object_set_new(vm, "cpuid", json_string(hex));
+	assert_int_equal(kvm->x86->vm_load(t->vm, vm, &e), -1);
+	if (strstr(e.text, why) == NULL)
+		fail_msg("\"%s\", not \"%s\"", e.text, why);
+	(void)json_object_set_new(vm, "cpuid", good);
+	free(hex);
+}
+
 static void
 refused(void **state)
 {
 	own_json json_t *vm = NULL, *vcpu = NULL;
 	struct tiny t;
 	struct err e;
-	char *hex;
+	json_int_t khz;
 
 	(void)state;
 	tiny_new(&t, kvm);
 	tiny_enter(&t, t.vcpu, &counter);
 	save(&t, &vm, &vcpu);
 
-	/* Another maker's: the first leaf is not the same. */
-	hex = strdup(json_string_value(json_object_get(vm, "cpuid")));
-	assert_non_null(hex);
-	hex[2 * 16] ^= 1;
-	(void)json_object_set_new(vm, "cpuid", json_string(hex));
-	free(hex);
+	/* Another maker, another model, other features. */
+	other_cpuid(&t, vm, 0, 4, "another maker");
+	other_cpuid(&t, vm, 1, 3, "family and model");
+	other_cpuid(&t, vm, 1, 5, "CPUID leaf 0x1 differs");
+	other_cpuid(&t, vm, 7, 4, "CPUID leaf 0x7 differs");
+	khz = json_integer_value(json_object_get(vm, "tsc_khz"));
+	(void)json_object_set_new(vm, "tsc_khz", json_integer(khz * 2));
 	assert_int_equal(kvm->x86->vm_load(t.vm, vm, &e), -1);
-	assert_non_null(strstr(e.text, "another maker"));
+	assert_non_null(strstr(e.text, "TSC"));
+	(void)json_object_set_new(vm, "tsc_khz", json_integer(khz));
+	TINY_MUST(kvm->x86->vm_load(t.vm, vm, &e_));
 
 	(void)json_object_set_new(vcpu, "format", json_string("kvm-x86 0"));
 	assert_int_equal(kvm->x86->vcpu_load(t.vcpu, vcpu, &e), -1);
@@ -822,6 +850,29 @@ power_on(void **state)
 	assert_int_equal(r.efer, 0);
 	tiny_enter(&t, t.vcpu, &longmode);
 	assert_done(&t);
+	tiny_destroy(&t);
+}
+
+/* What the guest reads from the two ports, one behind the other. */
+TINY(elcr, 16, "mov $0x4d0, %dx\n in %dx, %al\n mov %al, %bl\n"
+    "inc %dx\n in %dx, %al\n mov %al, %ah\n mov %bl, %al\n"
+    "mov $0x510, %dx\n out %ax, %dx\n");
+
+static void
+level_lines(void **state)
+{
+	const struct accel_setup setup = { .cpus = 1, .level = 0x1c20 };
+	struct tiny t;
+
+	(void)state;
+	tiny_vm(&t, kvm, &setup);
+	TINY_MUST(kvm->vcpu_new(&t.vcpu, t.vm, 0, &e_));
+	tiny_enter(&t, t.vcpu, &elcr);
+	assert_int_equal(next(&t), 0x1c20);
+	TINY_MUST(kvm->x86->vm_reset(t.vm, &e_));
+	TINY_MUST(kvm->x86->vcpu_reset(t.vcpu, &e_));
+	tiny_enter(&t, t.vcpu, &elcr);
+	assert_int_equal(next(&t), 0x1c20);
 	tiny_destroy(&t);
 }
 
@@ -890,6 +941,7 @@ main(void)
 		cmocka_unit_test(restored),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(power_on),
+		cmocka_unit_test(level_lines),
 		cmocka_unit_test(split),
 		cmocka_unit_test(baseline),
 	};
