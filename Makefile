@@ -17,10 +17,12 @@ VERSION		= 0.1.0
 
 # --- layers ------------------------------------------------------------------
 
-LAYERS		= lib os virtio accel chapi agent priv guest oci
+LAYERS		= lib os disk virtio accel chapi agent priv guest oci
 
 lib_FILES	= buf err escape io json log num
 os_FILES	= os_linux process_linux sandbox sandbox_linux tty
+disk_FILES	= image image_files qcow2_compressed qcow2_header qcow2_map \
+		  qcow2_meta qcow2_open qcow2_refcount qcow2_repair
 virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
 # What of it is made for the host's processor.
 HOST_ARCH	:= $(shell uname -m)

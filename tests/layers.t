@@ -7,20 +7,21 @@ cd "$(dirname "$0")/.." || exit 1
 rules="
 lib:
 os:
+disk: os
 virtio: os
 accel: os
 chapi: os
 agent: os
 priv: os
 guest: agent
-viod: os virtio
-vmm: os chapi accel virtio
+viod: os disk virtio
+vmm: os disk chapi accel virtio
 null: os chapi
 qemu: os chapi accel
 vmd: os priv
 control: os chapi agent priv oci
 oci: os
-vmctl: os
+vmctl: os disk
 "
 
 n=0 bad=0
