@@ -17,7 +17,7 @@ VERSION		= 0.1.0
 
 # --- layers ------------------------------------------------------------------
 
-LAYERS		= lib os disk virtio accel chapi agent priv guest oci
+LAYERS		= lib os disk virtio accel chapi agent conf priv guest oci
 
 lib_FILES	= buf err escape io json log num
 os_FILES	= os_linux process_linux sandbox sandbox_linux tty
@@ -51,6 +51,15 @@ chapi_FILES	= client \
 		  vmm \
 		  vmm_ask
 agent_FILES	= client entry frame reply
+conf_FILES	= conf \
+		  instance \
+		  interface \
+		  lex \
+		  parse \
+		  port \
+		  print \
+		  request \
+		  vm
 priv_FILES	= chan client request wire
 oci_FILES	= digest reference
 # vminit but its main.c; the guest's own build is in scripts/guest.mk.
@@ -157,6 +166,12 @@ vmd_FILES	= children control file jobs listen main options report \
 		  vms_adopt
 vmd_LAYERS	= priv os lib
 vmd_LIBS	= libevent_core
+
+PROGRAMS	+= vmd-conf
+vmd-conf_DIR	= conf
+vmd-conf_FILES	= main
+vmd-conf_LAYERS	= conf os lib
+vmd-conf_LIBS	= jansson
 
 vmd-control_DIR	= control
 vmd-control_FILES = admission adopt auth capabilities cp_request database \

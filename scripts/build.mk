@@ -245,7 +245,7 @@ syntax: $(SYNTAX)
 install: all guest
 	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) \
 	    $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir) $(DESTDIR)$(mandir)/man8 \
-	    $(DESTDIR)$(mandir)/man7
+	    $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man7
 	install -m 755 $(O)/bin/vmd $(DESTDIR)$(sbindir)
 	install -m 755 $(O)/bin/vmctl $(DESTDIR)$(bindir)
 	install -m 755 $(filter-out %/vmd %/vmctl,$(BINARIES)) \
@@ -253,6 +253,7 @@ install: all guest
 	cp -R $(GUEST_SHARE) $(DESTDIR)$(datadir)
 	chmod -R u=rwX,go=rX $(DESTDIR)$(datadir)
 	install -m 644 man/*.8 $(DESTDIR)$(mandir)/man8
+	install -m 644 man/*.5 $(DESTDIR)$(mandir)/man5
 	install -m 644 man/*.7 $(DESTDIR)$(mandir)/man7
 	@scripts/install-system "$(DESTDIR)" "$(prefix)" "$(sbindir)"
 
@@ -260,6 +261,7 @@ uninstall:
 	rm -f $(DESTDIR)$(sbindir)/vmd $(DESTDIR)$(bindir)/vmctl
 	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)
 	rm -f $(patsubst man/%.8,$(DESTDIR)$(mandir)/man8/%.8,$(wildcard man/*.8))
+	rm -f $(patsubst man/%.5,$(DESTDIR)$(mandir)/man5/%.5,$(wildcard man/*.5))
 	rm -f $(patsubst man/%.7,$(DESTDIR)$(mandir)/man7/%.7,$(wildcard man/*.7))
 	@scripts/install-system -u "$(DESTDIR)" "$(prefix)" "$(sbindir)"
 

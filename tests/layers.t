@@ -12,6 +12,7 @@ virtio: os
 accel: os
 chapi: os
 agent: os
+conf: os
 priv: os
 guest: agent
 viod: os disk virtio
@@ -21,7 +22,7 @@ qemu: os chapi accel
 vmd: os priv
 control: os chapi agent priv oci
 oci: os
-vmctl: os disk
+vmctl: os conf disk
 "
 
 n=0 bad=0

@@ -46,6 +46,15 @@ const struct sandbox_row sandbox_rows[SANDBOX_PROGRAMS] = {
 		.nofile	= 4096,
 	},
 	/*
+	 * Reads vm.conf.  Name service modules are loaded for the names of
+	 * users.
+	 */
+	[SANDBOX_CONF] = {
+		.name	= "vmd-conf",
+		.may	= MAY_SERVE | MAY_OPEN | MAY_MAP_EXEC,
+		.nofile	= 256,
+	},
+	/*
 	 * Listeners it was given, the database, VM sockets.  Name service
 	 * modules are loaded for the owner's name.
 	 */

@@ -33,6 +33,7 @@ enum sandbox_program {
 	SANDBOX_VIOD_VSOCK,
 	SANDBOX_IMAGE_PULL,	/* vmd-image pull */
 	SANDBOX_IMAGE_UNPACK,	/* every other job of vmd-image */
+	SANDBOX_CONF,		/* vmd-conf */
 	SANDBOX_CONTROL,
 	SANDBOX_VMM_QEMU,	/* and its QEMU */
 	SANDBOX_VMM,		/* when kernel and initrd are open */

@@ -49,7 +49,7 @@ umask 022
 is "the programs a user starts" "/usr/bin/vmctl /usr/sbin/vmd" \
     "$(cd "$root" && find . -path '*bin/*' -type f | sort | cut -c 2- |
     xargs)"
-is "and those of vmd" "viod viod-net vmd-control vmd-image vmm vmm-null vmm-qemu" \
+is "and those of vmd" "viod viod-net vmd-conf vmd-control vmd-image vmm vmm-null vmm-qemu" \
     "$(ls "$root/usr/libexec/vmd" | xargs)"
 is "all for everybody, whatever the umask" "" \
     "$(find "$root/usr" ! -perm -go=r; find "$root/usr" -type d ! -perm 755
@@ -57,7 +57,7 @@ is "all for everybody, whatever the umask" "" \
 is "nothing that more than the owner may change" "" \
     "$(find "$root/usr" -perm /022)"
 is "a page a program" "$(ls man | xargs)" \
-    "$(cd "$root/usr/share/man" && ls man7/* man8/* | sed 's|.*/||' |
+    "$(cd "$root/usr/share/man" && ls man5/* man7/* man8/* | sed 's|.*/||' |
     sort | xargs)"
 is "completion of three shells" 3 "$(find "$root/usr/share" \
     -path '*completion*' -name 'vmctl*' -type f -o -name _vmctl | wc -l)"

@@ -37,6 +37,7 @@
 #define VSOCK	(1U << SANDBOX_VIOD_VSOCK)
 #define PULL	(1U << SANDBOX_IMAGE_PULL)
 #define UNPACK	(1U << SANDBOX_IMAGE_UNPACK)
+#define CONF	(1U << SANDBOX_CONF)
 #define CONTROL	(1U << SANDBOX_CONTROL)
 #define QEMU	(1U << SANDBOX_VMM_QEMU)
 #define VMM	(1U << SANDBOX_VMM)
@@ -320,12 +321,12 @@ static const struct deed {
 	{ "inherited_connect",	inherited_connect, NET | PULL, 0 },
 	{ "run_true",		run_true,	PULL | UNPACK | QEMU, 0 },
 	{ "exec",		just_exec,	PULL | UNPACK | QEMU,
-	    BLK | NET | VSOCK | CONTROL | VMM },
+	    BLK | NET | VSOCK | CONF | CONTROL | VMM },
 	{ "exec_foreign",	exec_foreign,	0,
-	    BLK | NET | VSOCK | CONTROL | VMM },
-	{ "thread",		make_thread,	ALL, 0 },
-	{ "map_code",		map_code,	PULL | UNPACK | CONTROL | QEMU,
-	    0 },
+	    BLK | NET | VSOCK | CONF | CONTROL | VMM },
+	{ "thread",		make_thread,	ALL & ~CONF, 0 },
+	{ "map_code",		map_code,
+	    PULL | UNPACK | CONF | CONTROL | QEMU, 0 },
 	{ "trace_parent",	trace_parent,	0, ALL },
 	{ "signal_parent",	signal_parent,	0, 0 },
 	{ "namespace",		new_namespace,	0, ALL },

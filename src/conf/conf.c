@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: ISC */
+/* conf.c - what a vm.conf says, and the strings it says it with; see conf.h */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/parse.h"
+#include "lib/log.h"
+
+struct conf_text {
+	struct conf_text *next;
+	char		  bytes[];
+};
+
+struct conf *
+conf_new(void)
+{
+	struct conf *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		fatal("vm.conf");
+	TAILQ_INIT(&c->vms);
+	TAILQ_INIT(&c->switches);
+	TAILQ_INIT(&c->messages);
+	c->socket_owner.uid = c->socket_owner.gid = CONF_ID_NONE;
+	return c;
+}
+
+void
+conf_destroy(struct conf *c)
+{
+	struct conf_text *t;
+
+	if (c == NULL)
+		return;
+	while ((t = c->texts) != NULL) {
+		c->texts = t->next;
+		free(t);
+	}
+	free(c);
+}
+
+void *
+conf_alloc(struct conf *c, size_t n)
+{
+	struct conf_text *t = calloc(1, sizeof(*t) + n);
+
+	if (t == NULL)
+		fatal("vm.conf");
+	t->next = c->texts;
+	c->texts = t;
+	c->text += n;
+	return t->bytes;
+}
+
+const char *
+conf_text(struct conf *c, const char *s)
+{
+	size_t n = strlen(s) + 1;
+
+	return memcpy(conf_alloc(c, n), s, n);
+}
+
+const char *
+conf_textf(struct conf *c, const char *fmt, ...)
+{
+	char text[2 * CONF_WORD_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return conf_text(c, text);
+}
+
+int
+conf_say(struct conf *c, bool warning, const char *file, unsigned line,
+    const char *fmt, ...)
+{
+	char text[ERR_TEXT_MAX];
+	struct conf_message *m;
+	va_list ap;
+
+	if (!warning)
+		c->errors++;
+	if (c->nmessages > CONF_MESSAGES_MAX)
+		return -1;
+	m = conf_alloc(c, sizeof(*m));
+	m->warning = warning;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (c->nmessages++ == CONF_MESSAGES_MAX)
+		m->text = "too many errors; these are the first ones";
+	else if (file == NULL)
+		m->text = conf_text(c, text);
+	else
+		m->text = conf_textf(c, "%s:%u: %s%s", file, line,
+		    warning ? "warning: " : "", text);
+	TAILQ_INSERT_TAIL(&c->messages, m, entry);
+	return -1;
+}
+
+int
+conf_define_parse(struct conf_define *ret, char *text, struct err *e)
+{
+	char *eq = strrchr(text, '=');
+
+	if (eq == NULL || eq == text)
+		return err_set(e, EINVAL, "could not parse macro definition "
+		    "%s", text);
+	*eq = '\0';
+	ret->name = text;
+	ret->value = eq + 1;
+	return 0;
+}
+
+const char *
+conf_format_name(enum conf_format f)
+{
+	static const char *const names[] = { NULL, "raw", "qcow2" };
+
+	return names[f];
+}
+
+const char *
+conf_device_name(enum conf_device d)
+{
+	static const char *const names[] = { NULL, "disk", "cdrom", "net" };
+
+	return names[d];
+}
+
+const char *
+conf_restart_name(enum conf_restart r)
+{
+	static const char *const names[] = { "never", "always",
+	    "on-failure" };
+
+	return names[r];
+}
+
+/* --- what is not there yet ------------------------------------------------ */
+
+static const char *
+if_unsupported(struct conf *c, const struct conf_vm *vm)
+{
+	for (size_t i = 0; i < vm->nifs; i++) {
+		const struct conf_if *f = &vm->ifs[i];
+
+		if (f->local)
+			return "local interface: this version has no "
+			    "networks of the host's";
+		if (f->to != NULL)
+			return conf_textf(c, "switch \"%s\": this version "
+			    "makes no switches", f->to);
+		if (f->name != NULL)
+			return conf_textf(c, "interface %s: this version "
+			    "opens no tap devices", f->name);
+		if (f->rdomain != -1)
+			return "rdomain: this version has none";
+		if (f->group != NULL || f->locked || f->has_lladdr ||
+		    f->down)
+			return "interface: this version has no group, "
+			    "lladdr or down";
+	}
+	if (vm->nifs > 1 || vm->min_ifs > 1)
+		return "interface: this version has one a VM";
+	return NULL;
+}
+
+static const char *
+boot_unsupported(const struct conf_vm *vm)
+{
+	if (vm->ndisks > 0)
+		return "disk: this version runs VMs of images only";
+	if (vm->cdrom != NULL)
+		return "cdrom: this version has none";
+	if (vm->boot != NULL)
+		return "boot: this version boots images only";
+	if (vm->device != CONF_BOOT_ANY)
+		return "boot device: this version boots images only";
+	if (vm->kernel != NULL)
+		return "kernel: this version boots its own only";
+	if (vm->initramfs != NULL)
+		return "initramfs: this version boots its own only";
+	if (vm->cmdline != NULL)
+		return "cmdline: this version has its own only";
+	if (vm->firmware != NULL)
+		return "firmware: this version starts none";
+	if (vm->sev || vm->seves)
+		return "sev: this version encrypts no memory";
+	return NULL;
+}
+
+const char *
+conf_vm_unsupported(struct conf *c, const struct conf_vm *vm)
+{
+	const char *what = boot_unsupported(vm);
+
+	if (what == NULL)
+		what = if_unsupported(c, vm);
+	if (what == NULL && vm->owner.gid != CONF_ID_NONE)
+		what = "owner: this version has no groups of owners";
+	if (what == NULL && vm->image == NULL && (vm->hypervisor == NULL ||
+	    strcmp(vm->hypervisor, "null") != 0))
+		what = "image: there is none, and this version runs VMs of "
+		    "images only";
+	return what;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+/* request.c - a vm block as what vmd-control is asked for; see request.h */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/parse.h"
+#include "conf/request.h"
+#include "lib/json.h"
+#include "lib/util.h"
+
+/* Set unless it is not said; false: no UTF-8. */
+static bool
+set_text(json_t *o, const char *name, const char *s)
+{
+	return s == NULL || json_object_set_new(o, name, json_string(s)) == 0;
+}
+
+static bool
+set_bytes(json_t *o, const char *name, uint64_t n)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%" PRIu64, n);
+	return n == 0 || set_text(o, name, text);
+}
+
+static bool
+set_words(json_t *o, const char *name, const struct conf_list *l)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (json_array_append_new(list, json_string(l->v[i])) == 0)
+			continue;
+		json_decref(list);
+		return false;
+	}
+	if (l->n == 0) {
+		json_decref(list);
+		return true;
+	}
+	return json_object_set_new(o, name, list) == 0;
+}
+
+static bool
+set_env(json_t *o, const struct conf_list *l)
+{
+	json_t *env = json_object();
+	bool good = true;
+	char name[257];
+
+	for (size_t i = 0; good && i < l->n; i++) {
+		const char *eq = strchr(l->v[i], '=');
+
+		(void)snprintf(name, sizeof(name), "%.*s",
+		    (int)(eq - l->v[i]), l->v[i]);
+		good = json_object_set_new(env, name,
+		    json_string(eq + 1)) == 0;
+	}
+	return json_object_set_new(o, "env", env) == 0 && good;
+}
+
+static bool
+set_volumes(json_t *o, const struct conf_list *l)
+{
+	json_t *list = json_array();
+	bool good = true;
+
+	for (size_t i = 0; good && i < l->n; i++) {
+		const char *path = strchr(l->v[i], ':') + 1;
+		const char *mode = strchr(path, ':');
+		int len = mode == NULL ? (int)strlen(path) :
+		    (int)(mode - path);
+		json_t *v = json_pack("{s:s%,s:s%,s:b}",
+		    "volume_id", l->v[i], (size_t)(path - 1 - l->v[i]),
+		    "mount_path", path, (size_t)len,
+		    "readonly", mode != NULL && strcmp(mode, ":ro") == 0);
+
+		good = json_array_append_new(list, v) == 0;
+	}
+	return json_object_set_new(o, "volumes", list) == 0 && good;
+}
+
+static bool
+set_ports(json_t *o, const struct conf_list *l)
+{
+	json_t *list = json_array();
+	struct conf_port p;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (conf_port_parse(&p, l->v[i], NULL) == 0)
+			(void)json_array_append_new(list, json_pack(
+			    "{s:s,s:i,s:i,s:s}", "host_ip", p.addr,
+			    "host_port", p.host, "guest_port", p.guest,
+			    "protocol", p.udp ? "udp" : "tcp"));
+	return json_object_set_new(o, "ports", list) == 0;
+}
+
+/* As vmctl run: one card, unless it is said that there is none. */
+static bool
+set_network(json_t *o, const struct conf_vm *vm)
+{
+	json_t *net = json_pack("{s:b}", "enabled",
+	    vm->min_ifs != 0 || vm->nifs > 0);
+
+	return set_bytes(net, "bandwidth_download", vm->download) &&
+	    set_bytes(net, "bandwidth_upload", vm->upload) &&
+	    json_object_set_new(o, "network", net) == 0;
+}
+
+static json_t *
+create_request(const struct conf_vm *vm)
+{
+	static const char *const restarts[] = { "never", "always",
+	    "on_failure" };
+	own_json json_t *o = json_pack("{s:i,s:{s:s}}", "vcpus",
+	    (int)vm->cpus, "restart_policy", "policy",
+	    restarts[vm->restart]);
+
+	if (set_text(o, "name", vm->name) && set_text(o, "image", vm->image) &&
+	    set_text(o, "hypervisor", vm->hypervisor) &&
+	    set_bytes(o, "size", vm->memory) &&
+	    set_bytes(o, "overlay_size", vm->overlay) &&
+	    set_bytes(o, "disk_io_bps", vm->disk_rate) &&
+	    set_words(o, "entrypoint", &vm->entrypoint) &&
+	    set_words(o, "cmd", &vm->command) && set_env(o, &vm->env) &&
+	    set_volumes(o, &vm->volumes) && set_ports(o, &vm->publish) &&
+	    set_network(o, vm) && set_text(o, "user", vm->user) &&
+	    set_text(o, "working_dir", vm->workdir) &&
+	    set_text(o, "hostname", vm->hostname))
+		return take(&o);
+	return NULL;
+}
+
+json_t *
+conf_vm_json(struct conf *c, const struct conf_vm *vm)
+{
+	json_t *request = create_request(vm);
+	own_json json_t *o = NULL;
+
+	if (request == NULL)
+		return NULL;
+	o = json_pack("{s:s,s:s,s:b,s:o}", "name", vm->name, "where",
+	    conf_textf(c, "%s:%u", vm->file, vm->line), "enabled",
+	    !vm->disabled, "request", request);
+	if (o == NULL || !set_text(o, "unsupported",
+	    conf_vm_unsupported(c, vm)))
+		return NULL;
+	if (vm->owner.uid != CONF_ID_NONE)
+		(void)json_object_set_new(o, "owner",
+		    json_integer(vm->owner.uid));
+	return take(&o);
+}
+
+json_t *
+conf_json(struct conf *c)
+{
+	own_json json_t *vms = json_array();
+	const struct conf_vm *vm;
+	json_t *v;
+
+	TAILQ_FOREACH(vm, &c->vms, entry) {
+		v = conf_vm_json(c, vm);
+		if (v == NULL || json_array_append_new(vms, v) == -1)
+			return NULL;
+	}
+	v = json_pack("{s:O}", "vms", vms);
+	if (c->staggered) {
+		(void)json_object_set_new(v, "parallel",
+		    json_integer(c->parallel));
+		(void)json_object_set_new(v, "delay", json_integer(c->delay));
+	}
+	return v;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * request.h - a vm block as what vmd-control is asked for
+ *
+ * {"name","where","enabled","owner"?,"unsupported"?,"request"}: request is a
+ * CreateInstanceRequest of the API, where is FILE:LINE, and unsupported the
+ * sentence that every start will be refused with.
+ */
+
+#ifndef CONF_REQUEST_H
+#define CONF_REQUEST_H
+
+#include <jansson.h>
+
+#include "conf/conf.h"
+
+/* NULL: a string is not valid UTF-8. */
+json_t	*conf_vm_json(struct conf *, const struct conf_vm *);
+
+/* {"vms":[...],"parallel","delay"}: all of it.  NULL as above. */
+json_t	*conf_json(struct conf *);
+
+#endif

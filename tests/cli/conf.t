@@ -1,0 +1,94 @@
+#!/bin/sh
+# conf.t: vm.conf: every production and every error, and the ways to check it
+#
+# tests/conf/NAME.conf is read as vmd -nv reads it; NAME.ok has the exit
+# status, what is said, and the normal form of what was understood.  -u
+# writes the .ok files anew.
+cd "$(dirname "$0")/../.." || exit 1
+build=$(cd "${BUILD:-build}" && pwd) || exit 1
+export BUILD="$build"
+n=0 bad=0
+
+result()
+{
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		bad=1
+	fi
+}
+
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT TERM
+
+reading()
+{
+	(cd tests/conf && "$BUILD/bin/vmd-conf" -v "$1.conf" 2>&1
+	    echo "exit $?")
+}
+
+for f in tests/conf/*.conf; do
+	name=${f#tests/conf/} name=${name%.conf}
+	reading "$name" > "$dir/out"
+	[ "$1" = -u ] && cp "$dir/out" "tests/conf/$name.ok"
+	diff "tests/conf/$name.ok" "$dir/out" | sed 's/^/# /' > "$dir/diff"
+	cat "$dir/diff"
+	[ -s "$dir/diff" ]
+	result $((! $?)) "$name"
+done
+
+# What is printed reads as the same again.
+for f in tests/conf/pass-*.conf; do
+	name=${f#tests/conf/}
+	(cd tests/conf && "$BUILD/bin/vmd-conf" -v "$name" 2>/dev/null) \
+	    > "$dir/first.conf"
+	(cd "$dir" && "$BUILD/bin/vmd-conf" -v first.conf 2>/dev/null) |
+	    cmp -s "$dir/first.conf" - || echo "# $name"
+done > "$dir/differ"
+cat "$dir/differ"
+[ ! -s "$dir/differ" ]
+result $? "the normal form reads as what it was"
+
+# Macros of the command line win.
+printf 'm = 1G\nvm "x" { memory $m, disable }\n' > "$dir/d.conf"
+"$BUILD/bin/vmd-conf" -v -D m=3G "$dir/d.conf" 2>/dev/null |
+    grep -q 'memory 3072M'
+result $? "-D overrides a macro of the file"
+"$BUILD/bin/vmd-conf" -D nothing "$dir/d.conf" 2>&1 |
+    grep -q 'could not parse macro definition nothing'
+result $? "-D without a value is refused"
+
+# Files that are none, and what they include, are refused at once.
+mkfifo "$dir/fifo"
+timeout 10 "$BUILD/bin/vmd-conf" "$dir/fifo" 2>&1 |
+    grep -q 'fifo: is no regular file'
+result $? "a FIFO is no file, and nobody waits for it"
+i=0
+while [ $i -lt 17 ]; do
+	echo "include \"$((i + 1)).conf\"" > "$dir/$i.conf"
+	i=$((i + 1))
+done
+: > "$dir/17.conf"
+"$BUILD/bin/vmd-conf" "$dir/0.conf" 2>&1 | grep -q 'the 16th file inside'
+result $? "files include each other 16 deep"
+yes '# 1' | head -c 1100000 > "$dir/large.conf"
+"$BUILD/bin/vmd-conf" "$dir/large.conf" 2>&1 |
+    grep -q 'larger than 1048576 bytes'
+result $? "a file has at most 1 MiB"
+{
+	printf 'm = "%08000d"\n' 0
+	yes 'vm $m$m$m$m$m$m$m$m$m$m$m$m$m$m$m$m { memory $m }' | head -20000
+} > "$dir/bomb.conf"
+timeout 60 "$BUILD/bin/vmd-conf" "$dir/bomb.conf" > "$dir/out" 2>&1
+[ $? -eq 1 ] && [ "$(wc -l < "$dir/out")" -le 101 ]
+result $? "macros that make it large end it, and 100 errors are enough"
+yes 'vm "a" { disable }' | head -3000 | awk '{ sub("a", "a" NR); print }' \
+    > "$dir/many.conf"
+"$BUILD/bin/vmd-conf" "$dir/many.conf" 2>&1 | grep -q 'more than 1024 VMs'
+result $? "a file has at most 1024 VMs"
+
+echo "1..$n"
+exit $bad
