@@ -348,6 +348,18 @@ ready(struct vio *vio)
 		vio_kick(vio, i);
 }
 
+/* As after power on; not while it is in use. */
+static void
+queue_clear(struct vio_queue *q)
+{
+	q->len = q->len_max;
+	q->enabled = false;
+	q->base = 0;
+	memset(&q->addr, 0, sizeof(q->addr));
+	if (q->len_max != 0)
+		vio_set_vector(q, PCI_NO_VECTOR);
+}
+
 void
 vio_reset(struct vio *vio)
 {
@@ -362,16 +374,8 @@ vio_reset(struct vio *vio)
 	vio->queue_select = 0;
 	vio_set_config_vector(vio, PCI_NO_VECTOR);
 	(void)vio_take_isr(vio);
-	for (unsigned i = 0; i < vio->nqueues; i++) {
-		struct vio_queue *q = &vio->queue[i];
-
-		q->len = q->len_max;
-		q->enabled = false;
-		q->base = 0;
-		memset(&q->addr, 0, sizeof(q->addr));
-		if (q->len_max != 0)
-			vio_set_vector(q, PCI_NO_VECTOR);
-	}
+	for (unsigned i = 0; i < vio->nqueues; i++)
+		queue_clear(&vio->queue[i]);
 }
 
 /* --- what a driver writes ----------------------------------------------- */
@@ -436,10 +440,52 @@ vio_selected(struct vio *vio)
 	return &vio->queue[vio->queue_select];
 }
 
+static bool
+has_ring_reset(const struct vio *vio)
+{
+	return vio->status & VIRTIO_STATUS_FEATURES_OK &&
+	    vio->accepted & VIRTIO_BIT(VIRTIO_F_RING_RESET);
+}
+
 bool
 vio_queue_open(const struct vio_queue *q)
 {
-	return !q->enabled && !(q->vio->status & VIRTIO_STATUS_DRIVER_OK);
+	return !q->enabled && (has_ring_reset(q->vio) ||
+	    !(q->vio->status & VIRTIO_STATUS_DRIVER_OK));
+}
+
+/* One queue more of a device that runs. */
+static int
+queue_join(struct vio_queue *q, struct err *e)
+{
+	struct vio *vio = q->vio;
+
+	if (queue_start(q, e) == -1)
+		return -1;
+	if (vio->class->start_queue != NULL &&
+	    vio->class->start_queue(vio, number(q), e) == -1) {
+		queue_stop(q);
+		return -1;
+	}
+	vio_pci_settle(vio);
+	return 0;
+}
+
+void
+vio_queue_reset(struct vio_queue *q)
+{
+	struct vio *vio = q->vio;
+
+	if (!has_ring_reset(vio))
+		return;
+	if (vio->running && q->enabled) {
+		q->enabled = false;
+		vio_pci_settle(vio);
+		if (vio->class->stop_queue != NULL)
+			vio->class->stop_queue(vio, number(q));
+		queue_stop(q);
+	}
+	queue_clear(q);
 }
 
 void
@@ -458,6 +504,12 @@ vio_queue_enable(struct vio_queue *q)
 		return;
 	}
 	q->enabled = true;
+	if (!q->vio->running || queue_join(q, &e) == 0)
+		return;
+	q->enabled = false;
+	log_limited(&q->vio->complaints, "%s: queue %u: %s", q->vio->name,
+	    number(q), e.text);
+	vio_broken(q->vio, "a queue that cannot be started");
 }
 
 void

@@ -32,7 +32,8 @@
 /* What queues of this process know, for 'offered'. */
 #define VIO_FEATURES	(VIRTIO_BIT(VIRTIO_F_VERSION_1) |		\
 			VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) |		\
-			VIRTIO_BIT(VIRTIO_F_EVENT_IDX))
+			VIRTIO_BIT(VIRTIO_F_EVENT_IDX) |		\
+			VIRTIO_BIT(VIRTIO_F_RING_RESET))
 
 struct board;
 struct event;
@@ -66,6 +67,16 @@ struct vio_class {
 	 */
 	int	(*start)(struct vio *, struct err *);
 	void	(*stop)(struct vio *);
+
+	/*
+	 * VIRTIO_F_RING_RESET: the driver takes queue n back while the
+	 * device runs, and may use it again, set up anew.  stop_queue:
+	 * nothing is in it when this returns, and nothing is remembered of
+	 * it.  -1 marks the device broken.  NULL where there is nothing to
+	 * do.
+	 */
+	int	(*start_queue)(struct vio *, unsigned n, struct err *);
+	void	(*stop_queue)(struct vio *, unsigned n);
 
 	/*
 	 * The driver begins anew: nothing of what it set holds.  Not while

@@ -242,6 +242,25 @@ get_queue_notify(struct vio *vio, unsigned half)
 	return vio_selected(vio) == NULL ? 0 : vio->queue_select;
 }
 
+/* A reset is over when the write has returned. */
+static uint32_t
+get_queue_reset(struct vio *vio, unsigned half)
+{
+	(void)vio;
+	(void)half;
+	return 0;
+}
+
+static void
+set_queue_reset(struct vio *vio, unsigned half, uint32_t v)
+{
+	struct vio_queue *q = vio_selected(vio);
+
+	(void)half;
+	if (q != NULL && v == 1)
+		vio_queue_reset(q);
+}
+
 /* Half of one of the three addresses of the selected queue. */
 static uint32_t
 get_half(struct vio *vio, size_t member, unsigned half)
@@ -298,8 +317,10 @@ static const struct reg regs[] = {
 	{ 0x2c, 4, get_avail, set_avail, 1 },
 	{ 0x30, 4, get_used, set_used, 0 },
 	{ 0x34, 4, get_used, set_used, 1 },
+	/* 0x38: with VIRTIO_F_NOTIF_CONFIG_DATA only */
+	{ 0x3a, 2, get_queue_reset, set_queue_reset, 0 },
 };
-#define COMMON_BYTES	0x38
+#define COMMON_BYTES	0x3c
 
 /* A register is accessed at its width (section 4.1.3.1), or not at all. */
 static const struct reg *

@@ -22,9 +22,11 @@ void	vio_set_features(struct vio *, uint32_t);
 
 /* Of the queue that the driver selected; NULL: there is none. */
 struct vio_queue *vio_selected(struct vio *);
-/* May the driver still change it? */
+/* May the driver change it, still or again? */
 bool	vio_queue_open(const struct vio_queue *);
 void	vio_queue_enable(struct vio_queue *);
+/* As after power on, at once; nothing without VIRTIO_F_RING_RESET. */
+void	vio_queue_reset(struct vio_queue *);
 void	vio_set_vector(struct vio_queue *, unsigned vector);
 void	vio_set_config_vector(struct vio *, unsigned vector);
 

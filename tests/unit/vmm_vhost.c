@@ -161,6 +161,19 @@ wait_interrupt(struct world *w, unsigned before)
 	assert_true(kit_sent(&w->k) > before);
 }
 
+/* A request that nobody will wait for. */
+static void
+add_read(struct world *w)
+{
+	uint64_t gpa = 0x300000;
+	uint8_t *mem = memory_at(w->k.board.memory, gpa, 0x10000);
+	struct virtq_buf b[3] = { { gpa, 16 }, { gpa + 4096, 4096 },
+	    { gpa + 16, 1 } };
+
+	memset(mem, 0, 16);
+	assert_true(virtq_driver_add(&w->drv.q[0], b, 1, 2, mem));
+}
+
 /* A driver, another after it, and how much was said. */
 static void
 disk(void **state)
@@ -212,6 +225,49 @@ cache_mode(void **state)
 	assert_int_equal(kit_read(&w.k, w.drv.device + at, 1), 1);
 	check_io(&w, 10);
 	down(&w);
+}
+
+/* A queue that begins anew, again and again, while the device runs. */
+static void
+ring_reset(void **state)
+{
+	static struct world w;
+
+	(void)state;
+	for (int shared = 0; shared < 2; shared++) {
+		up(&w, shared);
+		kit_driver_init(&w.drv, &w.k, 1, true);
+		assert_int_equal(kit_driver_features(&w.drv, GOOD |
+		    VIRTIO_BIT(VIRTIO_F_RING_RESET)), 11);
+		kit_driver_queue(&w.drv, 0, 32);
+		kit_driver_ok(&w.drv);
+		for (uint8_t i = 1; i <= 8; i++) {
+			check_io(&w, i);
+			kit_common_set(&w.drv, 0x16, 2, 0);
+			kit_common_set(&w.drv, 0x3a, 2, 1);
+			assert_int_equal(kit_common(&w.drv, 0x1c, 2), 0);
+			w.drv.next = 0x10000;
+			kit_driver_queue(&w.drv, 0, i % 2 ? 64 : 16);
+			assert_int_equal(kit_common(&w.drv, 0x1c, 2), 1);
+		}
+		/* With requests in it that are not answered yet. */
+		add_read(&w);
+		kit_kick(&w.drv, 0);
+		kit_common_set(&w.drv, 0x3a, 2, 1);
+		w.drv.next = 0x10000;
+		kit_driver_queue(&w.drv, 0, 32);
+		check_io(&w, 9);
+		assert_null(w.vio->broken);
+		assert_null(w.died);
+		/* Its process gone meanwhile: broken, and nothing worse. */
+		kit_common_set(&w.drv, 0x3a, 2, 1);
+		drive_kill(&w.d, SIGKILL);
+		kit_driver_queue(&w.drv, 0, 32);
+		kit_turn(&w.k);
+		assert_int_equal(kit_common(&w.drv, 0x1c, 2), 0);
+		assert_string_equal(w.died, "dev0");
+		down(&w);
+	}
 }
 
 /* A guest that breaks a queue: broken, until its driver resets. */
@@ -625,6 +681,7 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(disk),
 		cmocka_unit_test(cache_mode),
+		cmocka_unit_test(ring_reset),
 		cmocka_unit_test(bad_driver),
 		cmocka_unit_test(death),
 		cmocka_unit_test(snapshot),

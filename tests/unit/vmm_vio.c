@@ -496,6 +496,61 @@ elsewhere(void **state)
 	kit_fini(&k);
 }
 
+/* --- one queue begins anew (virtio 1.2, section 2.6.1) ------------------- */
+
+#define RING_RESET	VIRTIO_BIT(VIRTIO_F_RING_RESET)
+
+static void
+ring_reset(void **state)
+{
+	struct kit_driver d;
+	struct vio *vio;
+	struct kit k;
+
+	(void)state;
+	kit_init(&k);
+	vio = rng_add(&k);
+	/* Who has not agreed to it resets nothing. */
+	drive(&d, &k, true);
+	kit_common_set(&d, 0x3a, 2, 1);
+	assert_int_equal(kit_common(&d, 0x1c, 2), 1);
+
+	kit_driver_init(&d, &k, 1, true);
+	assert_int_equal(kit_driver_features(&d, VIRTIO_BIT(
+	    VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_EVENT_IDX) |
+	    RING_RESET), 11);
+	kit_driver_queue(&d, 0, 16);
+	kit_driver_ok(&d);
+	for (uint16_t len = 16; len >= 4; len /= 2) {
+		ask(&d, 256);
+		assert_int_equal(k.vm.nioevents, 1);
+		kit_common_set(&d, 0x3a, 2, 0);		/* means nothing */
+		assert_int_equal(kit_common(&d, 0x1c, 2), 1);
+		kit_common_set(&d, 0x3a, 2, 1);
+		assert_int_equal(kit_common(&d, 0x3a, 2), 0);
+		assert_int_equal(kit_common(&d, 0x1c, 2), 0);
+		assert_int_equal(kit_common(&d, 0x1a, 2), 0xffff);
+		assert_int_equal(kit_common(&d, 0x20, 8), 0);
+		assert_int_equal(k.vm.nioevents, 0);
+		assert_int_equal(vio->queue[0].base, 0);
+		kit_kick(&d, 0);			/* is not heard */
+		kit_common_set(&d, 0x3a, 2, 1);		/* nor is this */
+		kit_driver_queue(&d, 0, len);
+		assert_int_equal(kit_common(&d, 0x18, 2), len);
+	}
+	ask(&d, 256);
+	/* One that cannot be breaks the device, which a reset repairs. */
+	kit_common_set(&d, 0x3a, 2, 1);
+	kit_common_set(&d, 0x20, 8, 0xfffffffffff0);
+	kit_common_set(&d, 0x1c, 2, 1);
+	assert_non_null(vio->broken);
+	assert_int_equal(kit_common(&d, 0x1c, 2), 0);
+	drive(&d, &k, true);
+	ask(&d, 256);
+	vio_unplug(vio);
+	kit_fini(&k);
+}
+
 /* --- drivers older than virtio 1.0 -------------------------------------- */
 
 static void
@@ -722,6 +777,7 @@ main(void)
 		cmocka_unit_test(pci_cfg),
 		cmocka_unit_test(moving),
 		cmocka_unit_test(elsewhere),
+		cmocka_unit_test(ring_reset),
 		cmocka_unit_test(legacy),
 		cmocka_unit_test(legacy_rest),
 		cmocka_unit_test(mid_flight),

@@ -239,6 +239,13 @@ console_stop(struct vio *vio)
 		console_of(vio)->sent = 0;
 }
 
+static void
+console_stop_queue(struct vio *vio, unsigned n)
+{
+	if (n == TX)
+		console_of(vio)->sent = 0;
+}
+
 static json_t *
 console_save(struct vio *vio)
 {
@@ -278,6 +285,7 @@ static const struct vio_class console_class = {
 	.config_read	= console_config_read,
 	.config_write	= console_config_write,
 	.stop		= console_stop,
+	.stop_queue	= console_stop_queue,
 	.kick		= console_kick,
 	.save		= console_save,
 	.load		= console_load,

@@ -122,6 +122,8 @@ vhost_destroy(struct vio *vio)
 	  .config_read = vhost_config_read,				\
 	  .config_write = vhost_config_write,				\
 	  .start = vhost_start, .stop = vhost_stop,			\
+	  .start_queue = vhost_start_queue,				\
+	  .stop_queue = vhost_stop_queue,				\
 	  .reset = vhost_reset,						\
 	  .save = vhost_save, .load = vhost_load,			\
 	  .destroy = vhost_destroy }
@@ -171,7 +173,9 @@ ask(struct vhost *v, const struct vhost_setup *s, struct err *e)
 	if (fd == -1 || frontend_open(&v->fe, fd, e) == -1 ||
 	    frontend_queues(&v->fe, &have, e) == -1)
 		return -1;
+	/* A queue that is reset is one that stops and starts, for it. */
 	v->vio.offered = v->fe.offered & (VIO_FEATURES | VHOST_OF_KIND);
+	v->vio.offered |= VIRTIO_BIT(VIRTIO_F_RING_RESET);
 	if (!(v->vio.offered & VIRTIO_BIT(VIRTIO_F_VERSION_1)))
 		return err_set(e, EPROTO, "the device process knows only "
 		    "the time before virtio 1.0");

@@ -94,6 +94,8 @@ int	vhost_read_config(struct vhost *, struct err *);
 /* Members of the class: vhost_run.c. */
 int	vhost_start(struct vio *, struct err *);
 void	vhost_stop(struct vio *);
+int	vhost_start_queue(struct vio *, unsigned n, struct err *);
+void	vhost_stop_queue(struct vio *, unsigned n);
 void	vhost_reset(struct vio *);
 void	vhost_kick(struct vio *, unsigned q);
 

@@ -48,7 +48,8 @@ static int
 say_what(struct vhost *v, struct err *e)
 {
 	struct frontend_region regions[2];
-	uint64_t features = v->vio.accepted;
+	uint64_t features = v->vio.accepted &
+	    ~VIRTIO_BIT(VIRTIO_F_RING_RESET);
 	unsigned n = 1;
 
 	if (v->shadow != NULL) {
@@ -221,6 +222,45 @@ vhost_stop(struct vio *vio)
 	if (v->shadow == NULL && v->kind == VHOST_VSOCK &&
 	    vio->queue[VHOST_EVENTS].enabled)
 		vio->queue[VHOST_EVENTS].base = v->events->avail_idx;
+}
+
+int
+vhost_start_queue(struct vio *vio, unsigned n, struct err *e)
+{
+	struct vhost *v = vhost_of(vio);
+	int r;
+
+	if (v->lost)
+		return err_set(e, EPIPE, "the device process is gone");
+	if (n >= v->nbackend)
+		return start_events(v, e);
+	v->fe.batch = true;
+	r = start_queue(v, n, e) == -1 ? -1 : frontend_sync(&v->fe, e);
+	v->fe.batch = false;
+	if (r == -1) {
+		vhost_lost(v, e);
+		if (v->shadow != NULL)
+			(void)shadow_stop(v->shadow, n);
+	}
+	return r;
+}
+
+void
+vhost_stop_queue(struct vio *vio, unsigned n)
+{
+	struct vhost *v = vhost_of(vio);
+	struct err e;
+
+	if (n >= v->nbackend)
+		return;
+	if (!v->lost && frontend_stop(&v->fe, n, &vio->queue[n].base,
+	    &e) == -1)
+		vhost_lost(v, &e);
+	if (v->shadow == NULL)
+		return;
+	if (shadow_stop(v->shadow, n))
+		vio_interrupt(vio, n);
+	shadow_forget(v->shadow, n);
 }
 
 void
