@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,18 +95,21 @@ kvm_check(struct err *e)
 	return kvm_check_needs(fd, kvm_arch_needs, e);
 }
 
-int
-kvm_vm_open(struct accel_vm **ret, const struct accel_setup *s, struct err *e)
+/* kvm: becomes the VM's, also on failure. */
+static int
+make_vm(struct accel_vm **ret, const struct accel_setup *s, int kvm,
+    struct err *e)
 {
-	OWN(kvm_vm_destroy) struct accel_vm *vm = calloc(1, sizeof(*vm));
+	OWN(kvm_vm_destroy) struct accel_vm *vm = NULL;
+	own_fd int fd = kvm;
 
+	vm = calloc(1, sizeof(*vm));
 	if (vm == NULL)
 		return err_sys(e, "VM");
-	vm->kvm = vm->fd = -1;
+	vm->kvm = take_fd(&fd);
+	vm->fd = -1;
 	vm->setup = *s;
 	(void)pthread_mutex_init(&vm->lock, NULL);
-	if (open_kvm(&vm->kvm, e) == -1)
-		return -1;
 	vm->fd = kvm_call(vm->kvm, KVM_CREATE_VM, NULL, e);
 	if (vm->fd == -1)
 		return -1;
@@ -119,15 +123,27 @@ kvm_vm_open(struct accel_vm **ret, const struct accel_setup *s, struct err *e)
 	return 0;
 }
 
+int
+kvm_vm_like(struct accel_vm **ret, const struct accel_vm *vm, struct err *e)
+{
+	int kvm = fcntl(vm->kvm, F_DUPFD_CLOEXEC, 0);
+
+	if (kvm == -1)
+		return err_sys(e, "/dev/kvm");
+	return make_vm(ret, &vm->setup, kvm, e);
+}
+
 static int
 kvm_vm_new(struct accel_vm **ret, const struct accel_setup *s, struct err *e)
 {
+	int kvm;
+
 	if (s->cpus < 1 || s->cpus > ACCEL_CPUS_MAX)
 		return err_set(e, EINVAL, "%u CPUs: 1 to %d can be had",
 		    s->cpus, ACCEL_CPUS_MAX);
-	if (kvm_kick_prepare(e) == -1)
+	if (kvm_kick_prepare(e) == -1 || open_kvm(&kvm, e) == -1)
 		return -1;
-	return kvm_vm_open(ret, s, e);
+	return make_vm(ret, s, kvm, e);
 }
 
 void

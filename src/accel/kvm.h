@@ -63,8 +63,12 @@ int	kvm_has(int fd, int cap);
 /* -1: the err names all that are missing.  A row of name NULL ends it. */
 int	kvm_check_needs(int fd, const struct kvm_need *, struct err *);
 
-/* Open /dev/kvm and create a VM with its interrupt controllers only. */
-int	kvm_vm_open(struct accel_vm **ret, const struct accel_setup *,
+/*
+ * Another VM with the same set-up, which has interrupt controllers only: what
+ * it is at power on is copied.  Nothing is opened by name: a vCPU's thread
+ * may not.
+ */
+int	kvm_vm_like(struct accel_vm **ret, const struct accel_vm *,
 	    struct err *);
 void	kvm_vm_destroy(struct accel_vm *);
 OWN_DEFINE(struct accel_vm, kvm_vm_destroy);

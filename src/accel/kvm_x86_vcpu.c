@@ -356,7 +356,7 @@ kvm_x86_vcpu_reset(struct accel_vcpu *c, struct err *e)
 	OWN(kvm_vcpu_destroy) struct accel_vcpu *fresh = NULL;
 	own_json json_t *o = NULL;
 
-	if (kvm_vm_open(&vm, &c->vm->setup, e) == -1 ||
+	if (kvm_vm_like(&vm, c->vm, e) == -1 ||
 	    kvm_vcpu_new(&fresh, vm, c->id, e) == -1)
 		return -1;
 	if ((o = kvm_x86_vcpu_save(fresh, e)) == NULL)

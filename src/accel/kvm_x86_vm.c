@@ -97,7 +97,7 @@ kvm_x86_vm_reset(struct accel_vm *vm, struct err *e)
 	OWN(kvm_vm_destroy) struct accel_vm *fresh = NULL;
 	own_json json_t *o = kvm_x86_state_new(e);
 
-	if (o == NULL || kvm_vm_open(&fresh, &vm->setup, e) == -1 ||
+	if (o == NULL || kvm_vm_like(&fresh, vm, e) == -1 ||
 	    save_chips(fresh, o, e) == -1)
 		return -1;
 	return load_chips(vm, o, e);

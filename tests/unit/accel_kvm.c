@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 
 #include <cpuid.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 
 #include "lib/json.h"
 #include "lib/util.h"
+#include "os/sandbox.h"
 
 static const struct accel *const kvm = &accel_kvm;
 
@@ -876,6 +878,31 @@ level_lines(void **state)
 	tiny_destroy(&t);
 }
 
+/* In the sandbox of vmm and of a vCPU's thread, which may open nothing. */
+static void
+power_on_sandboxed(void **state)
+{
+	const struct sandbox s = { .program = SANDBOX_VMM };
+	char missing[SANDBOX_MISSING_MAX];
+	struct tiny t;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	pid = fork();
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		tiny_new(&t, kvm);
+		TINY_MUST(sandbox_enter(&s, missing, &e_));
+		TINY_MUST(sandbox_enter_vcpu(&e_));
+		TINY_MUST(kvm->x86->vm_reset(t.vm, &e_));
+		TINY_MUST(kvm->x86->vcpu_reset(t.vcpu, &e_));
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void
 split(void **state)
 {
@@ -942,6 +969,7 @@ main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(power_on),
 		cmocka_unit_test(level_lines),
+		cmocka_unit_test(power_on_sandboxed),
 		cmocka_unit_test(split),
 		cmocka_unit_test(baseline),
 	};

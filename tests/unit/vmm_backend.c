@@ -335,6 +335,22 @@ guest_reboots(void **unused)
 	end(&w);
 }
 
+/* What cannot begin anew is half reset: it ends, and the call is answered. */
+static void
+reboot_fails(void **unused)
+{
+	struct world w;
+
+	(void)unused;
+	begin(&w);
+	boot(&w);
+	assert_return_code(truncate("kernel", 0), 0);
+	assert_int_equal(call(&w, "vm.reboot", NULL), 500);
+	assert_int_equal(vmm_why(w.vmm)->code, VM_EXIT_HYPERVISOR_DIED);
+	assert_non_null(strstr(vmm_why(w.vmm)->reason, "reboot: "));
+	end(&w);
+}
+
 int
 main(void)
 {
@@ -346,6 +362,7 @@ main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(guest_ends),
 		cmocka_unit_test(guest_reboots),
+		cmocka_unit_test(reboot_fails),
 	};
 
 	return unit_run("vmm_backend", tests);
