@@ -32,7 +32,8 @@ $(GUEST_O)/$(1)/vminit: $(patsubst src/%.c,$(GUEST_O)/$(1)/%.o,$(vminit_FILES))
 	$$(call say,LINK)$(GUEST_O)/$(1)/cc -static -s -Wl,--gc-sections -o $$@ $$^
 $(GUEST_O)/$(1)/cc: scripts/guest-cc scripts/guest-fetch
 	$$(call say,GUEST)VMD_CACHE=$(VMD_CACHE) scripts/guest-cc $(1) $(GUEST_O)/$(1)
-$(GUEST_O)/$(1)/kernel/version: scripts/guest-kernel scripts/guest-fetch
+$(GUEST_O)/$(1)/kernel/version: scripts/guest-kernel scripts/guest-fetch \
+    scripts/guest-trim
 	$$(call say,GUEST)VMD_CACHE=$(VMD_CACHE) scripts/guest-kernel $(1) $(GUEST_O)/$(1)/kernel
 $(GUEST_SHARE)/$(1)/initrd: scripts/guest-initrd $(GUEST_O)/$(1)/kernel/version $(GUEST_O)/$(1)/vminit
 	$$(call say,GUEST)scripts/guest-initrd $(GUEST_O)/$(1)/vminit $(GUEST_O)/$(1)/kernel $(GUEST_SHARE)/$(1)
@@ -47,7 +48,7 @@ kernel:
 	@scripts/deps kernel
 	@$(MAKE) --no-print-directory -s $(OWN)/vmlinux
 $(OWN)/vmlinux: etc/kernel/x86_64.fragment etc/kernel/x86_64.cmdline \
-    scripts/guest-own-kernel | $(GUEST_O)/x86_64/vminit
+    scripts/guest-own-kernel scripts/guest-trim | $(GUEST_O)/x86_64/vminit
 	$(call say,GUEST)VMD_CACHE=$(VMD_CACHE) scripts/guest-own-kernel x86_64 \
 	    etc/kernel/x86_64.fragment $(GUEST_SHARE)/x86_64
 $(GUEST_O)/x86_64/own-initrd: scripts/guest-initrd $(GUEST_O)/x86_64/vminit
