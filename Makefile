@@ -70,7 +70,7 @@ guest_FILES	= agent conn dhcp guest_config links net passwd power proc \
 
 # --- programs: files in src/DIR, layers from the right to the left, libraries --
 
-PROGRAMS	= viod vmctl vmd vmd-control vmd-image
+PROGRAMS	= viod vmctl vmd vmd-control vmd-image vmd-share
 
 viod_DIR	= viod
 viod_FILES	= aio aio_threads aio_uring blk blk_main commands disk_raw \
@@ -162,8 +162,8 @@ vmm-qemu_LIBS	= libevent_core jansson
 
 vmd_DIR		= vmd
 vmd_FILES	= children control file jobs listen main options report \
-		  requests spawn state user vm_retry vm_start vm_words vms \
-		  vms_adopt
+		  requests shares spawn state user vm_retry vm_start \
+		  vm_words vms vms_adopt
 vmd_LAYERS	= priv os lib
 vmd_LIBS	= libevent_core
 
@@ -196,6 +196,10 @@ vmd-image_FILES	= archive_files child confine emit image import job layer links 
 		  sweep tar_out tree unpack
 vmd-image_LAYERS = oci os lib
 vmd-image_LIBS	= libarchive libzstd zlib jansson libcrypto
+
+vmd-share_DIR	= share
+vmd-share_FILES	= jail main
+vmd-share_LAYERS = lib
 
 vmctl_DIR	= vmctl
 vmctl_FILES	= api cmd cmd_completion cmd_cp cmd_exec cmd_host cmd_image \

@@ -22,6 +22,7 @@ qemu: os chapi accel
 vmd: os priv
 control: os chapi agent priv oci
 oci: os
+share:
 vmctl: os conf disk
 "
 

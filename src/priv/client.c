@@ -114,6 +114,7 @@ static const struct {
 	[PRIV_DIR_MAKE]	  = { PRIV_A_FD, 0, answer_fd },
 	[PRIV_DIR_OPEN]	  = { PRIV_A_FD, 0, answer_fd },
 	[PRIV_DIR_REMOVE] = { PRIV_A_DONE, 0, answer_done },
+	[PRIV_SHARES]	  = { PRIV_A_DONE, 0, answer_done },
 	[PRIV_VM_START]	  = { PRIV_A_VM, 0, answer_vm },
 	[PRIV_VM_KILL]	  = { PRIV_A_DONE, 0, answer_done },
 	[PRIV_VM_LIST]	  = { PRIV_A_DONE, PRIV_A_VM, answer_vm },
@@ -425,6 +426,13 @@ void
 priv_vm_list(struct priv_client *p, priv_vm_fn *fn, void *arg)
 {
 	call_new(p, PRIV_VM_LIST, NULL, arg)->fn.vm = fn;
+}
+
+void
+priv_shares(struct priv_client *p, struct priv_shares *m, priv_done_fn *fn,
+    void *arg)
+{
+	call_new(p, PRIV_SHARES, m, arg)->fn.done = fn;
 }
 
 void

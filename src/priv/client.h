@@ -76,6 +76,10 @@ void	priv_dir_open(struct priv_client *, const char *vm, priv_fd_fn *,
 void	priv_dir_remove(struct priv_client *, const char *vm, priv_done_fn *,
 	    void *arg);
 
+/* Codes: already_exists, bad_request, not_supported, not_found. */
+void	priv_shares(struct priv_client *, struct priv_shares *,
+	    priv_done_fn *, void *arg);
+
 /* Codes: invalid_state, not_found, disk_in_use, port_in_use, start_failed. */
 void	priv_vm_start(struct priv_client *, struct priv_start *, priv_vm_fn *,
 	    void *arg);

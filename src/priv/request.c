@@ -105,6 +105,18 @@ start_fields(struct wire *w, struct priv_start *m)
 }
 
 static void
+shares_fields(struct wire *w, struct priv_shares *m)
+{
+	wire_str(w, m->vm, sizeof(m->vm));
+	wire_fd(w, &m->client);
+	wire_count(w, &m->nshares, PRIV_SHARE_MAX);
+	for (unsigned i = 0; i < m->nshares; i++) {
+		wire_str(w, m->share[i].path, sizeof(m->share[i].path));
+		wire_bool(w, &m->share[i].readonly);
+	}
+}
+
+static void
 kill_fields(struct wire *w, struct priv_kill *m)
 {
 	wire_str(w, m->vm, sizeof(m->vm));
@@ -183,6 +195,7 @@ FIELDS(vm_id);
 FIELDS(error);
 FIELDS(fd);
 FIELDS(setup);
+FIELDS(shares);
 FIELDS(start);
 FIELDS(kill);
 FIELDS(vm);
@@ -204,6 +217,7 @@ static const struct type {
 	[PRIV_DIR_MAKE]		= { "dir_make", BODY(vm_id) },
 	[PRIV_DIR_OPEN]		= { "dir_open", BODY(vm_id) },
 	[PRIV_DIR_REMOVE]	= { "dir_remove", BODY(vm_id) },
+	[PRIV_SHARES]		= { "shares", BODY(shares) },
 	[PRIV_VM_START]		= { "vm_start", BODY(start) },
 	[PRIV_VM_KILL]		= { "vm_kill", BODY(kill) },
 	[PRIV_VM_LIST]		= { "vm_list", 0, NULL },

@@ -38,7 +38,9 @@
 #define PRIV_BLK_MAX		32	/* disks of a VM */
 #define PRIV_NET_MAX		8	/* network cards of a VM */
 #define PRIV_PORT_MAX		64	/* published ports of a card */
-#define PRIV_PROC_MAX		(PRIV_BLK_MAX + PRIV_NET_MAX + 2)
+#define PRIV_SHARE_MAX		8	/* host directories of a VM */
+#define PRIV_PROC_MAX		(PRIV_BLK_MAX + PRIV_NET_MAX +		\
+				 PRIV_SHARE_MAX + 2)
 #define PRIV_LISTEN_MAX		8	/* TCP listeners of the API */
 #define PRIV_BODY_MAX		(256 * 1024)	/* bytes of one message */
 
@@ -49,6 +51,7 @@ enum priv_type {
 	PRIV_DIR_MAKE,		/* struct priv_vm_id	[PRIV_A_FD] */
 	PRIV_DIR_OPEN,		/* struct priv_vm_id	[PRIV_A_FD] */
 	PRIV_DIR_REMOVE,	/* struct priv_vm_id	[PRIV_A_DONE] */
+	PRIV_SHARES,		/* struct priv_shares	[PRIV_A_DONE] */
 	PRIV_VM_START,		/* struct priv_start	[PRIV_A_VM] */
 	PRIV_VM_KILL,		/* struct priv_kill	[PRIV_A_DONE] */
 	PRIV_VM_LIST,		/* no body   [PRIV_A_VM..., PRIV_A_DONE] */
@@ -134,6 +137,23 @@ struct priv_net {
 	struct priv_port ports[PRIV_PORT_MAX];
 };
 
+/*
+ * The host's directories that a new VM shares, once and for all its starts.
+ * They are served with the rights of the user at the other end of a unix
+ * socket, which is the kernel's word and never vmd-control's.
+ */
+struct priv_share {
+	char	 path[PRIV_PATH_MAX];	/* absolute, no control characters */
+	bool	 readonly;
+};
+
+struct priv_shares {
+	char	 vm[PRIV_ID_MAX];
+	int	 client;		/* who asked for the VM */
+	uint16_t nshares;		/* 1 or more */
+	struct priv_share share[PRIV_SHARE_MAX];
+};
+
 enum priv_hypervisor {
 	PRIV_HV_QEMU,
 	PRIV_HV_NULL,		/* runs nothing; for tests */
@@ -149,9 +169,10 @@ enum priv_accel {
 
 /*
  * Start the processes of a VM: a viod for each device, named disk0.., net0..
- * and vsock0, and the VMM.  Answered when all of them serve; when one fails
- * the others are stopped and the error begins with its name.  The VM's
- * directory must exist and no process of the VM may live.
+ * and vsock0, a vmd-share for each share, named fs0.., and the VMM.  Answered
+ * when all of them serve; when one fails the others are stopped and the error
+ * begins with its name.  The VM's directory must exist and no process of the
+ * VM may live.
  */
 struct priv_start {
 	char	 vm[PRIV_ID_MAX];
@@ -183,7 +204,7 @@ struct priv_kill {
 };
 
 struct priv_proc {
-	char	 name[PRIV_NAME_MAX];	/* "vmm", "disk0", "net0", "vsock0" */
+	char	 name[PRIV_NAME_MAX];	/* "vmm", "disk0", "net0", "fs0" */
 	uint32_t pid;
 };
 

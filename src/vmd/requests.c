@@ -8,12 +8,14 @@
 #include "lib/own.h"
 #include "vmd/jobs.h"
 #include "vmd/requests.h"
+#include "vmd/shares.h"
 #include "vmd/state.h"
 #include "vmd/vm_retry.h"
 #include "vmd/vms.h"
 
 union body {
 	struct priv_vm_id	vm;
+	struct priv_shares	shares;
 	struct priv_start	start;
 	struct priv_kill	kill;
 	struct priv_job		job;
@@ -71,6 +73,15 @@ do_dir_remove(struct monitor *m, union body *b, struct asker a,
 		return err_api(e, EBUSY, "invalid_state",
 		    "VM %s: a process of it still lives", b->vm.vm);
 	if (state_vm_remove(m, b->vm.vm, e) == -1)
+		return -1;
+	control_answer(m, a, PRIV_A_DONE, NULL);
+	return 0;
+}
+
+static int
+do_shares(struct monitor *m, union body *b, struct asker a, struct err *e)
+{
+	if (shares_record(m, &b->shares, e) == -1)
 		return -1;
 	control_answer(m, a, PRIV_A_DONE, NULL);
 	return 0;
@@ -149,6 +160,7 @@ static const struct request {
 	[PRIV_DIR_MAKE]	  = { STARTING | SERVING,	do_dir_make },
 	[PRIV_DIR_OPEN]	  = { STARTING | SERVING,	do_dir_open },
 	[PRIV_DIR_REMOVE] = { STARTING | SERVING,	do_dir_remove },
+	[PRIV_SHARES]	  = { STARTING | SERVING,	do_shares },
 	[PRIV_VM_START]	  = { STARTING | SERVING,	do_vm_start },
 	[PRIV_VM_KILL]	  = { STARTING | SERVING,	do_vm_kill },
 	[PRIV_VM_LIST]	  = { STARTING | SERVING,	do_vm_list },

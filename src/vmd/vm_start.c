@@ -26,6 +26,7 @@
 #include "os/os.h"
 #include "vmd/file.h"
 #include "vmd/report.h"
+#include "vmd/shares.h"
 #include "vmd/spawn.h"
 #include "vmd/state.h"
 #include "vmd/vm_start.h"
@@ -55,7 +56,7 @@ struct start {
 /* A device while it is made; -1 is no descriptor. */
 struct device {
 	char		 name[PRIV_NAME_MAX];
-	const char	*kind;		/* "blk", "net", "vsock" */
+	const char	*kind;		/* "blk", "net", "vsock", "fs" */
 	unsigned	 i;		/* which of its kind */
 	int		 listen;	/* NAME.vu */
 	int		 life;		/* lifeline, its end */
@@ -68,6 +69,8 @@ struct making {
 	struct monitor	*m;
 	const struct priv_start *r;
 	struct user	 user;		/* of the processes */
+	struct shares	 shares;
+	struct user	 share_user;	/* and of those that serve them */
 	int		 dir;
 	int		 lock;
 	int		 log;
@@ -262,6 +265,36 @@ device_open(struct making *k, struct device *d, struct err *e)
 	return d->file == -1 ? -1 : 0;
 }
 
+/* Each device of the VM, to be opened. */
+static void
+make_devices(struct making *k)
+{
+	const struct priv_start *r = k->r;
+
+	for (unsigned i = 0; i < r->nblk; i++)
+		(void)device_add(k, "blk", "disk", i);
+	for (unsigned i = 0; i < r->nnet; i++)
+		(void)device_add(k, "net", "net", i);
+	for (unsigned i = 0; i < k->shares.n; i++)
+		(void)device_add(k, "fs", "fs", i);
+	if (r->vsock)
+		(void)device_add(k, "vsock", "vsock", 0);
+}
+
+/* Whose rights serve the VM's shares: what groups he is in is asked now. */
+static int
+find_shares(struct making *k, struct err *e)
+{
+	if (shares_read(&k->shares, k->dir, k->r->vm, e) == -1)
+		return -1;
+	if (k->shares.n == 0)
+		return 0;
+	if (geteuid() == 0)
+		return user_by_uid(&k->share_user, k->shares.uid, e);
+	return k->shares.uid == geteuid() ? 0 : err_set(e, EPERM,
+	    "the shares of VM %s are another user's", k->r->vm);
+}
+
 /* Open all that the processes are given. */
 static int
 making_open(struct making *k, struct err *e)
@@ -282,12 +315,9 @@ making_open(struct making *k, struct err *e)
 		return -1;
 	if (unlinkat(k->dir, "exit.json", 0) == -1 && errno != ENOENT)
 		return err_sys(e, "remove exit.json");
-	for (unsigned i = 0; i < r->nblk; i++)
-		(void)device_add(k, "blk", "disk", i);
-	for (unsigned i = 0; i < r->nnet; i++)
-		(void)device_add(k, "net", "net", i);
-	if (r->vsock)
-		(void)device_add(k, "vsock", "vsock", 0);
+	if (find_shares(k, e) == -1)
+		return -1;
+	make_devices(k);
 	for (unsigned i = 0; i < k->ndevs; i++)
 		if (device_open(k, &k->devs[i], e) == -1)
 			return -1;
@@ -429,7 +459,8 @@ run(struct making *k, struct start *s, unsigned i, struct spawn *sp,
 	sp->dir = k->dir;
 	sp->log = k->log;
 	sp->pids = k->pids;
-	sp->user = k->m->separate ? &k->user : NULL;
+	if (sp->user == NULL && k->m->separate)
+		sp->user = &k->user;
 	sp->mask = k->m->separate ? 007 : 077;
 	s->wait[i].start = s;
 	s->wait[i].i = i;
@@ -447,6 +478,26 @@ run(struct making *k, struct start *s, unsigned i, struct spawn *sp,
 	s->pending++;
 	vm_child(s->vm, i, sp->name, pid);
 	return 0;
+}
+
+/* As the user whose share it is, where vmd can become him. */
+static int
+run_share(struct making *k, struct start *s, unsigned i, struct err *e)
+{
+	const struct device *d = &k->devs[i];
+	OWN(spawn_destroy) struct spawn *sp = NULL;
+
+	sp = spawn_new(program_path(k->m, "vmd-share"), e);
+	if (sp == NULL)
+		return -1;
+	sp->name = d->name;
+	if (geteuid() == 0)
+		sp->user = &k->share_user;
+	(void)spawn_fd(sp, -1);		/* 3: the report, see run() */
+	(void)spawn_fd(sp, d->life);
+	(void)spawn_fd(sp, d->listen);
+	vm_words_share(sp, &k->shares.share[d->i]);
+	return run(k, s, i + 1, sp, e);
 }
 
 static int
@@ -521,7 +572,8 @@ static int
 run_all(struct making *k, struct start *s, struct err *e)
 {
 	for (unsigned i = 0; i < k->ndevs; i++)
-		if (run_device(k, s, i, e) == -1)
+		if ((strcmp(k->devs[i].kind, "fs") == 0 ?
+		    run_share : run_device)(k, s, i, e) == -1)
 			return err_prefix(e, "%s", k->devs[i].name);
 	if (run_vmm(k, s, e) == -1)
 		return err_prefix(e, "vmm");

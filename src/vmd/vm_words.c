@@ -184,6 +184,14 @@ vm_words_vsock(struct spawn *s, uint32_t cid, int listen_fd, int dir_fd)
 }
 
 void
+vm_words_share(struct spawn *s, const struct priv_share *share)
+{
+	if (share->readonly)
+		spawn_arg(s, "-r");
+	spawn_arg(s, "%s", share->path);
+}
+
+void
 vm_words_accel(struct spawn *s, const struct priv_start *r)
 {
 	if (!vmms[r->hypervisor].takes_accel)

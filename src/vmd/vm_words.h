@@ -29,6 +29,7 @@ void	vm_words_blk(struct spawn *, const struct priv_blk *, int fd);
 void	vm_words_net(struct spawn *, const struct priv_net *);
 void	vm_words_vsock(struct spawn *, uint32_t cid, int listen_fd,
 	    int dir_fd);
+void	vm_words_share(struct spawn *, const struct priv_share *);
 void	vm_words_accel(struct spawn *, const struct priv_start *);
 
 #endif

@@ -281,11 +281,39 @@ vm_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+proc_kill(struct proc *p, int signo)
+{
+	/* A child keeps its number until it is reaped. */
+	if (p->pid == 0)
+		return;
+	if (p->handle != -1)
+		(void)process_signal(p->handle, signo);
+	else
+		(void)kill(p->pid, signo);
+}
+
+/*
+ * Servers of shares do not watch their lifelines: without a VMM that ever
+ * connected they would wait for one for ever.
+ */
+static void
+dismiss_shares(struct vm *v)
+{
+	for (unsigned i = 0; i < v->nprocs; i++)
+		if (strncmp(v->procs[i].name, "fs", 2) == 0) {
+			v->procs[i].dismissed = true;
+			proc_kill(&v->procs[i], SIGKILL);
+		}
+}
+
+static void
 proc_ended(struct proc *p, bool known, int status)
 {
 	struct vm *v = p->vm;
 	struct priv_ended ended;
 
+	if (p->dismissed)
+		status = 0;
 	if (WIFSIGNALED(status))
 		log_info("VM %s: %s (pid %d) died of signal %d", v->id,
 		    p->name, (int)p->pid, WTERMSIG(status));
@@ -306,8 +334,10 @@ proc_ended(struct proc *p, bool known, int status)
 		control_tell(v->m, PRIV_E_ENDED, &ended);
 	if (v->nalive == 0)
 		vm_ending(v);
-	else if (strcmp(p->name, "vmm") == 0 && v->start == NULL)
+	else if (strcmp(p->name, "vmm") == 0 && v->start == NULL) {
+		dismiss_shares(v);
 		timer_set(v, VM_DEVICE_GRACE_MS);
+	}
 }
 
 static void
@@ -345,18 +375,10 @@ vm_child(struct vm *v, unsigned i, const char *name, pid_t pid)
 void
 vm_kill(struct vm *v, bool hard)
 {
-	struct proc *p;
-
 	for (unsigned i = 0; i < v->nprocs; i++) {
-		p = &v->procs[i];
-		/* A child keeps its number until it is reaped. */
-		if (p->pid == 0)
+		if (v->procs[i].pid == 0)
 			continue;
-		if (p->handle != -1)
-			(void)process_signal(p->handle,
-			    hard ? SIGKILL : SIGTERM);
-		else
-			(void)kill(p->pid, hard ? SIGKILL : SIGTERM);
+		proc_kill(&v->procs[i], hard ? SIGKILL : SIGTERM);
 		if (!hard)
 			break;
 	}

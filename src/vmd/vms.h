@@ -32,6 +32,7 @@ struct proc {
 	char		 name[PRIV_NAME_MAX];
 	pid_t		 pid;		/* 0: none, or it has ended */
 	int		 handle;	/* of one that is no child, or -1 */
+	bool		 dismissed;	/* its VMM ended and we killed it */
 	struct event	*ev;		/* on the handle */
 };
 

@@ -5,7 +5,7 @@
  * STATE/vms/ID/pids has a line "name pid starttime" for each process that was
  * started.  Others may write in that directory: the file counts only when it
  * is ours, and a line only when that very process lives and runs as the VM's
- * user.
+ * user, or as the one whose shares it serves.
  */
 
 #include <sys/stat.h>
@@ -21,6 +21,7 @@
 #include "lib/log.h"
 #include "lib/own.h"
 #include "os/process.h"
+#include "vmd/shares.h"
 #include "vmd/state.h"
 #include "vmd/vms.h"
 
@@ -36,7 +37,7 @@ struct found {
 };
 
 static void
-found_line(struct found *f, const char *line, uid_t uid)
+found_line(struct found *f, const char *line, uid_t uid, uid_t share_uid)
 {
 	unsigned long long start;
 	char name[PRIV_NAME_MAX];
@@ -45,7 +46,8 @@ found_line(struct found *f, const char *line, uid_t uid)
 	if (f->n == PRIV_PROC_MAX || sscanf(line, "%15[a-z0-9] %d %llu%n",
 	    name, &pid, &start, &end) != 3 || line[end] != '\0')
 		return;
-	handle = process_open(pid, start, uid);
+	handle = process_open(pid, start, strncmp(name, "fs", 2) == 0 ?
+	    share_uid : uid);
 	if (handle == -1)
 		return;
 	memcpy(f->procs[f->n].name, name, sizeof(name));
@@ -65,7 +67,7 @@ is_ours(int dirfd)
 }
 
 static void
-found_read(struct found *f, int dirfd, uid_t uid)
+found_read(struct found *f, int dirfd, uid_t uid, uid_t share_uid)
 {
 	struct buf b;
 	char *line, *save = NULL;
@@ -77,7 +79,7 @@ found_read(struct found *f, int dirfd, uid_t uid)
 	if (file_read(&b, dirfd, "pids", NULL) == 0 && b.len > 0) {
 		line = strtok_r((char *)b.data, "\n", &save);
 		for (; line != NULL; line = strtok_r(NULL, "\n", &save))
-			found_line(f, line, uid);
+			found_line(f, line, uid, share_uid);
 	}
 	buf_fini(&b);
 	for (unsigned i = 1; i < f->n; i++) {
@@ -122,6 +124,7 @@ adopt(void *arg, const char *id)
 {
 	struct monitor *m = arg;
 	own_fd int dirfd = -1;
+	struct shares shares;
 	struct found f;
 	struct user u;
 	struct err e;
@@ -131,7 +134,11 @@ adopt(void *arg, const char *id)
 		log_err(&e, "VM %s is left alone", id);
 		return;
 	}
-	found_read(&f, dirfd, u.uid);
+	if (shares_read(&shares, dirfd, id, &e) == -1) {
+		log_err(&e, "VM %s: its shares", id);
+		shares.uid = u.uid;
+	}
+	found_read(&f, dirfd, u.uid, shares.uid);
 	if (adopt_found(m, id, u.uid, &f, &e) == -1)
 		log_err(&e, "VM %s", id);
 }
