@@ -230,30 +230,53 @@ take_mode(void *arg, const char *value, struct err *e)
 	return 0;
 }
 
+/* A name of the host's choice; "/" begins the path of a device. */
+static int
+take_tag(const char **ret, const char *value, struct err *e)
+{
+	if (*value == '\0' || strchr(value, '/') != NULL)
+		return err_set(e, EINVAL, "'%s' is no tag", value);
+	*ret = value;
+	return 0;
+}
+
 /*
- * DEVICE,PATH,rw|ro.  The path may hold commas.  Our copy of the data is cut
+ * WHAT,PATH,rw|ro.  The path may hold commas.  Our copy of the data is cut
  * into strings where the commas were.
  */
 static int
-take_mount(void *arg, const char *value, struct err *e)
+add_mount(struct guest_config *c, const char *value, bool share,
+    struct err *e)
 {
-	struct guest_config *c = arg;
 	struct guest_mount *m = &c->mounts[c->nmounts];
 	char *path = strchr(value, ','), *how = strrchr(value, ',');
 
 	if (c->nmounts == COUNT(c->mounts))
 		return err_set(e, E2BIG, "more than %zu", COUNT(c->mounts));
 	if (path == how || (strcmp(how, ",rw") != 0 && strcmp(how, ",ro") != 0))
-		return err_set(e, EINVAL,
-		    "'%s' is not DEVICE,PATH,rw or ro", value);
+		return err_set(e, EINVAL, "'%s' is not %s,PATH,rw or ro",
+		    value, share ? "TAG" : "DEVICE");
+	m->share = share;
 	m->readonly = how[2] == 'o';
 	*path = '\0';
 	*how = '\0';
-	if (take_path(&m->device, value, e) == -1 ||
+	if ((share ? take_tag : take_path)(&m->device, value, e) == -1 ||
 	    take_path(&m->path, path + 1, e) == -1)
 		return -1;
 	c->nmounts++;
 	return 0;
+}
+
+static int
+take_mount(void *arg, const char *value, struct err *e)
+{
+	return add_mount(arg, value, false, e);
+}
+
+static int
+take_share(void *arg, const char *value, struct err *e)
+{
+	return add_mount(arg, value, true, e);
 }
 
 static const struct record_field fields[] = {
@@ -272,6 +295,7 @@ static const struct record_field fields[] = {
 	{ "grace",	take_grace },
 	{ "tty",	take_tty },
 	{ "mount",	take_mount },
+	{ "share",	take_share },
 	{ "mode",	take_mode },
 	{ NULL,		NULL },
 };

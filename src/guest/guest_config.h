@@ -31,9 +31,10 @@ enum guest_net {
 };
 
 struct guest_mount {
-	const char	*device;
+	const char	*device;	/* of a share: its tag */
 	const char	*path;		/* absolute */
 	bool		 readonly;
+	bool		 share;		/* a directory of the host, virtiofs */
 };
 
 struct guest_config {

@@ -24,6 +24,7 @@ setup(struct guest_config *c, struct err *e)
 	/* The console is virtio: it is there when its module is. */
 	if (setup_kernel(e) == -1 || setup_modules(e) == -1 ||
 	    setup_console(e) == -1 || setup_config(c, e) == -1 ||
+	    setup_share_modules(c, e) == -1 ||
 	    setup_root(c, e) == -1 || setup_mounts(c, e) == -1)
 		return -1;
 	return net_setup(c, e);

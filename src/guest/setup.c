@@ -149,16 +149,15 @@ setup_console(struct err *e)
 
 /* --- modules and configuration -------------------------------------------- */
 
-int
-setup_modules(struct err *e)
+static int
+load_modules(const char *list, struct err *e)
 {
 	char *name, *rest, path[PATH_MAX];
 	struct buf b;
 	int ret = 0;
 
 	buf_init(&b, LIST_MAX);
-	if (file_read(&b, AT_FDCWD, "/vmd/modules/list", NULL) == -1 ||
-	    b.len == 0) {
+	if (file_read(&b, AT_FDCWD, list, NULL) == -1 || b.len == 0) {
 		/* A kernel that has everything built in. */
 		buf_fini(&b);
 		return 0;
@@ -175,6 +174,21 @@ setup_modules(struct err *e)
 	}
 	buf_fini(&b);
 	return ret;
+}
+
+int
+setup_modules(struct err *e)
+{
+	return load_modules("/vmd/modules/list", e);
+}
+
+int
+setup_share_modules(const struct guest_config *c, struct err *e)
+{
+	for (size_t i = 0; i < c->nmounts; i++)
+		if (c->mounts[i].share)
+			return load_modules("/vmd/modules/share", e);
+	return 0;
 }
 
 int
@@ -327,6 +341,30 @@ mount_volume(const struct guest_mount *v, struct err *e)
 	return do_mount(&m, e);
 }
 
+/*
+ * A directory of the host has no device that could be waited for by name:
+ * the file system answers EINVAL to a tag that no driver has found yet.
+ */
+static int
+mount_share(const struct guest_mount *s, struct err *e)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+	const struct mount_row m = { s->device, s->path, "virtiofs",
+	    MS_NOSUID | MS_NODEV | (s->readonly ? MS_RDONLY : 0), NULL };
+	struct err why;
+
+	for (int i = 0; do_mount(&m, &why) == -1; i++) {
+		if (why.num != EINVAL || i == DEVICE_WAIT_MS) {
+			*e = why;
+			return why.num != ENODEV ? -1 : err_set(e, ENODEV,
+			    "%s: this kernel has no virtiofs, which a shared "
+			    "directory needs", s->path);
+		}
+		(void)nanosleep(&ms, NULL);
+	}
+	return 0;
+}
+
 int
 setup_mounts(const struct guest_config *c, struct err *e)
 {
@@ -354,7 +392,8 @@ setup_mounts(const struct guest_config *c, struct err *e)
 	if (c->init && do_mount(&run, e) == -1)
 		return -1;
 	for (size_t i = 0; i < c->nmounts; i++)
-		if (mount_volume(&c->mounts[i], e) == -1)
+		if ((c->mounts[i].share ? mount_share : mount_volume)
+		    (&c->mounts[i], e) == -1)
 			return -1;
 	return 0;
 }

@@ -23,13 +23,19 @@ int	setup_modules(struct err *);
 /* Read /vmd/config. */
 int	setup_config(struct guest_config *, struct err *);
 
+/* What only directories of the host need, of /vmd/modules/share. */
+int	setup_share_modules(const struct guest_config *, struct err *);
+
 /*
  * Mount the root image and its writable layer, make them the root and free
  * the initrd.
  */
 int	setup_root(const struct guest_config *, struct err *);
 
-/* What a program expects below the root: devpts, shm, cgroup2, volumes. */
+/*
+ * What a program expects below the root: devpts, shm, cgroup2, volumes, shares
+ * of the host.
+ */
 int	setup_mounts(const struct guest_config *, struct err *);
 
 /* Unmount and make read-only what can be; then write everything back. */
