@@ -22,7 +22,6 @@ qemu_check(const struct vm_config *c, struct err *e)
 		{ c->virtio != VM_VIRTIO_MODERN, "platform: virtio" },
 		{ c->serial.mode != VM_STREAM_OFF, "serial: other than Off" },
 		{ c->console.mode == VM_STREAM_TTY, "console: mode Tty" },
-		{ c->nfs > 0, "fs" },
 		{ c->balloon.on, "balloon" },
 		{ c->pvpanic, "pvpanic" },
 		{ c->gdb != NULL, "gdb" },

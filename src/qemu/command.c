@@ -168,10 +168,23 @@ add_payload(struct command *c, const struct vm_config *v,
 }
 
 static void
+add_share(struct command *c, const struct vm_fs *f)
+{
+	own_mem char *tag = escaped(c, f->tag);
+
+	add_socket(c, f->id, f->socket);
+	if (tag != NULL)
+		option(c, "-device", "vhost-user-fs-device,id=%s,chardev=c-%s,"
+		    "tag=%s,num-request-queues=%u,queue-size=%u", f->id,
+		    f->id, tag, f->queues, f->queue_size);
+}
+
+static void
 add_devices(struct command *c, const struct vm_config *v)
 {
 	const struct vm_disk *d;
 	const struct vm_net *n;
+	const struct vm_fs *f;
 
 	for (d = v->disks; d < v->disks + v->ndisks; d++) {
 		add_socket(c, d->id, d->socket);
@@ -189,6 +202,8 @@ add_devices(struct command *c, const struct vm_config *v)
 		    n->id, n->mac, n->queues > 1 ? ",mq=on" : "",
 		    next_place(c, v));
 	}
+	for (f = v->fs; f < v->fs + v->nfs; f++)
+		add_share(c, f);
 	if (v->vsock.vhost_socket != NULL) {
 		add_socket(c, "vsock", v->vsock.vhost_socket);
 		option(c, "-device",
