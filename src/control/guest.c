@@ -20,6 +20,10 @@
 #include "lib/own.h"
 #include "os/os.h"
 
+_Static_assert(SPEC_SHARES_MAX <= VM_FS_MAX &&
+    SPEC_SHARES_MAX <= PRIV_SHARE_MAX && SPEC_PATH_MAX < PRIV_PATH_MAX,
+    "shares");
+
 const char *
 guest_arch(const struct vm *vm)
 {
@@ -136,6 +140,21 @@ volumes(struct buf *b, const struct vm *vm)
 	return 0;
 }
 
+static int
+shares(struct buf *b, const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->spec.nshares; i++) {
+		const struct spec_share *h = &vm->spec.shares[i];
+		char text[SPEC_PATH_MAX + 32];
+
+		(void)snprintf(text, sizeof(text), GUEST_SHARE_TAG "%u,%s,%s",
+		    (unsigned)i, h->path, h->readonly ? "ro" : "rw");
+		if (record(b, "share", text) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 /* Is the command an init that wants to be process 1? */
 static bool
 is_init(const json_t *argv)
@@ -177,7 +196,7 @@ put_records(struct buf *b, const struct vm *vm, const json_t *argv)
 	    s->stop_signal : image_text(vm, "stop_signal")) == -1 ||
 	    record(b, "grace", grace) == -1 ||
 	    record(b, "tty", s->tty ? "1" : "0") == -1 ||
-	    volumes(b, vm) == -1)
+	    volumes(b, vm) == -1 || shares(b, vm) == -1)
 		return -1;
 	return record(b, "mode", is_init(argv) ? "init" : "exec");
 }
@@ -384,6 +403,9 @@ struct names {
 	char	disk[VM_DISKS_MAX][32];
 	char	socket[VM_DISKS_MAX][32];
 	char	mac[18];
+	char	share[VM_FS_MAX][32];	/* id, and tag of the guest's */
+	char	tag[VM_FS_MAX][32];
+	char	share_socket[VM_FS_MAX][32];
 	char	kernel[PRIV_PATH_MAX + 64];
 };
 
@@ -420,6 +442,25 @@ fill_net(struct vm_config *c, struct names *n, const struct vm *vm)
 	c->nets[0].queues = 1;
 }
 
+static void
+fill_shares(struct vm_config *c, struct names *n, const struct vm *vm)
+{
+	c->nfs = vm->spec.nshares;
+	for (size_t i = 0; i < c->nfs; i++) {
+		(void)snprintf(n->share[i], sizeof(n->share[i]), "fs%u",
+		    (unsigned)i);
+		(void)snprintf(n->tag[i], sizeof(n->tag[i]),
+		    GUEST_SHARE_TAG "%u", (unsigned)i);
+		(void)snprintf(n->share_socket[i],
+		    sizeof(n->share_socket[i]), "fs%u.vu", (unsigned)i);
+		c->fs[i].id = n->share[i];
+		c->fs[i].tag = n->tag[i];
+		c->fs[i].socket = n->share_socket[i];
+		c->fs[i].queues = 1;
+		c->fs[i].queue_size = GUEST_SHARE_QUEUE;
+	}
+}
+
 static int
 fill_guest(struct vm_config *c, struct names *n, const struct vm *vm,
     struct err *e)
@@ -431,6 +472,7 @@ fill_guest(struct vm_config *c, struct names *n, const struct vm *vm,
 	c->cmdline = n->cmdline;
 	fill_disks(c, n, vm);
 	fill_net(c, n, vm);
+	fill_shares(c, n, vm);
 	c->vsock.cid = GUEST_CID;
 	c->vsock.socket = "vsock.sock";
 	c->vsock.vhost_socket = "vsock0.vu";

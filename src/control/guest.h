@@ -19,6 +19,10 @@
 #define GUEST_CID		3	/* each VM has a vsock of its own */
 #define GUEST_CMDLINE		"quiet panic=-1"	/* no cmdline file */
 
+/* Shares: tags "share0".., what the guest mounts; length of their queue. */
+#define GUEST_SHARE_TAG		"share"
+#define GUEST_SHARE_QUEUE	1024
+
 struct vm;
 
 /* "amd64" or "arm64": the image's, the host's where it does not say. */

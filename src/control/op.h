@@ -38,6 +38,8 @@ struct op_options {
 	bool		has_timeout;	/* OP_STOP: else the spec's */
 	uint64_t	timeout;	/* ms */
 	bool		by_policy;	/* OP_START: a restart, not a user */
+	int		client;		/* OP_START of a new VM: connection of
+					   who asked, for its shares */
 	bool		move;		/* OP_PLACE: its disk is ours */
 	bool		disk_only;	/* OP_PLACE: not its memory */
 	struct snapshot *snapshot;	/* borrowed */
@@ -115,6 +117,9 @@ void	op_thaw(struct op *, op_then_fn *then);
 
 /* not_supported unless its hypervisor has snapshots. */
 int	op_can_snapshot(const struct vm *, struct err *);
+
+/* not_supported when it has shares: nothing keeps their server's state. */
+int	op_has_no_shares(const struct vm *, struct err *);
 
 /* The VM ended while this was at work on it. */
 void	op_ended(struct op *);

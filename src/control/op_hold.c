@@ -23,6 +23,15 @@ op_can_snapshot(const struct vm *vm, struct err *e)
 	    "which has no snapshots; vmm has", vm->spec.name, name);
 }
 
+int
+op_has_no_shares(const struct vm *vm, struct err *e)
+{
+	return vm->spec.nshares == 0 ? 0 : err_api(e, ENOTSUP,
+	    "not_supported", "instance %s shares %s of the host, which no "
+	    "snapshot holds: it has no standby, snapshots and forks",
+	    vm->spec.name, vm->spec.shares[0].host);
+}
+
 void
 op_ended(struct op *op)
 {

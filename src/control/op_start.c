@@ -256,6 +256,39 @@ want_overlay(struct op *op)
 }
 
 static void
+on_shares(void *arg, const struct err *e)
+{
+	struct op *op = arg;
+
+	if (e != NULL)
+		start_failed(op, e);
+	else
+		want_overlay(op);
+}
+
+/*
+ * vmd keeps what the VM shares and whose rights that is done with: it asks
+ * the kernel who is at the other end of the connection.
+ */
+static void
+record_shares(struct op *op)
+{
+	const struct spec *s = &op->vm->spec;
+	struct priv_shares m;
+
+	priv_init(PRIV_SHARES, &m);
+	(void)snprintf(m.vm, sizeof(m.vm), "%s", op->vm->id);
+	m.client = fcntl(op->options.client, F_DUPFD_CLOEXEC, 3);
+	m.nshares = (uint16_t)s->nshares;
+	for (size_t i = 0; i < s->nshares; i++) {
+		(void)snprintf(m.share[i].path, sizeof(m.share[i].path), "%s",
+		    s->shares[i].host);
+		m.share[i].readonly = s->shares[i].readonly;
+	}
+	priv_shares(op->vm->control->priv, &m, on_shares, op);
+}
+
+static void
 on_directory(void *arg, int fd, const struct err *e)
 {
 	struct op *op = arg;
@@ -268,7 +301,10 @@ on_directory(void *arg, int fd, const struct err *e)
 	if (vm->dir != -1)
 		(void)close(vm->dir);
 	vm->dir = fd;
-	want_overlay(op);
+	if (vm->creating && vm->spec.nshares > 0)
+		record_shares(op);
+	else
+		want_overlay(op);
 }
 
 /* What can run guests here is known. */

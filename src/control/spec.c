@@ -397,8 +397,8 @@ static const char *const request_members[] = {
 	"devices", "gpu", "volumes", "hypervisor", "snapshot_policy",
 	"auto_standby", "health_check", "restart_policy",
 	"skip_kernel_headers", "skip_guest_agent", "entrypoint", "cmd",
-	"ports", "user", "working_dir", "hostname", "tty", "auto_remove",
-	"stop_signal", "stop_timeout", NULL,
+	"ports", "shares", "user", "working_dir", "hostname", "tty",
+	"auto_remove", "stop_signal", "stop_timeout", NULL,
 };
 
 /* --- the whole ------------------------------------------------------------ */
@@ -511,6 +511,7 @@ take_all(struct spec *s, const json_t *doc, struct err *e)
 	    take_process(s, doc, e) == -1 ||
 	    spec_take_ports(s, doc, e) == -1 ||
 	    spec_take_volumes(s, doc, e) == -1 ||
+	    spec_take_shares(s, doc, e) == -1 ||
 	    spec_tags(&s->tags, doc, e) == -1)
 		return -1;
 	/* Clients that do not care send 0. */
@@ -594,5 +595,10 @@ spec_fini(struct spec *s)
 		free(s->volumes[i].path);
 	}
 	free(s->volumes);
+	for (size_t i = 0; i < s->nshares; i++) {
+		free(s->shares[i].host);
+		free(s->shares[i].path);
+	}
+	free(s->shares);
 	memset(s, 0, sizeof(*s));
 }

@@ -35,7 +35,10 @@
 #define SPEC_TOTAL_MAX		131072	/* bytes of all words and variables */
 #define SPEC_PORTS_MAX		64
 #define SPEC_VOLUMES_MAX	14	/* beside root and overlay */
-#define SPEC_PATH_MAX		1023	/* bytes of a path in the guest */
+#define SPEC_SHARES_MAX		8	/* directories of the host */
+/* Volumes and shares: QEMU's small board has places for 24 devices. */
+#define SPEC_MOUNTS_MAX		18
+#define SPEC_PATH_MAX		1023	/* bytes of a path */
 #define SPEC_VCPUS_MAX		128
 #define SPEC_MEMORY_MIN		(32ULL << 20)	/* bytes; vminit needs that */
 #define SPEC_MEMORY_MAX		(1ULL << 40)
@@ -54,6 +57,12 @@ struct spec_port {
 
 struct spec_volume {
 	char		*id;		/* as asked: id or name */
+	char		*path;		/* where it is mounted */
+	bool		 readonly;
+};
+
+struct spec_share {
+	char		*host;		/* directory of the host, absolute */
 	char		*path;		/* where it is mounted */
 	bool		 readonly;
 };
@@ -88,6 +97,8 @@ struct spec {
 	size_t			 nports;
 	struct spec_volume	*volumes;
 	size_t			 nvolumes;
+	struct spec_share	*shares;
+	size_t			 nshares;
 	enum spec_restart	 restart;
 	uint64_t		 backoff;	/* ms before a restart */
 	uint64_t		 max_attempts;	/* 0: no end */

@@ -92,6 +92,22 @@ volumes_json(const struct spec *s)
 }
 
 static json_t *
+shares_json(const struct spec *s)
+{
+	own_json json_t *list = json_array();
+
+	for (size_t i = 0; i < s->nshares; i++) {
+		const struct spec_share *h = &s->shares[i];
+
+		if (json_array_append_new(list, json_pack("{s:s,s:s,s:b}",
+		    "host_path", h->host, "path", h->path,
+		    "readonly", h->readonly)) == -1)
+			return NULL;
+	}
+	return take(&list);
+}
+
+static json_t *
 network_json(const struct spec *s, bool exact)
 {
 	own_json json_t *net = json_pack("{s:b}", "enabled", s->network);
@@ -161,6 +177,7 @@ spec_json(const struct spec *s, bool exact)
 	    put(to, "network", network_json(s, exact)) == -1 ||
 	    put(to, "ports", ports_json(s)) == -1 ||
 	    put(to, "volumes", volumes_json(s)) == -1 ||
+	    put(to, "shares", shares_json(s)) == -1 ||
 	    put(to, "restart_policy", restart_json(s)) == -1)
 		return NULL;
 	return take(&to);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* spec_lists.c - published ports and volumes of a spec; see spec.h */
+/* spec_lists.c - published ports, volumes and shares of a spec; see spec.h */
 
 #include <arpa/inet.h>
 
@@ -144,6 +144,19 @@ is_vital(const char *path)
 }
 
 static int
+check_mount_path(const char *member, const char *path, struct err *e)
+{
+	if (!is_clean_path(path) || strchr(path, ',') != NULL)
+		return err_api(e, EINVAL, "invalid_request", "%s: \"%s\" is "
+		    "not an absolute path without \"..\" and \",\"", member,
+		    path);
+	if (is_vital(path))
+		return err_api(e, EINVAL, "invalid_request",
+		    "%s: %s belongs to the system", member, path);
+	return 0;
+}
+
+static int
 take_volume(struct spec_volume *v, const json_t *doc, struct err *e)
 {
 	static const char *const known[] = {
@@ -168,14 +181,7 @@ take_volume(struct spec_volume *v, const json_t *doc, struct err *e)
 	if (v->id == NULL || v->path == NULL)
 		return err_api(e, EINVAL, "invalid_request",
 		    "volume_id and mount_path are needed");
-	if (!is_clean_path(v->path) || strchr(v->path, ',') != NULL)
-		return err_api(e, EINVAL, "invalid_request", "mount_path: "
-		    "\"%s\" is not an absolute path without \"..\" and \",\"",
-		    v->path);
-	if (is_vital(v->path))
-		return err_api(e, EINVAL, "invalid_request",
-		    "mount_path: %s belongs to the system", v->path);
-	return 0;
+	return check_mount_path("mount_path", v->path, e);
 }
 
 int
@@ -201,6 +207,82 @@ spec_take_volumes(struct spec *s, const json_t *doc, struct err *e)
 				return err_api(e, EINVAL, "invalid_request",
 				    "volumes[%zu]: mount_path %s is given "
 				    "twice", i, s->volumes[i].path);
+	}
+	return 1;
+}
+
+/* --- shares --------------------------------------------------------------- */
+
+static bool
+is_printable(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
+static int
+take_share(struct spec_share *s, const json_t *doc, struct err *e)
+{
+	static const char *const known[] = {
+		"host_path", "path", "readonly", NULL,
+	};
+
+	if (!json_is_object(doc))
+		return err_api(e, EINVAL, "invalid_request",
+		    "must be an object");
+	if (json_only(doc, known, e) == -1 ||
+	    spec_take_text(&s->host, doc, "host_path", SPEC_PATH_MAX,
+	    e) == -1 ||
+	    spec_take_text(&s->path, doc, "path", SPEC_PATH_MAX, e) == -1 ||
+	    json_get_bool(&s->readonly, doc, "readonly", e) == -1)
+		return -1;
+	if (s->host == NULL || s->path == NULL)
+		return err_api(e, EINVAL, "invalid_request",
+		    "host_path and path are needed");
+	if ((strcmp(s->host, "/") != 0 && !is_clean_path(s->host)) ||
+	    !is_printable(s->host))
+		return err_api(e, EINVAL, "invalid_request", "host_path: "
+		    "\"%s\" is not an absolute path without \"..\"", s->host);
+	return check_mount_path("path", s->path, e);
+}
+
+static int
+check_once(const struct spec *s, size_t i, struct err *e)
+{
+	const char *path = s->shares[i].path;
+	bool twice = false;
+
+	for (size_t k = 0; k < i; k++)
+		twice |= strcmp(path, s->shares[k].path) == 0;
+	for (size_t k = 0; k < s->nvolumes; k++)
+		twice |= strcmp(path, s->volumes[k].path) == 0;
+	return !twice ? 0 : err_api(e, EINVAL, "invalid_request",
+	    "path %s is given twice", path);
+}
+
+int
+spec_take_shares(struct spec *s, const json_t *doc, struct err *e)
+{
+	json_t *list = NULL, *v;
+	size_t i;
+	int found;
+
+	found = json_get_arr(&list, doc, "shares", SPEC_SHARES_MAX, e);
+	if (found <= 0 || json_array_size(list) == 0)
+		return found;
+	if (s->nvolumes + json_array_size(list) > SPEC_MOUNTS_MAX)
+		return err_api(e, E2BIG, "invalid_request", "volumes and "
+		    "shares together are more than %d", SPEC_MOUNTS_MAX);
+	s->shares = calloc(json_array_size(list), sizeof(*s->shares));
+	if (s->shares == NULL)
+		return err_sys(e, "shares");
+	json_array_foreach(list, i, v) {
+		s->nshares = i + 1;
+		if (take_share(&s->shares[i], v, e) == -1 ||
+		    check_once(s, i, e) == -1)
+			return err_prefix(e, "shares[%zu]", i);
 	}
 	return 1;
 }

@@ -11,6 +11,8 @@ int	spec_take_text(char **to, const json_t *, const char *name,
 	    size_t max, struct err *);
 int	spec_take_ports(struct spec *, const json_t *, struct err *);
 int	spec_take_volumes(struct spec *, const json_t *, struct err *);
+/* After the volumes: no path may be mounted on twice. */
+int	spec_take_shares(struct spec *, const json_t *, struct err *);
 const char *spec_restart_name(enum spec_restart);
 /* "5s", "10m", "250ms" as a JSON string. */
 json_t	*spec_duration(uint64_t ms);

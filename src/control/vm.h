@@ -22,7 +22,7 @@
 #define VM_ID_LEN	24	/* characters: [a-z][a-z0-9]* */
 #define VM_REASON_MAX	256	/* bytes with the NUL */
 #define VM_WEIGHT_KNOWN	4	/* of first_end: the reason is ours */
-#define VM_LIVE_PROCS	36	/* processes: PRIV_PROC_MAX and room */
+#define VM_LIVE_PROCS	52	/* processes: PRIV_PROC_MAX and room */
 #define VM_OPS_MAX	16	/* operations waiting for one VM */
 
 struct agent_session;

@@ -103,6 +103,7 @@ static void
 create(struct creation *c, const struct image *image)
 {
 	const struct caller *caller = request_caller(c->request);
+	struct op_options o = { .client = request_socket(c->request) };
 	OWN(vm_destroy) struct vm *vm = NULL;
 	struct err e;
 
@@ -126,7 +127,7 @@ create(struct creation *c, const struct image *image)
 		refuse(c, &e);
 		return;
 	}
-	vm_op(take(&vm), OP_START, NULL, on_started, c);
+	vm_op(take(&vm), OP_START, &o, on_started, c);
 }
 
 /* --- the image ------------------------------------------------------------ */
