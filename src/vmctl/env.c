@@ -200,34 +200,75 @@ ports_parse(json_t **ret, const struct opt_list *words, struct err *e)
 
 /* --- volumes ----------------------------------------------------------- */
 
-static int
-volume_word(json_t *list, const char *word, struct err *e)
+/* It begins with "/", "." or "~", which no name of a volume does. */
+static bool
+is_host_path(const char *word)
 {
-	char copy[PATH_BYTES_MAX], *path, *mode;
-	json_t *v;
+	return *word == '/' || *word == '.' || *word == '~';
+}
 
-	if (strlen(word) >= sizeof(copy))
+/* A word in three parts; copy is cut where the colons were. */
+static int
+mount_word(char *copy, const char *word, const char **path, bool *readonly,
+    struct err *e)
+{
+	char *at, *mode;
+
+	if (strlen(word) >= PATH_BYTES_MAX)
 		return err_set(e, EINVAL, "too long");
 	memcpy(copy, word, strlen(word) + 1);
-	if (copy[0] == '/' || copy[0] == '.' || copy[0] == '~')
-		return err_set(e, EINVAL, "directories of the host cannot be "
-		    "mounted; copy them with 'vmctl cp', or make a volume "
-		    "with 'vmctl volume create'");
-	path = strchr(copy, ':');
-	if (path == NULL || path == copy || path[1] != '/')
-		return err_set(e, EINVAL, "not VOLUME:/PATH[:ro]");
-	*path++ = '\0';
-	mode = strchr(path, ':');
+	at = strchr(copy, ':');
+	if (at == NULL || at == copy || at[1] != '/')
+		return err_set(e, EINVAL, "not VOLUME:/PATH[:ro] or "
+		    "HOSTDIR:/PATH[:ro]");
+	*at++ = '\0';
+	mode = strchr(at, ':');
 	if (mode != NULL)
 		*mode++ = '\0';
 	if (mode != NULL && strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0)
 		return err_set(e, EINVAL, "%s: neither ro nor rw", mode);
-	v = json_pack("{s:s,s:s,s:b}", "volume_id", copy, "mount_path", path,
-	    "readonly", mode != NULL && mode[1] == 'o');
-	if (v == NULL)
-		return err_set(e, EILSEQ, "not valid UTF-8");
-	json_array_append_new(list, v);
+	*path = at;
+	*readonly = mode != NULL && mode[1] == 'o';
 	return 0;
+}
+
+static int
+append(json_t *list, json_t *v, struct err *e)
+{
+	if (v == NULL || json_array_append_new(list, v) == -1)
+		return err_set(e, EILSEQ, "not valid UTF-8");
+	return 0;
+}
+
+static int
+volume_word(json_t *list, const char *word, struct err *e)
+{
+	char copy[PATH_BYTES_MAX];
+	const char *path = NULL;
+	bool readonly = false;
+
+	if (mount_word(copy, word, &path, &readonly, e) == -1)
+		return -1;
+	return append(list, json_pack("{s:s,s:s,s:b}", "volume_id", copy,
+	    "mount_path", path, "readonly", readonly), e);
+}
+
+/* The daemon has another working directory, and takes no links for dirs. */
+static int
+share_word(json_t *list, const char *word, struct err *e)
+{
+	char copy[PATH_BYTES_MAX];
+	const char *path = NULL;
+	own_mem char *host = NULL;
+	bool readonly = false;
+
+	if (mount_word(copy, word, &path, &readonly, e) == -1)
+		return -1;
+	host = realpath(copy, NULL);
+	if (host == NULL)
+		return err_sys(e, "%s", copy);
+	return append(list, json_pack("{s:s,s:s,s:b}", "host_path", host,
+	    "path", path, "readonly", readonly), e);
 }
 
 int
@@ -236,7 +277,21 @@ volumes_parse(json_t **ret, const struct opt_list *words, struct err *e)
 	own_json json_t *list = json_array();
 
 	for (size_t i = 0; i < words->n; i++)
-		if (volume_word(list, words->v[i], e) == -1)
+		if (!is_host_path(words->v[i]) &&
+		    volume_word(list, words->v[i], e) == -1)
+			return err_prefix(e, "volume %s", words->v[i]);
+	*ret = take(&list);
+	return 0;
+}
+
+int
+shares_parse(json_t **ret, const struct opt_list *words, struct err *e)
+{
+	own_json json_t *list = json_array();
+
+	for (size_t i = 0; i < words->n; i++)
+		if (is_host_path(words->v[i]) &&
+		    share_word(list, words->v[i], e) == -1)
 			return err_prefix(e, "volume %s", words->v[i]);
 	*ret = take(&list);
 	return 0;

@@ -26,8 +26,14 @@ int	labels_parse(json_t **ret, const struct opt_list *, struct err *);
 /* [ADDR:]HOST:GUEST[/PROTO] with ranges, ADDR in brackets when it is IPv6. */
 int	ports_parse(json_t **ret, const struct opt_list *, struct err *);
 
-/* VOLUME:/PATH[:ro|rw]. */
+/* VOLUME:/PATH[:ro|rw]; words of the host's directories are left out. */
 int	volumes_parse(json_t **ret, const struct opt_list *, struct err *);
+
+/*
+ * HOSTDIR:/PATH[:ro|rw], and of the same list only those: what begins with
+ * "/", "." or "~".  The directory must be there; its real path is asked for.
+ */
+int	shares_parse(json_t **ret, const struct opt_list *, struct err *);
 
 /* no, always, unless-stopped, on-failure[:N]; a RestartPolicy. */
 int	restart_parse(json_t **ret, const char *, struct err *);

@@ -128,6 +128,9 @@ set_lists(json_t *obj, const struct run_opts *o, struct err *e)
 	if (volumes_parse(&v, &o->volumes, e) == -1)
 		return -1;
 	set_parsed(obj, "volumes", &v);
+	if (shares_parse(&v, &o->volumes, e) == -1)
+		return -1;
+	set_parsed(obj, "shares", &v);
 	if (o->restart == NULL)
 		return 0;
 	if (restart_parse(&v, o->restart, e) == -1)

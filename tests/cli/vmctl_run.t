@@ -51,7 +51,7 @@ check "a name is made" $?
 t "run with everything" 0 env A=from-here "$vmctl" run -d --rm --wait --name web \
     --cpus=4 -m 512M --overlay-size 1G -e A -e B=2=3 -l team=a --label x \
     -p 8080:80 -p 127.0.0.1:53:53/udp -p '[::1]:8000-8001:9000-9001' \
-    -v data:/data -v conf:/etc/x:ro --platform linux/amd64 \
+    -v data:/data -v conf:/etc/x:ro -v /usr/../usr/lib:/l:ro -v /:/h --platform linux/amd64 \
     --hypervisor qemu --entrypoint /bin/sh -u 1000:1000 -w /srv -h host \
     --restart on-failure:3 --stop-signal INT --stop-timeout 5s \
     --network user --bandwidth-down 1MB/s --bandwidth-up 1Gbps \
@@ -113,6 +113,18 @@ same "is all in the request" "$dir/body" <<'E'
     "max_attempts": 3,
     "policy": "on_failure"
   },
+  "shares": [
+    {
+      "host_path": "/usr/lib",
+      "path": "/l",
+      "readonly": true
+    },
+    {
+      "host_path": "/",
+      "path": "/h",
+      "readonly": false
+    }
+  ],
   "size": "512M",
   "stop_signal": "INT",
   "stop_timeout": "5000ms",
@@ -160,8 +172,14 @@ E
 bad -p 1-3:1-2 <<'E'
 vmctl: port 1-3:1-2: ranges of different length
 E
-bad -v /tmp:/x <<'E'
-vmctl: volume /tmp:/x: directories of the host cannot be mounted; copy them with 'vmctl cp', or make a volume with 'vmctl volume create'
+bad -v /tmp <<'E'
+vmctl: volume /tmp: not VOLUME:/PATH[:ro] or HOSTDIR:/PATH[:ro]
+E
+bad -v /tmp:/x:rx <<'E'
+vmctl: volume /tmp:/x:rx: rx: neither ro nor rw
+E
+bad -v /nonexistent/here:/x <<'E'
+vmctl: volume /nonexistent/here:/x: /nonexistent/here: No such file or directory
 E
 bad --restart maybe <<'E'
 vmctl: --restart maybe: not no, always, unless-stopped or on-failure[:N]
