@@ -20,7 +20,7 @@ VERSION		= 0.1.0
 LAYERS		= lib os disk virtio accel chapi agent conf priv guest oci
 
 lib_FILES	= buf err escape io json log num
-os_FILES	= os_linux process_linux sandbox sandbox_linux tty
+os_FILES	= image_lock_linux os_linux process_linux sandbox sandbox_linux tty
 disk_FILES	= image image_files qcow2_compressed qcow2_header qcow2_map \
 		  qcow2_meta qcow2_open qcow2_refcount qcow2_repair
 virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
@@ -73,12 +73,12 @@ guest_FILES	= agent conn dhcp guest_config links net passwd power proc \
 PROGRAMS	= viod vmctl vmd vmd-control vmd-image vmd-share
 
 viod_DIR	= viod
-viod_FILES	= aio aio_threads aio_uring blk blk_main commands disk_raw \
-		  limit main message queue serve start vsock vsock_conn \
+viod_FILES	= aio aio_threads aio_uring blk blk_main commands disk disk_qcow2 \
+		  disk_raw limit main message queue serve start vsock vsock_conn \
 		  vsock_host vsock_main vsock_mux
-viod_LAYERS	= virtio os lib
+viod_LAYERS	= disk virtio os lib
 # Libc only at run time, as vmm.
-viod_STATIC_LIBS = libevent_core liburing
+viod_STATIC_LIBS = libevent_core liburing libzstd zlib
 
 PROGRAMS	+= viod-net
 viod-net_DIR	= viod

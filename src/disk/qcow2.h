@@ -162,11 +162,11 @@ int	qcow2_zero(struct qcow2 *, uint64_t offset, uint64_t len, bool punch);
 
 /*
  * Tell of a sync of the file: begun when it is started, ended when all that
- * was done before it began is durable.  One at a time counts; qcow2_unsynced():
- * tables were changed since.
+ * was done before it began is durable, if it went well.  Several may be under
+ * way.  qcow2_unsynced(): tables were changed since.
  */
 void	qcow2_sync_begun(struct qcow2 *);
-void	qcow2_sync_ended(struct qcow2 *);
+void	qcow2_sync_ended(struct qcow2 *, bool good);
 bool	qcow2_unsynced(const struct qcow2 *);
 
 /* --- making one ---------------------------------------------------------- */

@@ -271,15 +271,20 @@ qcow2_sync_begun(struct qcow2 *q)
 		return;
 	q->syncing = true;
 	q->unsynced = false;
+	if (q->freeing.n != 0)
+		return;		/* of one that failed */
 	q->freeing = q->freed;
 	q->freed.n = 0;
 }
 
 void
-qcow2_sync_ended(struct qcow2 *q)
+qcow2_sync_ended(struct qcow2 *q, bool good)
 {
 	q->syncing = false;
-	refcount_settle(q);
+	if (good)
+		refcount_settle(q);
+	else
+		q->unsynced = true;
 }
 
 bool

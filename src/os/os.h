@@ -65,6 +65,17 @@ int	 os_datasync(int fd);
 int	 os_punch(int fd, uint64_t offset, uint64_t len);
 int	 os_zero(int fd, uint64_t offset, uint64_t len);
 
+/*
+ * Lock a disk image against uses that exclude each other: one that writes it
+ * is the only one, any number may read it together.  The locks are those of
+ * QEMU (bytes 100 and 200 on), so its programs take part.  They end when the
+ * last descriptor of the same opening is closed.  Waits for a moment, for a
+ * process that is just ending.  Refused: EBUSY, naming the other use; file
+ * systems without locks are used without.
+ */
+int	 os_lock_image(int fd, int writes, struct err *);
+void	 os_unlock_image(int fd);
+
 /* Who is at the other end of a connected unix socket. */
 struct os_peer {
 	uid_t	uid;

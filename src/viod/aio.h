@@ -37,6 +37,7 @@ struct aio_req {
 	uint64_t	 len;		/* bytes in iov, or of the range */
 	int		 error;		/* when done: 0 or an errno */
 	struct aio_req	*next;		/* the engine's */
+	void		*owner;		/* the disk format's */
 };
 
 struct aio;

@@ -574,7 +574,7 @@ blk_new(struct viod **ret, struct event_base *base,
 {
 	OWN(blk_destroy) struct viod *made = NULL;
 	struct aio_setup setup = {
-		.base = base, .fd = opt->fd, .done = on_done,
+		.base = base, .fd = -1, .done = on_done,
 		.batch = on_batch,
 	};
 	struct blk *b = calloc(1, sizeof(*b));
@@ -584,8 +584,7 @@ blk_new(struct viod **ret, struct event_base *base,
 	setup.arg = b;
 	made = &b->viod;
 	if (viod_init(made, &blk_class, base, opt->queues, 0, e) == -1 ||
-	    disk_raw_open(&b->disk, &setup, opt->readonly, opt->engine,
-	    e) == -1)
+	    disk_open(&b->disk, &setup, &opt->disk, e) == -1)
 		return -1;
 	made->features |= offered(disk_info(b->disk));
 	fill_config(&b->config, disk_info(b->disk), opt->queues);

@@ -9,16 +9,15 @@
 
 #include "lib/err.h"
 #include "lib/own.h"
+#include "viod/disk.h"
 #include "viod/serve.h"
 
 struct blk_options {
-	int		 fd;		/* the disk; borrowed */
-	bool		 readonly;
+	struct disk_options disk;	/* descriptors are borrowed */
 	unsigned	 queues;	/* 1 to VIOD_QUEUES_MAX */
 	const char	*serial;	/* 20 bytes count; or NULL */
 	uint64_t	 bytes_limit;	/* a second; 0: none */
 	uint64_t	 ops_limit;	/* a second; 0: none */
-	const char	*engine;	/* of aio.h, or NULL: the best */
 };
 
 /* Make a block device.  The caller destroys it after viod_hangup(). */

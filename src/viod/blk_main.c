@@ -2,6 +2,7 @@
 /* blk_main.c - viod blk: options and start of a block device */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,23 +15,58 @@
 #define FD_MAX	65535	/* number of a descriptor */
 
 static int
+parse_fd(int *ret, const char *arg, struct err *e)
+{
+	uint64_t n;
+
+	if (num_parse(&n, arg, 0, FD_MAX, e) == -1)
+		return err_prefix(e, "descriptor");
+	*ret = (int)n;
+	return 0;
+}
+
+/* FORMAT:FD, a file below the disk's and those that were named before. */
+static int
+parse_base(struct image_files *f, const char *arg, struct err *e)
+{
+	const char *colon = strchr(arg, ':');
+	struct image_file *b = &f->file[f->n];
+	char format[16];
+
+	if (f->n == IMAGE_CHAIN_MAX)
+		return err_set(e, E2BIG, "more than %d files", f->n);
+	if (colon == NULL || colon - arg >= (int)sizeof(format))
+		return err_set(e, EINVAL, "base: \"%s\" is not FORMAT:FD",
+		    arg);
+	(void)snprintf(format, sizeof(format), "%.*s", (int)(colon - arg),
+	    arg);
+	if (image_format_parse(&b->format, format, e) == -1 ||
+	    parse_fd(&b->fd, colon + 1, e) == -1)
+		return err_prefix(e, "base");
+	f->n++;
+	return 0;
+}
+
+static int
 parse(struct blk_options *o, int ch, char *arg, struct err *e)
 {
 	uint64_t n;
 
 	switch (ch) {
+	case 'B':
+		return parse_base(&o->disk.files, arg, e);
 	case 'b':
 		if (rate_parse(&o->bytes_limit, arg, e) == -1)
 			return err_prefix(e, "bytes a second");
 		return 0;
 	case 'd':
-		if (num_parse(&n, arg, 0, FD_MAX, e) == -1)
-			return err_prefix(e, "descriptor");
-		o->fd = (int)n;
-		return 0;
+		return parse_fd(&o->disk.files.file[0].fd, arg, e);
 	case 'E':
-		o->engine = arg;
+		o->disk.engine = arg;
 		return 0;
+	case 'f':
+		return image_format_parse(&o->disk.files.file[0].format, arg,
+		    e);
 	case 'i':
 		if (num_parse(&o->ops_limit, arg, 1, LIMIT_RATE_MAX, e) == -1)
 			return err_prefix(e, "requests a second");
@@ -41,7 +77,7 @@ parse(struct blk_options *o, int ch, char *arg, struct err *e)
 		o->queues = (unsigned)n;
 		return 0;
 	case 'r':
-		o->readonly = true;
+		o->disk.readonly = true;
 		return 0;
 	case 's':
 		if (strlen(arg) > VIRTIO_BLK_ID_BYTES)
@@ -58,16 +94,19 @@ parse(struct blk_options *o, int ch, char *arg, struct err *e)
 int
 blk_main(struct viod_start *start, int argc, char **argv)
 {
-	struct blk_options opt = { .fd = -1, .queues = 1 };
+	struct blk_options opt = {
+		.disk.files = { .file[0].fd = -1, .n = 1 }, .queues = 1,
+	};
 	struct viod *v;
 	struct err e, bad = { .num = 0 };
 	int ch;
 
-	while ((ch = getopt(argc, argv, VIOD_OPTIONS "b:d:E:i:q:rs:")) != -1)
+	while ((ch = getopt(argc, argv,
+	    VIOD_OPTIONS "B:b:d:E:f:i:q:rs:")) != -1)
 		if (viod_option(start, ch, optarg) == -1 &&
 		    parse(&opt, ch, optarg, &e) == -1 && bad.num == 0)
 			bad = e;
-	if (argc != optind || (bad.num == 0 && opt.fd == -1))
+	if (argc != optind || (bad.num == 0 && opt.disk.files.file[0].fd == -1))
 		viod_usage("blk");
 	viod_begin(start);
 	if (bad.num != 0)

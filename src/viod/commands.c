@@ -6,9 +6,9 @@
 #include "viod/viod.h"
 
 const struct viod_command viod_commands[] = {
-	{ "blk", blk_main, NULL, SANDBOX_VIOD_BLK, "-d fd [-rv] [-b rate] "
-	    "[-i iops] [-n name] [-q queues] [-s serial] [-E engine] "
-	    "[-S path]" },
+	{ "blk", blk_main, NULL, SANDBOX_VIOD_BLK, "-d fd [-rv] "
+	    "[-B format:fd] [-b rate] [-E engine] [-f format] [-i iops] "
+	    "[-n name] [-q queues] [-s serial] [-S path]" },
 	{ "net", NULL, "viod-net", SANDBOX_VIOD_NET, VIOD_NET_SYNOPSIS },
 	{ "vsock", vsock_main, NULL, SANDBOX_VIOD_VSOCK,
 	    "-c cid -d fd -l fd [-v] [-n name] [-S path]" },

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* disk_raw.c - raw disk images; see disk.h */
 
-#include <sys/stat.h>
-
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "lib/own.h"
 #include "os/os.h"
-#include "virtio/virtio.h"
 #include "viod/disk.h"
-
-struct disk {
-	struct disk_info	 info;
-	struct aio		*aio;
-};
 
 /*
  * Can the file give blocks back?  Asked behind its end, where there is
@@ -31,81 +22,69 @@ can_punch(int fd, uint64_t size)
 static int
 examine(struct disk_info *ret, int fd, bool readonly, struct err *e)
 {
-	struct stat st;
 	off_t size;
-	int flags;
 
-	flags = fcntl(fd, F_GETFL);
-	if (flags == -1 || fstat(fd, &st) == -1)
-		return err_sys(e, "disk descriptor %d", fd);
-	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		return err_set(e, EINVAL,
-		    "disk is neither a file nor a block device");
-	if (!readonly && (flags & O_ACCMODE) != O_RDWR)
-		return err_set(e, EBADF, "disk is not open for writing");
 	/* A device's size is not in its inode. */
 	size = lseek(fd, 0, SEEK_END);
 	if (size == -1)
 		return err_sys(e, "size of the disk");
-	if (size < VIRTIO_BLK_SECTOR)
+	if (size < IMAGE_SECTOR)
 		return err_set(e, EINVAL, "disk of %lld bytes is too small",
 		    (long long)size);
-	ret->size = (uint64_t)size / VIRTIO_BLK_SECTOR * VIRTIO_BLK_SECTOR;
+	ret->size = (uint64_t)size / IMAGE_SECTOR * IMAGE_SECTOR;
 	ret->readonly = readonly;
 	ret->punch = !readonly && can_punch(fd, ret->size);
 	return 0;
 }
 
-int
-disk_raw_open(struct disk **ret, const struct aio_setup *setup,
-    bool readonly, const char *engine, struct err *e)
+static void
+raw_close(struct disk *d)
 {
-	own_mem struct disk *d = calloc(1, sizeof(*d));
-
-	if (d == NULL)
-		return err_sys(e, "disk");
-	if (examine(&d->info, setup->fd, readonly, e) == -1 ||
-	    aio_new(&d->aio, setup, engine, e) == -1)
-		return -1;
-	*ret = take(&d);
-	return 0;
-}
-
-void
-disk_close(struct disk *d)
-{
-	if (d == NULL)
-		return;
 	aio_destroy(d->aio);
 	free(d);
 }
 
-const struct disk_info *
-disk_info(const struct disk *d)
-{
-	return &d->info;
-}
-
-const char *
-disk_engine(const struct disk *d)
-{
-	return aio_name(d->aio);
-}
-
-void
-disk_queue(struct disk *d, struct aio_req *r)
+static void
+raw_queue(struct disk *d, struct aio_req *r)
 {
 	aio_queue(d->aio, r);
 }
 
-void
-disk_kick(struct disk *d)
+static void
+raw_kick(struct disk *d)
 {
 	aio_kick(d->aio);
 }
 
-void
-disk_wait(struct disk *d)
+static void
+raw_wait(struct disk *d)
 {
 	aio_wait(d->aio);
+}
+
+static const struct disk_class raw = {
+	.close	= raw_close,
+	.queue	= raw_queue,
+	.kick	= raw_kick,
+	.wait	= raw_wait,
+};
+
+int
+disk_raw_open(struct disk **ret, const struct aio_setup *setup,
+    const struct disk_options *o, struct err *e)
+{
+	own_mem struct disk *d = calloc(1, sizeof(*d));
+	struct aio_setup mine = *setup;
+
+	if (d == NULL)
+		return err_sys(e, "disk");
+	if (o->files.n != 1)
+		return err_set(e, EINVAL, "a raw image has no backing file");
+	d->class = &raw;
+	mine.fd = o->files.file[0].fd;
+	if (examine(&d->info, mine.fd, o->readonly, e) == -1 ||
+	    aio_new(&d->aio, &mine, o->engine, e) == -1)
+		return -1;
+	*ret = take(&d);
+	return 0;
 }

@@ -175,7 +175,8 @@ start_qemu(struct backend *b, const char *disk, const char *aio)
 	    node[n], "--export", export[n], NULL };
 
 	snprintf(node[n], sizeof(node[n]),
-	    "driver=file,node-name=f,filename=%s,aio=%s,discard=unmap", disk,
+	    "driver=file,node-name=f,filename=%s,aio=%s,discard=unmap,"
+	    "locking=off", disk,
 	    aio);
 	snprintf(export[n], sizeof(export[n]), "vhost-user-blk,id=e,"
 	    "node-name=f,addr.type=unix,addr.path=%s,writable=on", b->d.sock);

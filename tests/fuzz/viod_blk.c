@@ -35,14 +35,16 @@ device(uint8_t flags)
 {
 	struct viod **v = &devices[flags % DEVICES];
 	struct blk_options o = {
-		.queues = 1, .serial = "fuzz", .fd = disk,
-		.readonly = (flags & FLAG_READONLY) != 0,
-		.engine = flags & FLAG_THREADS ? "threads" : NULL,
+		.queues = 1, .serial = "fuzz",
+		.disk.files = { .file[0].fd = disk, .n = 1 },
+		.disk.readonly = (flags & FLAG_READONLY) != 0,
+		.disk.engine = flags & FLAG_THREADS ? "threads" : NULL,
 	};
 
 	if (base == NULL) {
 		base = event_base_new();
-		disk = o.fd = os_memfd("disk", DISK, NULL);
+		disk = o.disk.files.file[0].fd =
+		    os_memfd("disk", DISK, NULL);
 	}
 	if (*v == NULL && blk_new(v, base, &o, NULL) == -1)
 		abort();

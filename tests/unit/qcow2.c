@@ -141,7 +141,7 @@ static void
 op_sync(struct world *w)
 {
 	qcow2_sync_begun(w->im->qcow2);
-	qcow2_sync_ended(w->im->qcow2);
+	qcow2_sync_ended(w->im->qcow2, true);
 }
 
 static void
