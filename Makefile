@@ -83,7 +83,7 @@ viod_STATIC_LIBS = libevent_core liburing libzstd zlib
 PROGRAMS	+= viod-net
 viod-net_DIR	= viod
 viod-net_FILES	= commands_net limit main message net net_local net_main \
-		  net_port net_rx net_user queue serve start
+		  net_offload net_port net_rx net_user queue serve start
 viod-net_LAYERS	= virtio os lib
 viod-net_LIBS	= slirp glib-2.0
 viod-net_STATIC_LIBS = libevent_core

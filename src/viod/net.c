@@ -5,7 +5,8 @@
  * Frames of the guest are copied once into memory of ours: whoever parses
  * them must not see them change.  Offered and done here: the checksums a
  * guest leaves to us, and segments of up to 64 KiB, which the network
- * behind takes whole.  Where the guest has no buffer a frame waits in a
+ * behind takes whole; the other way large segments for a guest that takes
+ * them.  Where the guest has no buffer a frame waits in a
  * bounded backlog, then is dropped, as a card would.
  *
  * Queues: receive and transmit by turns, a pair for each of 'pairs'; then
@@ -23,6 +24,7 @@
 #include "os/os.h"
 #include "viod/limit.h"
 #include "viod/net.h"
+#include "viod/net_offload.h"
 #include "viod/net_rx.h"
 
 #define FRAMES_MAX	128	/* of a guest in one go */
@@ -115,6 +117,7 @@ rx_run(struct net *d, unsigned pair)
 	struct viod *v = &d->viod;
 	struct net_rx *rx = &d->rx[pair];
 	struct net_frame *f;
+	struct iovec from;
 	enum net_rx_result r;
 	uint64_t wait;
 
@@ -126,7 +129,9 @@ rx_run(struct net *d, unsigned pair)
 			event_in_us(d->down_ev, wait);
 			break;
 		}
-		r = net_rx_put(v, rx_queue(pair), f->bytes, f->len);
+		from.iov_base = f->bytes;
+		from.iov_len = f->len;
+		r = net_rx_put(v, rx_queue(pair), &from, d->config.mtu);
 		if (r == NET_RX_WAIT)
 			break;
 		if (r == NET_RX_DROPPED)
@@ -165,16 +170,19 @@ flush_cb(evutil_socket_t fd, short what, void *arg)
 	d->dirty = 0;
 }
 
-void
-net_deliver(struct viod *v, const void *frame, size_t len)
+/* A frame that the guest takes as it is. */
+static void
+deliver(void *arg, const void *frame, size_t len)
 {
-	struct net *d = (struct net *)v;
+	struct net *d = arg;
+	struct viod *v = &d->viod;
 	unsigned pair = steer(d, frame, len);
 	struct net_rx *rx = &d->rx[pair];
+	struct iovec from = { (void *)(uintptr_t)frame, len };
 
 	/* With nothing before it, and the rate's consent, without a copy. */
 	if (rx->count == 0 && limit_wait(&d->down, os_now_us()) == 0) {
-		switch (net_rx_put(v, rx_queue(pair), frame, len)) {
+		switch (net_rx_put(v, rx_queue(pair), &from, d->config.mtu)) {
 		case NET_RX_DONE:
 			limit_take(&d->down, len);
 			d->stats.down_frames++;
@@ -195,45 +203,19 @@ net_deliver(struct viod *v, const void *frame, size_t len)
 		rx_run(d, pair);	/* for the rate's timer */
 }
 
+void
+net_deliver(struct viod *v, const void *frame, size_t len)
+{
+	struct net *d = (struct net *)v;
+
+	/* The network behind has the MTU of its segments of TCP. */
+	if (len <= (size_t)NET_ETHER_BYTES + d->config.mtu ||
+	    net_tcp(frame, len) != NET_TCP_NONE ||
+	    !net_fragment(frame, len, d->config.mtu, deliver, d))
+		deliver(d, frame, len);
+}
+
 /* --- from the guest ------------------------------------------------------- */
-
-/* The sum of RFC 1071, not folded. */
-static uint64_t
-sum16(const uint8_t *p, size_t len)
-{
-	uint64_t sum = 0;
-	uint16_t word;
-
-	for (; len > 1; len -= 2, p += 2) {
-		memcpy(&word, p, sizeof(word));
-		sum += word;
-	}
-	if (len == 1)
-		sum += *p;
-	return sum;
-}
-
-/*
- * Finish the checksum a guest left to us: it has put the pseudo header's
- * part where the sum belongs.  -1: not within the frame.
- */
-static int
-fill_checksum(uint8_t *frame, size_t len, size_t start, size_t offset)
-{
-	uint64_t sum;
-	uint16_t check;
-
-	if (start >= len || len - start < 2 || offset > len - start - 2)
-		return -1;
-	sum = sum16(frame + start, len - start);
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	check = (uint16_t)~sum;
-	if (check == 0)
-		check = 0xffff;		/* 0 is "no checksum" to UDP */
-	memcpy(frame + start + offset, &check, sizeof(check));
-	return 0;
-}
 
 /* Only what was negotiated may be asked of us. */
 static bool
@@ -259,6 +241,20 @@ offload_allowed(const struct viod *v, const struct virtio_net_hdr *hdr)
 	}
 }
 
+/* Does the guest take large segments of the kind this frame is? */
+static bool
+takes_segments(const struct net *d, const uint8_t *frame, size_t len)
+{
+	switch (net_tcp(frame, len)) {
+	case NET_TCP_V4:
+		return viod_has(&d->viod, VIRTIO_NET_F_GUEST_TSO4);
+	case NET_TCP_V6:
+		return viod_has(&d->viod, VIRTIO_NET_F_GUEST_TSO6);
+	default:
+		return false;
+	}
+}
+
 /* One frame of the guest; -1: it is none. */
 static int
 tx_frame(struct net *d, const struct virtq_chain *c)
@@ -271,9 +267,11 @@ tx_frame(struct net *d, const struct virtq_chain *c)
 	    !offload_allowed(&d->viod, &hdr))
 		return -1;
 	(void)virtq_copy_out(c, sizeof(hdr), d->frame, len);
-	if ((hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && fill_checksum(
+	if ((hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && net_checksum_fill(
 	    d->frame, len, hdr.csum_start, hdr.csum_offset) == -1)
 		return -1;
+	if (takes_segments(d, d->frame, len))
+		net_mss_raise(d->frame, len, d->config.mtu);
 	limit_take(&d->up, len);
 	d->stats.up_frames++;
 	d->stats.up_bytes += len;
@@ -406,6 +404,8 @@ static const struct viod_class net_class = {
 			 VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |		\
 			 VIRTIO_BIT(VIRTIO_NET_F_MTU) |			\
 			 VIRTIO_BIT(VIRTIO_NET_F_MAC) |			\
+			 VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) |		\
+			 VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) |		\
 			 VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) |		\
 			 VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) |		\
 			 VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN) |		\

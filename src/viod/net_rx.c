@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "viod/net.h"
+#include "viod/net_offload.h"
 #include "viod/net_rx.h"
 
 #define CHAINS_MAX	256	/* a frame is spread over */
@@ -109,24 +110,49 @@ spread(struct viod *v, unsigned queue, struct taken *t,
 	return NET_RX_DONE;
 }
 
-enum net_rx_result
-net_rx_put(struct viod *v, unsigned queue, const void *bytes, size_t len)
+/*
+ * Say in the header what kind of frame this is.  A segment's checksum is
+ * left to the guest; false: its first buffer has no room for that.
+ */
+static bool
+describe(const struct viod *v, struct virtio_net_hdr *hdr,
+    const struct virtq_chain *first, const struct iovec *frame, uint16_t mtu)
 {
-	const struct iovec frame = { (void *)(uintptr_t)bytes, len };
+	const uint8_t *bytes = frame->iov_base;
+	size_t len = frame->iov_len;
+	uint16_t check;
+
+	/* The network behind us has made every checksum. */
+	if (viod_has(v, VIRTIO_NET_F_GUEST_CSUM))
+		hdr->flags = VIRTIO_NET_HDR_F_DATA_VALID;
+	if (len <= (size_t)NET_ETHER_BYTES + mtu ||
+	    !viod_has(v, net_tcp(bytes, len) == NET_TCP_V6 ?
+	    VIRTIO_NET_F_GUEST_TSO6 : VIRTIO_NET_F_GUEST_TSO4) ||
+	    !net_segment_header(hdr, &check, bytes, len, mtu))
+		return true;
+	return virtq_copy_in(first, sizeof(*hdr) + hdr->csum_start +
+	    hdr->csum_offset, &check, sizeof(check)) == sizeof(check);
+}
+
+enum net_rx_result
+net_rx_put(struct viod *v, unsigned queue, const struct iovec *frame,
+    uint16_t mtu)
+{
 	struct virtio_net_hdr hdr = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
 	struct virtq_chain first;
 	struct taken t = { .n = 0 };
 	enum net_rx_result r;
 
 	do
-		r = spread(v, queue, &t, &first, &frame);
+		r = spread(v, queue, &t, &first, frame);
 	while (r != NET_RX_DONE && more_room(v, queue, &t) &&
 	    r == NET_RX_WAIT);
 	if (r != NET_RX_DONE)
 		return r;
-	/* The network behind us has made every checksum. */
-	if (viod_has(v, VIRTIO_NET_F_GUEST_CSUM))
-		hdr.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+	if (!describe(v, &hdr, &first, frame, mtu)) {
+		(void)more_room(v, queue, &t);
+		return NET_RX_DROPPED;
+	}
 	hdr.num_buffers = (uint16_t)t.n;
 	(void)virtq_copy_in(&first, 0, &hdr, sizeof(hdr));
 	for (unsigned i = 0; i < t.n; i++)

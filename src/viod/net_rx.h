@@ -45,8 +45,11 @@ int	net_rx_keep(struct net_rx *, const void *, size_t len);
 /* Forget the first. */
 void	net_rx_drop(struct net_rx *);
 
-/* Put a frame into the buffers of 'queue'. */
-enum net_rx_result net_rx_put(struct viod *, unsigned queue, const void *,
-	    size_t len);
+/*
+ * Put a frame into the buffers of 'queue'.  One of TCP that is larger than
+ * 'mtu' allows becomes a segment for the guest to take whole.
+ */
+enum net_rx_result net_rx_put(struct viod *, unsigned queue,
+	    const struct iovec *frame, uint16_t mtu);
 
 #endif

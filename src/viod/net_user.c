@@ -30,10 +30,12 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "viod/net_local.h"
+#include "viod/net_offload.h"
 #include "viod/net_user.h"
 
 #define PUBLISHED_BACKLOG	128	/* libslirp's own is 1: bursts of
 					   connections would wait a second */
+#define HEADERS_MAX		120	/* of IP and TCP, before a segment */
 #define CLOCK_STALE_NS		1000000000
 
 /* A descriptor of libslirp.  Lives until the end: numbers come again. */
@@ -358,8 +360,9 @@ slirp_config(SlirpConfig *c, const struct net_user_config *config)
 	set_addr6(&c->vhost6, 2);
 	set_addr6(&c->vnameserver6, 3);
 	c->vhostname = config->hostname;
-	c->if_mtu = NET_USER_MTU;
-	c->if_mru = NET_USER_MTU;
+	/* Of its segments; the device cuts what a guest does not take. */
+	c->if_mtu = NET_SEGMENT_MAX + HEADERS_MAX;
+	c->if_mru = NET_SEGMENT_MAX + HEADERS_MAX;
 	c->disable_host_loopback = true;
 }
 

@@ -530,6 +530,127 @@ outward(void **state)
 	down();
 }
 
+/* --- large segments ------------------- */
+
+/* A connection to 127.0.0.1:port, whoever listens there. */
+static int
+dial(uint16_t port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+	    .sin_port = htons(port), .sin_addr.s_addr = htonl(0x7f000001) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	return fd;
+}
+
+/* A port of the host that was free a moment ago. */
+static uint16_t
+free_port(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	(void)close(fd);
+	return ntohs(in.sin_port);
+}
+
+static uint16_t
+tcp_check(const struct frame *f)
+{
+	return frame_fold(frame_sum(f->b + 34, f->len - 34,
+	    frame_pseudo(f->b + 14, f->len - 34)));
+}
+
+/* Accept the connection that was seen, as a guest with this MSS. */
+static void
+accept_seen(struct tcp_end *end, uint16_t mss)
+{
+	uint8_t option[4] = { 2, 4, (uint8_t)(mss >> 8), (uint8_t)mss };
+
+	end->src = "10.0.2.15";
+	end->dst = "10.0.2.2";
+	end->sport = g.seen.dport;
+	end->dport = g.seen.sport;
+	end->seq = 1000;
+	end->ack = g.seen.seq + 1;
+	frame_tcp(&g.out, end, TCP_SYN | TCP_ACK, option, sizeof(option));
+	g.out.b[46] = 6 << 4;
+	put16(g.out.b + 50, 0);
+	put16(g.out.b + 50, tcp_check(&g.out));
+	send_frame(1);
+	end->seq++;
+}
+
+/* A segment as it must be; larger than the MTU: with its checksum left. */
+static void
+check_segment(void)
+{
+	uint16_t check;
+
+	if (g.in.len <= 1514) {
+		assert_int_equal(g.got.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+		assert_int_equal(tcp_check(&g.in), 0);
+		return;
+	}
+	assert_int_equal(g.got.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
+	assert_int_equal(g.got.gso_size, 1460);
+	assert_int_equal(g.got.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	assert_int_equal(g.got.csum_start, 34);
+	check = get16(g.in.b + 50);
+	assert_int_equal((uint16_t)~check, frame_fold(frame_pseudo(
+	    g.in.b + 14, g.in.len - 34)));
+}
+
+/* 100,000 bytes from the host; the largest frame that carried some. */
+static size_t
+flow(uint64_t features, uint16_t mss)
+{
+	static char data[100000];
+	struct tcp_end end;
+	uint16_t port = free_port();
+	char publish[64];
+	size_t most = 0, got = 0;
+	int fd;
+
+	(void)snprintf(publish, sizeof(publish), "127.0.0.1:%u:80", port);
+	up(features, "-p", publish);
+	give(0, 100, 2048);
+	fd = dial(port);
+	expect_proto(0, 6);
+	accept_seen(&end, mss);
+	assert_int_equal(send(fd, data, sizeof(data), 0), sizeof(data));
+	while (got < sizeof(data)) {
+		expect_proto(0, 6);
+		if (g.seen.seq != end.ack || g.seen.len == 0)
+			continue;
+		check_segment();
+		most = g.in.len > most ? g.in.len : most;
+		give(0, g.got.num_buffers, 2048);
+		end.ack += (uint32_t)g.seen.len;
+		got += g.seen.len;
+		frame_tcp(&g.out, &end, TCP_ACK, NULL, 0);
+		send_frame(1);
+	}
+	(void)close(fd);
+	down();
+	return most;
+}
+
+static void
+segments(void **state)
+{
+	(void)state;
+	assert_int_equal(flow(ALL, 1460), 32768 + 54);
+	/* A way behind the guest that is narrower than its own. */
+	assert_int_equal(flow(ALL, 1360), 1360 + 54);
+	assert_int_equal(flow(ALL & ~VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4),
+	    1460), 1460 + 54);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -546,6 +667,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(control_queue),
 		cmocka_unit_test(rates),
 		cmocka_unit_test(outward),
+		cmocka_unit_test(segments),
 	};
 
 	(void)argc;
