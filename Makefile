@@ -161,7 +161,7 @@ vmm-qemu_LAYERS	= chapi accel os lib
 vmm-qemu_LIBS	= libevent_core jansson
 
 vmd_DIR		= vmd
-vmd_FILES	= children control file jobs listen main options report \
+vmd_FILES	= children conf control file jobs listen main options report \
 		  requests shares spawn state user vm_retry vm_start \
 		  vm_words vms vms_adopt
 vmd_LAYERS	= priv os lib
@@ -174,12 +174,14 @@ vmd-conf_LAYERS	= conf os lib
 vmd-conf_LIBS	= jansson
 
 vmd-control_DIR	= control
-vmd-control_FILES = admission adopt auth capabilities cp_request database \
+vmd-control_FILES = admission adopt auth capabilities config \
+		  config_rows config_vm cp_request database \
 		  directory disk_copy exec_request exit_info guest http \
 		  hypervisors image_json image_names images jobs lifecycle \
-		  log_tail main misc note op op_capture op_hold op_place \
+		  log_tail main misc note op op_capture op_hold op_image \
+		  op_place \
 		  op_restore op_standby op_start op_stop reply request route \
-		  routes/console routes/cp routes/cp_from routes/cp_to \
+		  routes/config routes/console routes/cp routes/cp_from routes/cp_to \
 		  routes/create routes/exec routes/fork routes/image_events \
 		  routes/image_import routes/images routes/instances \
 		  routes/logs routes/routes routes/snapshots routes/stat \
@@ -202,12 +204,12 @@ vmd-share_FILES	= jail main
 vmd-share_LAYERS = lib
 
 vmctl_DIR	= vmctl
-vmctl_FILES	= api cmd cmd_completion cmd_cp cmd_exec cmd_host cmd_image \
-		  cmd_life cmd_list cmd_logs cmd_run cmd_snapshot cmd_volume \
+vmctl_FILES	= api cmd cmd_completion cmd_conf cmd_cp cmd_exec cmd_host \
+		  cmd_image cmd_life cmd_list cmd_logs cmd_run cmd_snapshot cmd_volume \
 		  copy_place \
 		  copy_tar copy_tree copy_wire env main opt progress \
 		  pull run session sig sse table vm ws
-vmctl_LAYERS	= os lib
+vmctl_LAYERS	= conf os lib
 vmctl_LIBS	= libcurl libwslay jansson libarchive libcrypto
 
 include scripts/build.mk

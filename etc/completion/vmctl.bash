@@ -24,7 +24,7 @@ _vmctl() {
 		i=$((i + 1))
 	done
 	case $cmd in
-	'') COMPREPLY=($(compgen -W 'capabilities console cp exec fork help image images inspect logs pause ps pull reset resources restore rm rmi run show snapshot standby start stats status stop unpause version volume wait' -- "$cur")); return ;;
+	'') COMPREPLY=($(compgen -W 'capabilities console cp exec fork help image images inspect load log logs pause ps pull reload reset resources restore rm rmi run show snapshot standby start stats status stop unpause version volume wait' -- "$cur")); return ;;
 	image)
 		if [ $((i + 1)) -eq $COMP_CWORD ]; then
 			COMPREPLY=($(compgen -W 'import inspect ls prune rm' -- "$cur")); return
@@ -95,6 +95,14 @@ _vmctl() {
 		opts='--format --help'
 		args=vms
 		;;
+	'load')
+		opts='--help'
+		args=files
+		;;
+	'log')
+		opts='--help'
+		args=
+		;;
 	'logs')
 		opts='-f --follow -n --tail --source --help'
 		args=vms
@@ -110,6 +118,10 @@ _vmctl() {
 	'pull')
 		opts='--platform -q --quiet --help'
 		args=images
+		;;
+	'reload')
+		opts='--help'
+		args=
 		;;
 	'reset')
 		opts='--help'

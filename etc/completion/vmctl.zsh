@@ -9,7 +9,7 @@ _vmctl_images() { compadd -- ${(f)"$(vmctl images -q 2>/dev/null)"} }
 _vmctl_volumes() {
 	compadd -- ${(f)"$(vmctl volume ls -q --no-trunc 2>/dev/null)"}
 }
-_vmctl_commands() { compadd -- capabilities console cp exec fork help image images inspect logs pause ps pull reset resources restore rm rmi run show snapshot standby start stats status stop unpause version volume wait }
+_vmctl_commands() { compadd -- capabilities console cp exec fork help image images inspect load log logs pause ps pull reload reset resources restore rm rmi run show snapshot standby start stats status stop unpause version volume wait }
 
 _vmctl() {
 	local cmd=${words[2]}
@@ -104,6 +104,12 @@ _vmctl() {
 		_arguments -s \
 		    '--format[json, one object a line, or a list]:FORMAT:' \
 		    '*:argument:_vmctl_vms' ;;
+	'load')
+		_arguments -s \
+		    '*:argument:_files' ;;
+	'log')
+		_arguments -s \
+		    '*:argument:' ;;
 	'logs')
 		_arguments -s \
 		    '-f[Go on until the VM ends]' \
@@ -132,6 +138,9 @@ _vmctl() {
 		    '-q[Do not show progress]' \
 		    '--quiet[Do not show progress]' \
 		    '*:argument:_vmctl_images' ;;
+	'reload')
+		_arguments -s \
+		    '*:argument:' ;;
 	'reset')
 		_arguments -s \
 		    '*:argument:_vmctl_vms' ;;

@@ -205,8 +205,7 @@ conf_vm_unsupported(struct conf *c, const struct conf_vm *vm)
 		what = if_unsupported(c, vm);
 	if (what == NULL && vm->owner.gid != CONF_ID_NONE)
 		what = "owner: this version has no groups of owners";
-	if (what == NULL && vm->image == NULL && (vm->hypervisor == NULL ||
-	    strcmp(vm->hypervisor, "null") != 0))
+	if (what == NULL && vm->image == NULL)
 		what = "image: there is none, and this version runs VMs of "
 		    "images only";
 	return what;

@@ -29,24 +29,26 @@
 static void __attribute__((noreturn))
 usage(void)
 {
-	(void)fprintf(stderr, "usage: vmd-conf [-v] [-D name=value] [-i fd] "
+	(void)fprintf(stderr, "usage: vmd-conf [-qv] [-D name=value] [-i fd] "
 	    "[-r fd] file\n");
 	exit(1);
 }
 
 /* --- for people ----------------------------------------------------------- */
 
+/* quiet: errors only. */
 static int
-check(struct conf *c, bool print)
+check(struct conf *c, bool quiet, bool print)
 {
 	const struct conf_message *m;
 	const struct conf_vm *vm;
 	struct buf b;
 
 	TAILQ_FOREACH(m, &c->messages, entry)
-		(void)fprintf(stderr, "%s\n", m->text);
-	if (c->errors > 0)
-		return 1;
+		if (!quiet || !m->warning)
+			(void)fprintf(stderr, "%s\n", m->text);
+	if (c->errors > 0 || quiet)
+		return c->errors > 0;
 	TAILQ_FOREACH(vm, &c->vms, entry) {
 		const char *what = conf_vm_unsupported(c, vm);
 
@@ -151,12 +153,12 @@ main(int argc, char **argv)
 	OWN(conf_destroy) struct conf *c = conf_new();
 	struct conf_define defines[DEFINES_MAX];
 	struct conf_input in = { .fd = -1, .defines = defines };
-	bool verbose = false;
+	bool quiet = false, verbose = false;
 	int ch, out = -1;
 	struct err e;
 
 	log_init("vmd-conf", LOG_STYLE_PLAIN, 0);
-	while ((ch = getopt(argc, argv, "D:i:r:v")) != -1)
+	while ((ch = getopt(argc, argv, "D:i:qr:v")) != -1)
 		switch (ch) {
 		case 'D':
 			if (in.ndefines == DEFINES_MAX)
@@ -167,6 +169,9 @@ main(int argc, char **argv)
 			break;
 		case 'i':
 			in.fd = fd_number(optarg);
+			break;
+		case 'q':
+			quiet = true;
 			break;
 		case 'r':
 			out = fd_number(optarg);
@@ -182,5 +187,5 @@ main(int argc, char **argv)
 	in.name = argv[optind];
 	confine();
 	(void)conf_parse(c, &in);
-	return out == -1 ? check(c, verbose) : report(c, out);
+	return out == -1 ? check(c, quiet, verbose) : report(c, out);
 }

@@ -18,6 +18,7 @@
 #include "lib/err.h"
 #include "priv/request.h"
 
+struct config;
 struct db;
 struct http;
 struct job;
@@ -32,6 +33,7 @@ struct control {
 	struct db		*db;
 	struct http		*http;
 	struct auth		*auth;	/* NULL: no TCP */
+	struct config		*config;	/* of vm.conf */
 	struct image_list	 images;
 	struct volume_list	 volumes;
 	struct snapshot_list	 snapshots;

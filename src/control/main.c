@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "control/auth.h"
+#include "control/config.h"
 #include "control/control.h"
 #include "control/database.h"
 #include "control/http.h"
@@ -103,6 +104,12 @@ on_job_ended(void *arg, uint32_t job, int status)
 }
 
 static void
+on_reload(void *arg)
+{
+	config_reload(arg, NULL, NULL);
+}
+
+static void
 on_closed(void *arg, const struct err *why)
 {
 	struct control *ctl = arg;
@@ -143,7 +150,7 @@ open_state(struct control *ctl, struct err *e)
 		return -1;
 	if (db_each(ctl->db, "vm", load_vm, ctl, e) == -1)
 		return -1;
-	if (volumes_load(ctl, e) == -1)
+	if (volumes_load(ctl, e) == -1 || config_load(ctl, e) == -1)
 		return -1;
 	return snapshots_load(ctl, e);
 }
@@ -211,6 +218,7 @@ on_adopted(struct control *ctl)
 	log_info("serving on %s", ctl->setup.socket);
 	priv_serving(ctl->priv, priv_ignore, NULL);
 	watch_start(ctl);
+	config_begin(ctl);
 }
 
 static void
@@ -273,7 +281,7 @@ static void
 run(struct control *ctl)
 {
 	static const struct priv_events events = {
-		on_ended, on_vm_gone, on_job_ended, on_closed,
+		on_ended, on_vm_gone, on_job_ended, on_reload, on_closed,
 	};
 	struct event *term;
 	struct err e;

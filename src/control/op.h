@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/images.h"
 #include "control/vm.h"
 
 #define OP_SNAPSHOT_MS	600000	/* for a VMM to write its memory */
@@ -84,6 +85,8 @@ struct op {
 	int			 file;		/* a disk at work, or -1 */
 	unsigned		 disk;		/* OP_STANDBY: which */
 	op_then_fn		*then;		/* after op_hold(), op_thaw() */
+	struct image_waiter	 waiter;	/* op_image() */
+	void			(*with_image)(struct op *);
 	struct err		 err;
 };
 
@@ -129,6 +132,12 @@ void	op_ended(struct op *);
  * and the files that the guest boots from.
  */
 int	op_start_prepare(struct priv_start *, struct vm *, struct err *);
+
+/*
+ * Go on with 'then' when the VM has an image; else the op fails.  Pulling one
+ * takes as long as it takes.
+ */
+void	op_image(struct op *, void (*then)(struct op *));
 
 /* OP_PLACE's last step, or that of a daemon that died in it. */
 int	op_place_finish(struct vm *, struct err *);

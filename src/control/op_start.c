@@ -17,6 +17,7 @@
 
 #include "chapi/client.h"
 #include "control/admission.h"
+#include "control/config.h"
 #include "control/control.h"
 #include "control/guest.h"
 #include "control/hypervisors.h"
@@ -210,8 +211,12 @@ op_start_prepare(struct priv_start *s, struct vm *vm, struct err *e)
 /* --- before there are processes ------------------------------------------- */
 
 static int
-make_overlay(const struct vm *vm, struct err *e)
+make_overlay(struct vm *vm, struct err *e)
 {
+	if (vm->renew && unlinkat(vm->dir, "overlay.img", 0) == -1 &&
+	    errno != ENOENT)
+		return err_sys(e, "remove overlay.img");
+	vm->renew = false;
 	if (faccessat(vm->dir, "overlay.img", F_OK, 0) == 0)
 		return 0;
 	(void)unlinkat(vm->dir, "overlay.new", 0);
@@ -307,6 +312,20 @@ on_directory(void *arg, int fd, const struct err *e)
 		want_overlay(op);
 }
 
+/* One of vm.conf has no directory before its first start. */
+static void
+on_opened(void *arg, int fd, const struct err *e)
+{
+	struct op *op = arg;
+	struct vm *vm = op->vm;
+
+	if (e != NULL && e->code != NULL && vm->started_ms == 0 &&
+	    strcmp(e->code, "not_found") == 0)
+		priv_dir_make(vm->control->priv, vm->id, on_directory, op);
+	else
+		on_directory(op, fd, e);
+}
+
 /* What can run guests here is known. */
 static void
 on_hypervisors(void *arg)
@@ -335,19 +354,28 @@ on_hypervisors(void *arg)
 	else if (vm->creating)
 		priv_dir_make(vm->control->priv, vm->id, on_directory, op);
 	else if (vm->dir == -1)
-		priv_dir_open(vm->control->priv, vm->id, on_directory, op);
+		priv_dir_open(vm->control->priv, vm->id, on_opened, op);
 	else
 		want_overlay(op);
 }
 
 static void
+with_image(struct op *op)
+{
+	hypervisors_wait(op->vm->control, on_hypervisors, op);
+}
+
+static void
 start_begin(struct op *op)
 {
-	if (op->vm->state != VM_STOPPED) {
+	struct err e;
+
+	if (op->vm->state != VM_STOPPED)
 		op_refuse(op);
-		return;
-	}
-	hypervisors_wait(op->vm->control, on_hypervisors, op);
+	else if (config_starts(op->vm, &e) == -1)
+		op_finish(op, &e);
+	else
+		op_image(op, with_image);
 }
 
 static void

@@ -105,6 +105,7 @@ vm_destroy(struct vm *vm)
 	spec_fini(&vm->spec);
 	free(vm->digest);
 	json_decref(vm->image);
+	json_decref(vm->config);
 	chapi_client_destroy(vm->chapi);
 	if (vm->probe != NULL)
 		agent_close(vm->probe);

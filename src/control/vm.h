@@ -29,6 +29,7 @@ struct agent_session;
 struct chapi_client;
 struct control;
 struct event;
+struct image;
 struct hypervisor;
 struct op;
 struct priv_vm;
@@ -78,6 +79,8 @@ struct vm {
 	const struct hypervisor *hypervisor;	/* of its last start; NULL */
 	char		*digest;	/* of the manifest, "sha256:..." */
 	json_t		*image;		/* what the image says: entrypoint.. */
+	json_t		*config;	/* of vm.conf: what it was made from */
+	bool		 renew;		/* its overlay is of another image */
 	bool		 creating;	/* not acknowledged yet */
 	bool		 removing;	/* its directory is going */
 	bool		 adopting;	/* it is being asked what it does */
@@ -152,6 +155,9 @@ int	vm_load(struct vm **, struct control *, const char *id,
 
 /* The Instance of the API.  NULL when out of memory. */
 json_t	*vm_json(const struct vm *);
+
+/* It will run this image, whatever its name means later. */
+void	vm_take_image(struct vm *, const struct image *);
 
 /* What the command will be: entrypoint, cmd and the image's. */
 json_t	*vm_argv(const struct vm *);

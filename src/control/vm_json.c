@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/config.h"
 #include "control/control.h"
 #include "control/database.h"
 #include "control/guest.h"
@@ -69,7 +70,7 @@ json_t *
 vm_record(const struct vm *vm)
 {
 	return json_pack("{s:i,s:I,s:o,s:s?,s:s?,s:O?,s:b,s:b,s:o,s:s,"
-	    "s:I,s:I,s:I,s:b,s:i,s:s,s:s,s:o,s:o,s:o}",
+	    "s:I,s:I,s:I,s:b,s:i,s:s,s:s,s:o,s:o,s:o,s:O?,s:b}",
 	    "number", (int)vm->number,
 	    "owner", (json_int_t)vm->owner,
 	    "spec", spec_json(&vm->spec, true),
@@ -89,7 +90,9 @@ vm_record(const struct vm *vm)
 	    "exit_reason", vm->exit_reason,
 	    "phases", phases_json(vm, false),
 	    "mac", mac_json(vm->mac),
-	    "restarts", restarts_record(&vm->restarts));
+	    "restarts", restarts_record(&vm->restarts),
+	    "config", vm->config,
+	    "renew", vm->renew);
 }
 
 void
@@ -226,13 +229,15 @@ static int
 load_rest(struct vm *vm, const json_t *doc, struct err *e)
 {
 	const char *digest = NULL, *runs_on = vm->spec.hypervisor;
-	json_t *image = NULL;
+	json_t *image = NULL, *config = NULL;
 	uint64_t number = 0;
 
 	if (json_get_u64(&number, doc, "number", 1, INT32_MAX, e) != 1 ||
 	    json_get_str(&digest, doc, "digest", 128, e) == -1 ||
 	    json_get_str(&runs_on, doc, "runs_on", 32, e) == -1 ||
 	    json_get_obj(&image, doc, "image", 64, e) == -1 ||
+	    json_get_obj(&config, doc, "config", 16, e) == -1 ||
+	    json_get_bool(&vm->renew, doc, "renew", e) == -1 ||
 	    json_get_bool(&vm->creating, doc, "creating", e) == -1 ||
 	    json_get_bool(&vm->live, doc, "live", e) == -1 ||
 	    load_text(vm->boot_id, sizeof(vm->boot_id), doc, "boot_id",
@@ -251,6 +256,7 @@ load_rest(struct vm *vm, const json_t *doc, struct err *e)
 	vm->hypervisor = runs_on == NULL ? NULL : hypervisor_find(runs_on);
 	vm->digest = digest == NULL ? NULL : strdup(digest);
 	vm->image = json_incref(image);
+	vm->config = json_incref(config);
 	return 0;
 }
 
@@ -416,13 +422,14 @@ vm_json(const struct vm *vm)
 	own_json json_t *state = state_json(vm);
 	own_json json_t *id = NULL;
 
-	id = json_pack("{s:s,s:i,s:I,s:s,s:b,s:o,s:s?}",
+	id = json_pack("{s:s,s:i,s:I,s:s,s:b,s:o,s:s?,s:b}",
 	    "id", vm->id, "number", (int)vm->number,
 	    "owner", (json_int_t)vm->owner,
 	    "owner_name", owner_name(vm->owner),
 	    "has_snapshot", vm->standby,
 	    "restart_status", restarts_json(&vm->restarts),
-	    "image_digest", vm->digest);
+	    "image_digest", vm->digest,
+	    "waiting", config_waits(vm));
 	if (o == NULL || state == NULL || id == NULL ||
 	    json_object_update(o, id) == -1 ||
 	    json_object_update(o, state) == -1 || put_network(o, vm) == -1)

@@ -317,7 +317,7 @@ volume_remove(struct volume *v, struct err *e)
 
 int
 volumes_resolve(struct control *ctl, const struct caller *c, struct spec *s,
-    struct err *e)
+    const struct vm *but, struct err *e)
 {
 	for (size_t i = 0; i < s->nvolumes; i++) {
 		struct spec_volume *sv = &s->volumes[i];
@@ -328,7 +328,7 @@ volumes_resolve(struct control *ctl, const struct caller *c, struct spec *s,
 
 		if (v == NULL)
 			return err_prefix(e, "volumes[%zu]", i);
-		vm = vm_table_volume(ctl, v->id, NULL, &writes);
+		vm = vm_table_volume(ctl, v->id, but, &writes);
 		if (vm != NULL && (writes || !sv->readonly))
 			return err_api(e, EBUSY, "conflict", "volumes[%zu]: "
 			    "%s is attached to instance %s; only readers can "

@@ -56,9 +56,10 @@ json_t	*volume_json(const struct volume *);
 
 /*
  * The volumes a spec names: found, allowed and free; names become ids.
+ * 'but' (or NULL) has them perhaps already.
  */
 int	volumes_resolve(struct control *, const struct caller *,
-	    struct spec *, struct err *);
+	    struct spec *, const struct vm *but, struct err *);
 
 /* Its file. */
 int	volume_open(int *ret, const struct control *, const char *id,

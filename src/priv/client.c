@@ -120,6 +120,7 @@ static const struct {
 	[PRIV_VM_LIST]	  = { PRIV_A_DONE, PRIV_A_VM, answer_vm },
 	[PRIV_JOB_START]  = { PRIV_A_JOB, 0, answer_job },
 	[PRIV_JOB_KILL]	  = { PRIV_A_DONE, 0, answer_done },
+	[PRIV_VERBOSE]	  = { PRIV_A_DONE, 0, answer_done },
 };
 
 /* Give a call its answer of the type, which may be PRIV_A_ERROR. */
@@ -198,6 +199,9 @@ client_event(struct priv_client *p, struct chan_msg *m)
 		break;
 	case PRIV_E_JOB_ENDED:
 		p->events->job_ended(p->arg, u.job.job, (int)u.job.status);
+		break;
+	case PRIV_E_RELOAD:
+		p->events->reload(p->arg);
 		break;
 	}
 }
@@ -448,4 +452,13 @@ priv_job_kill(struct priv_client *p, uint32_t job, priv_done_fn *fn, void *arg)
 	struct priv_job_id m = { .job = job };
 
 	call_new(p, PRIV_JOB_KILL, &m, arg)->fn.done = fn;
+}
+
+void
+priv_verbose(struct priv_client *p, unsigned verbose, priv_done_fn *fn,
+    void *arg)
+{
+	struct priv_verbose m = { .verbose = verbose };
+
+	call_new(p, PRIV_VERBOSE, &m, arg)->fn.done = fn;
 }

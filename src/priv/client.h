@@ -34,6 +34,7 @@ struct priv_events {
 	void	(*ended)(void *arg, const struct priv_ended *);
 	void	(*vm_gone)(void *arg, const char *vm);
 	void	(*job_ended)(void *arg, uint32_t job, int status);
+	void	(*reload)(void *arg);	/* vm.conf is to be read again */
 	/* No more calls are possible; a program of vmd's exits now. */
 	void	(*closed)(void *arg, const struct err *why);	/* or NULL */
 };
@@ -98,6 +99,10 @@ void	priv_job_start(struct priv_client *, struct priv_job *, priv_job_fn *,
 	    void *arg);
 /* SIGTERM, and SIGKILL to one that does not end.  Unknown is no error. */
 void	priv_job_kill(struct priv_client *, uint32_t job, priv_done_fn *,
+	    void *arg);
+
+/* How much vmd logs. */
+void	priv_verbose(struct priv_client *, unsigned verbose, priv_done_fn *,
 	    void *arg);
 
 #endif

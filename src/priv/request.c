@@ -53,6 +53,13 @@ setup_fields(struct wire *w, struct priv_setup *m)
 	wire_u32(w, &m->disk_percent);
 	wire_u32(w, &m->api_uid);
 	wire_u32(w, &m->verbose);
+	wire_bool(w, &m->first);
+}
+
+static void
+verbose_fields(struct wire *w, struct priv_verbose *m)
+{
+	wire_u32(w, &m->verbose);
 }
 
 static void
@@ -196,6 +203,7 @@ FIELDS(error);
 FIELDS(fd);
 FIELDS(setup);
 FIELDS(shares);
+FIELDS(verbose);
 FIELDS(start);
 FIELDS(kill);
 FIELDS(vm);
@@ -223,6 +231,7 @@ static const struct type {
 	[PRIV_VM_LIST]		= { "vm_list", 0, NULL },
 	[PRIV_JOB_START]	= { "job_start", BODY(job) },
 	[PRIV_JOB_KILL]		= { "job_kill", BODY(job_id) },
+	[PRIV_VERBOSE]		= { "verbose", BODY(verbose) },
 	[PRIV_A_DONE]		= { "done", 0, NULL },
 	[PRIV_A_ERROR]		= { "error", BODY(error) },
 	[PRIV_A_FD]		= { "fd", BODY(fd) },
@@ -232,6 +241,7 @@ static const struct type {
 	[PRIV_E_ENDED]		= { "ended", BODY(ended) },
 	[PRIV_E_VM_GONE]	= { "vm_gone", BODY(vm_id) },
 	[PRIV_E_JOB_ENDED]	= { "job_ended", BODY(job_ended) },
+	[PRIV_E_RELOAD]		= { "reload", 0, NULL },
 };
 
 const char *

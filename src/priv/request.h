@@ -57,6 +57,7 @@ enum priv_type {
 	PRIV_VM_LIST,		/* no body   [PRIV_A_VM..., PRIV_A_DONE] */
 	PRIV_JOB_START,		/* struct priv_job	[PRIV_A_JOB] */
 	PRIV_JOB_KILL,		/* struct priv_job_id	[PRIV_A_DONE] */
+	PRIV_VERBOSE,		/* struct priv_verbose	[PRIV_A_DONE] */
 	PRIV_REQUESTS,		/* how many there are */
 
 	/* vmd answers; any request can be answered PRIV_A_ERROR */
@@ -71,6 +72,7 @@ enum priv_type {
 	PRIV_E_ENDED = 96,	/* struct priv_ended: a process of a VM */
 	PRIV_E_VM_GONE,		/* struct priv_vm_id: its last process */
 	PRIV_E_JOB_ENDED,	/* struct priv_job_ended */
+	PRIV_E_RELOAD,		/* no body: read vm.conf again */
 	PRIV_TYPES
 };
 
@@ -103,6 +105,12 @@ struct priv_setup {
 	uint32_t memory_percent;
 	uint32_t disk_percent;
 	uint32_t api_uid;		/* user that vmd was started by */
+	uint32_t verbose;
+	bool	 first;			/* the first vmd-control of this vmd */
+};
+
+/* How much vmd logs: 0, or debug messages too. */
+struct priv_verbose {
 	uint32_t verbose;
 };
 
@@ -240,6 +248,7 @@ enum priv_job_kind {
 	PRIV_JOB_PROBE,		/* ref: "qemu", ..: can it run here? */
 	PRIV_JOB_COPY,		/* in: a file; to: an empty one */
 	PRIV_JOB_SYNC,		/* in: a file, becomes durable */
+	PRIV_JOB_CONF,		/* vmd's vm.conf; not_found: there is none */
 	PRIV_JOBS
 };
 
@@ -249,7 +258,8 @@ enum priv_job_kind {
  * error is in vmd's log.  MKFS runs mke2fs on the file (its size is the file
  * system's) and is done when it ends with status 0, as are COPY, which shares
  * blocks or leaves holes where it can, and SYNC; PROBE runs the VMM of ref
- * with -P.
+ * with -P; CONF runs vmd-conf on the file of vmd's command line, which vmd
+ * opens.
  */
 struct priv_job {
 	uint8_t	 kind;			/* enum priv_job_kind */

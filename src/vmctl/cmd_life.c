@@ -17,6 +17,7 @@
 #include "lib/util.h"
 #include "vmctl/api.h"
 #include "vmctl/cmd.h"
+#include "vmctl/conf.h"
 #include "vmctl/console.h"
 #include "vmctl/vm.h"
 
@@ -102,16 +103,21 @@ reset_one(struct ctx *ctx, const json_t *vm, const void *values,
 	return 0;
 }
 
+/* OpenBSD's reset forgets the configuration; it has no reset button. */
 static int
 reset_run(struct ctx *ctx, const void *values, int argc, char **argv)
 {
+	if (argc == 0)
+		return conf_reset(ctx, "all");
+	if (argc == 1 && conf_is_reset(argv[0]))
+		return conf_reset(ctx, argv[0]);
 	return each_vm(ctx, argc, argv, values, reset_one);
 }
 
 const struct command cmd_reset = {
-	.name = "reset", .args = "vm ...",
-	.help = "Restart VMs as their reset button would",
-	.run = reset_run, .min = 1, .max = -1, .complete = COMPLETE_VM,
+	.name = "reset", .args = "[all|vms|switches|vm ...]",
+	.help = "Forget what vm.conf made, or press reset buttons",
+	.run = reset_run, .min = 0, .max = -1, .complete = COMPLETE_VM,
 };
 
 /* --- start ------------------------------------------------------------- */

@@ -199,6 +199,8 @@ vm_state_word(const json_t *vm)
 		{ "Standby", "standby" }, { "Unknown", "silent" },
 	};
 
+	if (js_bool(vm, "waiting"))
+		return "waiting";	/* for its turn to be started */
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (vm_state_is(vm, words[i].api))
 			return words[i].word;

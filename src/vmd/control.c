@@ -227,6 +227,7 @@ control_setup(struct monitor *m, struct asker asker)
 	s.disk_percent = o->disk_percent;
 	s.api_uid = getuid();
 	s.verbose = o->verbose;
+	s.first = c->generation == 1;
 	control_answer(m, asker, PRIV_A_SETUP, &s);
 	explicit_bzero(s.secret, sizeof(s.secret));
 }

@@ -18,6 +18,7 @@
 #include "os/os.h"
 #include "priv/client.h"
 #include "vmd/children.h"
+#include "vmd/conf.h"
 #include "vmd/file.h"
 #include "vmd/jobs.h"
 #include "vmd/spawn.h"
@@ -43,6 +44,8 @@ struct jobs {
 struct job_files {
 	int	auth;			/* the user's registry credentials */
 	int	kvm;			/* /dev/kvm */
+	int	conf;			/* vm.conf */
+	const struct options *o;
 };
 
 static void
@@ -153,6 +156,19 @@ words_probe(struct spawn *s, const struct priv_job *j, struct job_files *f)
 	spawn_arg(s, "%d", spawn_fd(s, f->kvm));
 }
 
+static void
+words_conf(struct spawn *s, const struct priv_job *j, struct job_files *f)
+{
+	(void)j;
+	conf_words(s, f->o);
+	spawn_arg(s, "-r");
+	spawn_arg(s, "%d", SPAWN_REPORT);
+	spawn_arg(s, "-i");
+	spawn_arg(s, "%d", spawn_fd(s, f->conf));
+	spawn_arg(s, "--");
+	spawn_arg(s, "%s", f->o->conf);
+}
+
 #define NEEDS_REF	1
 #define NEEDS_IN	2
 #define NEEDS_TO	4
@@ -178,6 +194,7 @@ static const struct kind {
 	[PRIV_JOB_COPY]	   = { "/bin/cp", NULL, NEEDS_IN | NEEDS_TO,
 	    words_copy },
 	[PRIV_JOB_SYNC]	   = { "/bin/sync", NULL, NEEDS_IN, words_sync },
+	[PRIV_JOB_CONF]	   = { "vmd-conf", NULL, 0, words_conf },
 };
 
 /* NULL: no such hypervisor. */
@@ -343,10 +360,17 @@ job_spawn(struct monitor *m, const struct priv_job *j, int report,
 	const struct kind *k = &kinds[j->kind];
 	const char *program = job_program(j);
 	own_fd int auth = auth_open(m, j), kvm = kvm_open(j);
-	struct job_files files = { .auth = auth, .kvm = kvm };
+	own_fd int conf = -1;
+	struct job_files files = { .auth = auth, .kvm = kvm, .conf = -1,
+	    .o = m->o };
 	OWN(spawn_destroy) struct spawn *s = NULL;
 	char path[PRIV_PATH_MAX + 32];
 
+	if (j->kind == PRIV_JOB_CONF) {
+		conf = files.conf = conf_open(m->o, e);
+		if (conf == -1)
+			return -1;
+	}
 	(void)snprintf(path, sizeof(path), "%s%s%s",
 	    program[0] == '/' ? "" : m->o->libexec,
 	    program[0] == '/' ? "" : "/", program);

@@ -27,6 +27,7 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "vmd/children.h"
+#include "vmd/conf.h"
 #include "vmd/control.h"
 #include "vmd/jobs.h"
 #include "vmd/listen.h"
@@ -46,8 +47,9 @@ struct main {
 static void __attribute__((noreturn))
 usage(void)
 {
-	(void)fprintf(stderr, "usage: vmd [-dnv] [-k file] [-l addr:port] "
-	    "[-o name=value] [-S socket] [-s state]\n");
+	(void)fprintf(stderr, "usage: vmd [-dnv] [-D macro=value] [-f file] "
+	    "[-k file] [-l addr:port]\n\t[-o name=value] [-S socket] "
+	    "[-s state]\n");
 	exit(1);
 }
 
@@ -158,7 +160,8 @@ on_signal(evutil_socket_t signo, short what, void *arg)
 
 	(void)what;
 	if (signo == SIGHUP) {
-		log_info("SIGHUP: there is no vm.conf to read");
+		log_info("SIGHUP: reading %s again", g->m.o->conf);
+		control_tell(&g->m, PRIV_E_RELOAD, NULL);
 		return;
 	}
 	if (g->m.ending)
@@ -290,10 +293,12 @@ main(int argc, char **argv)
 	log_init("vmd", getenv("JOURNAL_STREAM") != NULL ?
 	    LOG_STYLE_PRIORITY : LOG_STYLE_PLAIN, (int)o.verbose);
 	if (o.check) {
-		log_info("command line OK; no vm.conf is read");
-		return 0;
+		return conf_check(&o);
 	}
 	g.m.o = &o;
+	/* Before anything runs, and where its errors are seen. */
+	if (conf_check(&o) != 0)
+		return 1;
 	if (!o.foreground)
 		daemonize(&g);
 	if (start(&g, &e) == -1)

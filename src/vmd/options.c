@@ -16,6 +16,7 @@
 
 #define STATE_ROOT	"/var/lib/vmd"
 #define SOCKET_ROOT	"/run/vmd.sock"
+#define CONF_ROOT	"/etc/vm.conf"
 
 /* Copy into an array of 'size' bytes; too long is refused. */
 static int
@@ -257,6 +258,25 @@ default_socket(struct options *o, bool explicit, struct err *e)
 	return copy_path(o->socket, path, "socket", e);
 }
 
+/* Another state's VMs are not those of the default file. */
+static int
+default_conf(struct options *o, bool explicit, struct err *e)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char path[PRIV_PATH_MAX + 32];
+
+	if (explicit)
+		return 0;
+	if (geteuid() == 0)
+		return copy_path(o->conf, CONF_ROOT, "vm.conf", e);
+	if (config != NULL && config[0] == '/')
+		(void)snprintf(path, sizeof(path), "%s/vmd/vm.conf", config);
+	else
+		(void)snprintf(path, sizeof(path), "%s/.config/vmd/vm.conf",
+		    home != NULL ? home : "");
+	return copy_path(o->conf, path, "vm.conf", e);
+}
+
 static int
 options_defaults(struct options *o, struct err *e)
 {
@@ -274,12 +294,31 @@ options_defaults(struct options *o, struct err *e)
 /* --- the line ------------------------------------------------------------- */
 
 static int
+macro(struct options *o, const char *text, struct err *e)
+{
+	const char *eq = strrchr(text, '=');
+
+	if (eq == NULL || eq == text)
+		return err_set(e, EINVAL, "-D: could not parse macro "
+		    "definition %s", text);
+	if (o->nmacros == OPTIONS_MACROS_MAX)
+		return err_set(e, EINVAL, "-D: at most %d times",
+		    OPTIONS_MACROS_MAX);
+	o->macros[o->nmacros++] = text;
+	return 0;
+}
+
+static int
 option(struct options *o, int c, struct err *e)
 {
 	switch (c) {
+	case 'D':
+		return macro(o, optarg, e);
 	case 'd':
 		o->foreground = true;
 		return 0;
+	case 'f':
+		return copy_path(o->conf, optarg, "-f", e);
 	case 'k':
 		return copy_path(o->secret, optarg, "-k", e);
 	case 'l':
@@ -314,7 +353,7 @@ options_parse(struct options *o, int argc, char **argv, struct err *e)
 	if (options_defaults(o, e) == -1)
 		return -1;
 	opterr = 0;
-	while ((c = getopt(argc, argv, "dk:l:no:s:S:v")) != -1) {
+	while ((c = getopt(argc, argv, "D:df:k:l:no:s:S:v")) != -1) {
 		r = option(o, c, e);
 		if (r != 0)
 			return r;
@@ -326,6 +365,8 @@ options_parse(struct options *o, int argc, char **argv, struct err *e)
 		    "-l needs -k FILE: TCP is served with tokens only");
 	explicit = o->state[0] != '\0';
 	if (!explicit && default_state(o, e) == -1)
+		return -1;
+	if (o->conf[0] == '\0' && default_conf(o, explicit, e) == -1)
 		return -1;
 	if (o->socket[0] == '\0')
 		return default_socket(o, explicit, e);

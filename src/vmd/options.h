@@ -17,11 +17,15 @@
 #define OPTIONS_UID_COUNT	65536U
 
 #define OPTIONS_USER_MAX	33	/* bytes with the NUL */
+#define OPTIONS_MACROS_MAX	64
 #define OPTIONS_PERCENT_MAX	100000	/* overcommit of 1000 */
 
 struct options {
 	bool	 foreground;		/* -d */
 	bool	 check;			/* -n */
+	char	 conf[PRIV_PATH_MAX];	/* -f, absolute; "": none */
+	unsigned nmacros;		/* -D */
+	const char *macros[OPTIONS_MACROS_MAX];	/* NAME=VALUE, of argv */
 	unsigned verbose;		/* -v, counted */
 	char	 state[PRIV_PATH_MAX];	/* absolute */
 	char	 socket[PRIV_PATH_MAX];	/* absolute */

@@ -20,6 +20,7 @@ union body {
 	struct priv_kill	kill;
 	struct priv_job		job;
 	struct priv_job_id	job_id;
+	struct priv_verbose	verbose;
 };
 
 /* Each: 0, and it has answered or will; -1, and the err is the answer. */
@@ -147,6 +148,15 @@ do_job_kill(struct monitor *m, union body *b, struct asker a, struct err *e)
 	return 0;
 }
 
+static int
+do_verbose(struct monitor *m, union body *b, struct asker a, struct err *e)
+{
+	(void)e;
+	log_verbose((int)(b->verbose.verbose > 0));
+	control_answer(m, a, PRIV_A_DONE, NULL);
+	return 0;
+}
+
 #define STARTING	(1U << CONTROL_STARTING)
 #define SERVING		(1U << CONTROL_SERVING)
 
@@ -166,6 +176,7 @@ static const struct request {
 	[PRIV_VM_LIST]	  = { STARTING | SERVING,	do_vm_list },
 	[PRIV_JOB_START]  = { STARTING | SERVING,	do_job_start },
 	[PRIV_JOB_KILL]	  = { STARTING | SERVING,	do_job_kill },
+	[PRIV_VERBOSE]	  = { STARTING | SERVING,	do_verbose },
 };
 
 static int

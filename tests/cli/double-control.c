@@ -168,6 +168,13 @@ on_gone(void *arg, const char *vm)
 }
 
 static void
+on_reload(void *arg)
+{
+	(void)arg;
+	say("reload");
+}
+
+static void
 on_closed(void *arg, const struct err *why)
 {
 	(void)arg;
@@ -385,7 +392,7 @@ int
 main(void)
 {
 	static const struct priv_events told = { on_ended, on_gone,
-	    on_job_ended, on_closed };
+	    on_job_ended, on_reload, on_closed };
 	struct err e;
 
 	log_init("double", LOG_STYLE_PLAIN, 1);

@@ -176,6 +176,12 @@ on_job_ended(void *arg, uint32_t job, int status)
 }
 
 static void
+on_reload(void *arg)
+{
+	note(arg, "reload");
+}
+
+static void
 on_closed(void *arg, const struct err *why)
 {
 	note(arg, why == NULL ? "closed" : "closed-with-reason");
@@ -227,7 +233,7 @@ static int
 world_up(void **state)
 {
 	static const struct priv_events events = { on_ended, on_gone,
-	    on_job_ended, on_closed };
+	    on_job_ended, on_reload, on_closed };
 	static struct world w;
 
 	memset(&w, 0, sizeof(w));
@@ -379,7 +385,7 @@ garbage(void **state)
 	    s), 0);
 	priv_client_destroy(w->client);
 	static const struct priv_events events = { on_ended, on_gone,
-	    on_job_ended, on_closed };
+	    on_job_ended, on_reload, on_closed };
 	assert_int_equal(priv_client_new(&w->client, w->base, s[0], &events,
 	    w, NULL), 0);
 	priv_serving(w->client, on_done, w);

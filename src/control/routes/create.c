@@ -80,25 +80,6 @@ on_started(void *arg, struct vm *vm, const struct err *e)
 		vm_op(vm, OP_REMOVE, NULL, on_undone, c);
 }
 
-/* What a start needs of the image, kept although its name may move on. */
-static json_t *
-image_part(const json_t *info)
-{
-	static const char *const names[] = {
-		"platform", "entrypoint", "cmd", "env", "working_dir", "user",
-		"stop_signal",
-	};
-	json_t *part = json_object();
-
-	for (size_t i = 0; i < COUNT(names); i++) {
-		json_t *v = json_object_get(info, names[i]);
-
-		if (v != NULL)
-			(void)json_object_set(part, names[i], v);
-	}
-	return part;
-}
-
 static void
 create(struct creation *c, const struct image *image)
 {
@@ -107,7 +88,7 @@ create(struct creation *c, const struct image *image)
 	OWN(vm_destroy) struct vm *vm = NULL;
 	struct err e;
 
-	if (volumes_resolve(c->control, caller, &c->spec, &e) == -1) {
+	if (volumes_resolve(c->control, caller, &c->spec, NULL, &e) == -1) {
 		refuse(c, &e);
 		return;
 	}
@@ -118,10 +99,8 @@ create(struct creation *c, const struct image *image)
 		return;
 	}
 	vm->creating = true;
-	if (image != NULL) {
-		vm->digest = strdup(image_digest(image));
-		vm->image = image_part(image->info);
-	}
+	if (image != NULL)
+		vm_take_image(vm, image);
 	if (admission_create(vm, &e) == -1 ||
 	    vm_table_add(c->control, vm, &e) == -1) {
 		refuse(c, &e);

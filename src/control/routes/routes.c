@@ -16,6 +16,13 @@ const struct route routes[] = {
 	    route_capabilities },
 	{ "GET", "/resources", "resource:read", BODY_NONE, route_resources },
 
+	{ "POST", "/config", "resource:write", BODY_JSON, route_config_add },
+	{ "DELETE", "/config", "resource:write", BODY_NONE,
+	    route_config_delete },
+	{ "POST", "/config/reload", "resource:write", BODY_NONE,
+	    route_config_reload },
+	{ "POST", "/log", "resource:write", BODY_JSON, route_log },
+
 	{ "GET", "/images", "image:read", BODY_NONE, route_images_list },
 	{ "POST", "/images", "image:write", BODY_JSON, route_image_create },
 	{ "POST", "/images/import", "image:write", BODY_STREAM,

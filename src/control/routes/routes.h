@@ -10,6 +10,11 @@ void	route_health(struct request *);
 void	route_capabilities(struct request *);
 void	route_resources(struct request *);
 
+void	route_config_add(struct request *);
+void	route_config_delete(struct request *);
+void	route_config_reload(struct request *);
+void	route_log(struct request *);
+
 void	route_images_list(struct request *);
 void	route_image_create(struct request *);
 void	route_image_get(struct request *);
