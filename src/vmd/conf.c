@@ -99,8 +99,11 @@ conf_check(const struct options *o)
 	int status;
 
 	fd = conf_open(o, &e);
-	if (fd == -1 && e.num == ENOENT && (!o->check || o->conf[0] == '\0'))
+	if (fd == -1 && e.num == ENOENT && (!o->check || !o->conf_named)) {
+		if (o->check)
+			log_info("command line OK; %s", e.text);
 		return 0;
+	}
 	if (fd == -1) {
 		log_warnx("%s", e.text);
 		return 1;

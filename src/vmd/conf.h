@@ -22,8 +22,8 @@ void	conf_words(struct spawn *, const struct options *);
 /*
  * Have it checked: what vmd-conf finds goes to standard error; with -n that
  * there is nothing wrong, too, and with -n and -v what was read to standard
- * output.  Returns an exit status.  Without -n it is no error that there is
- * no file.
+ * output.  Returns an exit status.  That there is no file is an error only of
+ * -n with -f.
  */
 int	conf_check(const struct options *);
 

@@ -318,6 +318,7 @@ option(struct options *o, int c, struct err *e)
 		o->foreground = true;
 		return 0;
 	case 'f':
+		o->conf_named = true;
 		return copy_path(o->conf, optarg, "-f", e);
 	case 'k':
 		return copy_path(o->secret, optarg, "-k", e);

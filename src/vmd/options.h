@@ -24,6 +24,7 @@ struct options {
 	bool	 foreground;		/* -d */
 	bool	 check;			/* -n */
 	char	 conf[PRIV_PATH_MAX];	/* -f, absolute; "": none */
+	bool	 conf_named;		/* with -f */
 	unsigned nmacros;		/* -D */
 	const char *macros[OPTIONS_MACROS_MAX];	/* NAME=VALUE, of argv */
 	unsigned verbose;		/* -v, counted */

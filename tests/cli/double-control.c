@@ -171,7 +171,7 @@ static void
 on_reload(void *arg)
 {
 	(void)arg;
-	say("reload");
+	(void)buf_puts(&events, "reload ");
 }
 
 static void
