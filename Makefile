@@ -101,6 +101,7 @@ vmm_FILES	= acpi \
 		  coredump \
 		  dev/balloon \
 		  dev/console \
+		  dev/cpuplug \
 		  dev/debug \
 		  dev/fw_cfg \
 		  dev/hotplug \
@@ -120,6 +121,7 @@ vmm_FILES	= acpi \
 		  helpers \
 		  loader \
 		  machine \
+		  machine_cpus \
 		  machine_devices \
 		  machine_state \
 		  main \

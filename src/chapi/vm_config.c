@@ -115,18 +115,18 @@ parse_cpus(struct vm_config *c, const json_t *obj, struct err *e)
 {
 	static const char *const known[] = { "boot_vcpus", "max_vcpus", NULL };
 	uint64_t boot, max;
-	int r;
 
 	if (json_only(obj, known, e) == -1 ||
 	    required(json_get_u64(&boot, obj, "boot_vcpus", 1, VM_CPUS_MAX, e),
 	    "boot_vcpus", e) == -1)
 		return -1;
-	r = json_get_u64(&max, obj, "max_vcpus", 1, VM_CPUS_MAX, e);
-	if (r == -1)
+	max = boot;
+	if (json_get_u64(&max, obj, "max_vcpus", 1, VM_CPUS_MAX, e) == -1)
 		return -1;
-	if (r == 1 && max != boot)
-		return refuse(e, "max_vcpus", "must be boot_vcpus");
+	if (max < boot)
+		return refuse(e, "max_vcpus", "is less than boot_vcpus");
 	c->cpus = (unsigned)boot;
+	c->cpus_max = (unsigned)max;
 	return 0;
 }
 

@@ -130,7 +130,8 @@ struct vm_config {
 	const char	*kernel;	/* required */
 	const char	*initramfs;
 	const char	*cmdline;
-	unsigned	 cpus;		/* boot_vcpus = max_vcpus */
+	unsigned	 cpus;		/* boot_vcpus */
+	unsigned	 cpus_max;	/* max_vcpus; below cpus: as many */
 	enum vm_cpu	 cpu;
 	enum vm_irqchip	 irqchip;
 	enum vm_virtio	 virtio;

@@ -41,7 +41,7 @@ static json_t *
 cpus_json(const struct vm_config *c)
 {
 	return json_pack("{s:i, s:i}", "boot_vcpus", (int)c->cpus,
-	    "max_vcpus", (int)c->cpus);
+	    "max_vcpus", (int)MAX(c->cpus, c->cpus_max));
 }
 
 static json_t *

@@ -39,7 +39,7 @@ enum vmm_action {
 	VMM_SHUTDOWN_NOW,	/* end the guest, without asking it */
 	VMM_REBOOT,
 	VMM_POWER_BUTTON,	/* ask the guest to power off */
-	VMM_RESIZE,		/* the balloon, to next->balloon.size */
+	VMM_RESIZE,		/* to next->cpus and next->balloon.size */
 	VMM_ADD,		/* plug in device 'id' of next; answer bdf */
 	VMM_REMOVE,		/* unplug 'id', which next has no more */
 	VMM_NMI,

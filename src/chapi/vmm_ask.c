@@ -79,15 +79,30 @@ keep_body(struct ask *a, json_t *body)
 
 /* --- resize -------------------------------------------------------------- */
 
+/* A number of a part of the config; a part that is not there stays away. */
 static int
-set_balloon(struct ask *a, const struct ask_from *f, uint64_t bytes,
+set_number(json_t *doc, const char *part, const char *name, uint64_t n,
     struct err *e)
+{
+	json_t *at = json_object_get(doc, part);
+
+	if (at != NULL && json_object_set_new(at, name,
+	    json_integer((json_int_t)n)) == -1)
+		return err_set(e, ENOMEM, "out of memory");
+	return 0;
+}
+
+static int
+set_sizes(struct ask *a, const struct ask_from *f, uint64_t vcpus,
+    uint64_t balloon, struct err *e)
 {
 	own_json json_t *doc = vm_config_json(f->config);
 
-	if (doc == NULL || json_object_set_new(json_object_get(doc,
-	    "balloon"), "size", json_integer((json_int_t)bytes)) == -1)
+	if (doc == NULL)
 		return err_set(e, ENOMEM, "out of memory");
+	if (set_number(doc, "cpus", "boot_vcpus", vcpus, e) == -1 ||
+	    set_number(doc, "balloon", "size", balloon, e) == -1)
+		return -1;
 	return set_next(a, f, doc, e);
 }
 
@@ -110,16 +125,17 @@ ask_resize(struct ask *a, const struct ask_from *f, json_t *body,
 	    (r = json_get_u64(&balloon, body, "desired_balloon", 0,
 	    c->memory.size, e)) == -1)
 		return -1;
-	if (vcpus != c->cpus)
-		return refuse(e, "desired_vcpus",
-		    "the number of processors cannot change");
+	if (vcpus > MAX(c->cpus, c->cpus_max))
+		return refuse(e, "desired_vcpus", "is more than max_vcpus");
 	if (ram != c->memory.size)
 		return refuse(e, "desired_ram",
 		    "memory cannot be added; it can be lent back with "
 		    "desired_balloon");
 	if (r == 1 && !c->balloon.on)
 		return refuse(e, "desired_balloon", "the VM has no balloon");
-	return r == 1 ? set_balloon(a, f, balloon, e) : 0;
+	if (vcpus == c->cpus && r == 0)
+		return 0;
+	return set_sizes(a, f, vcpus, balloon, e);
 }
 
 /* --- devices ------------------------------------------------------------- */

@@ -17,6 +17,7 @@ qemu_check(const struct vm_config *c, struct err *e)
 		{ !c->memory.shared, "memory: shared: false" },
 		{ c->memory.page != 0, "memory: hugepages" },
 		{ c->memory.prefault, "memory: prefault" },
+		{ c->cpus_max > c->cpus, "cpus: max_vcpus above boot_vcpus" },
 		{ c->cpu != VM_CPU_HOST, "platform: cpu" },
 		{ c->irqchip != VM_IRQCHIP_KERNEL, "platform: irqchip" },
 		{ c->virtio != VM_VIRTIO_MODERN, "platform: virtio" },

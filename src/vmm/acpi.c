@@ -17,6 +17,7 @@
 #include "vmm/acpi.h"
 #include "vmm/aml.h"
 #include "vmm/board.h"
+#include "vmm/dev/cpuplug.h"
 #include "vmm/dev/debug.h"
 #include "vmm/dev/hotplug.h"
 #include "vmm/dev/power.h"
@@ -28,6 +29,7 @@
 
 /* ACPI 6.5, section 5.6.6. */
 #define NOTIFY_BUS_CHECK	0
+#define NOTIFY_DEVICE_CHECK	1
 #define NOTIFY_EJECT		3
 #define NOTIFY_STATUS		0x80	/* a button's: pressed */
 
@@ -205,6 +207,17 @@ put_table(struct place *p, void *table, uint64_t *ret, struct err *e)
 	return put(p, table, h->len, ret, e);
 }
 
+#define CPU_ENABLED		(1U << 0)
+#define CPU_ONLINE_CAPABLE	(1U << 1)	/* one that may come */
+
+/* ACPI 6.5, section 5.2.12.2. */
+static struct madt_cpu
+cpu_entry(unsigned cpu, bool there)
+{
+	return (struct madt_cpu){ 0, sizeof(struct madt_cpu), (uint8_t)cpu,
+	    (uint8_t)cpu, there ? CPU_ENABLED : CPU_ONLINE_CAPABLE };
+}
+
 /* --- DSDT: the devices -------------------------------------------------- */
 
 static void
@@ -320,7 +333,7 @@ pci_bridge(struct aml *a, uint32_t taken)
 	aml_res_window(a, MEMORY_PCI, MEMORY_PCI_END - 1);
 	aml_end(a);
 	pci_routes(a);
-	aml_registers(a, "HOTP", HOTPLUG_PORT, registers);
+	aml_registers(a, "HOTP", HOTPLUG_PORT, registers, COUNT(registers));
 	pci_slot_devices(a, slots);
 	pci_changed(a, slots);
 	aml_end(a);
@@ -330,6 +343,86 @@ pci_bridge(struct aml *a, uint32_t taken)
 	aml_resources(a);
 	aml_res_memory(a, MEMORY_ECAM, MEMORY_ECAM_LEN);
 	aml_end(a);
+	aml_end(a);
+}
+
+/* --- processors that come and go: ACPI 6.5, section 8.4 ------------------ */
+
+static const char *
+cpu_name(char name[5], unsigned cpu)
+{
+	(void)snprintf(name, 5, "C%03u", cpu % 1000);
+	return name;
+}
+
+static void
+processor(struct aml *a, unsigned cpu)
+{
+	const struct madt_cpu entry = cpu_entry(cpu, true);
+	char name[5];
+
+	aml_device(a, cpu_name(name, cpu));
+	aml_name(a, "_HID");
+	aml_str(a, "ACPI0007");
+	aml_name(a, "_UID");
+	aml_int(a, cpu);
+	aml_name(a, "_MAT");
+	aml_buffer(a, &entry, sizeof(entry));
+	aml_method(a, "_STA", 0);
+	aml_store(a, cpu, "CSEL");
+	aml_return(a, "CSTA");
+	aml_end(a);
+	aml_method(a, "_EJ0", 1);
+	aml_store(a, cpu, "CEJC");
+	aml_end(a);
+	aml_end(a);
+}
+
+/* The guest's kernel is told of each that is in a half of a set. */
+static void
+tell_half(struct aml *a, const char *field, unsigned first, unsigned max,
+    uint64_t what)
+{
+	char name[5];
+
+	aml_load(a, field);
+	for (unsigned i = 0; i < 32 && first + i < max; i++) {
+		aml_if_local0_has(a, 1ULL << i);
+		aml_notify(a, cpu_name(name, first + i), what);
+		aml_end(a);
+	}
+}
+
+/* Which are new, and which are wanted back; dev/cpuplug.h. */
+static void
+cpus_changed(struct aml *a, unsigned max)
+{
+	aml_method(a, "CHNG", 0);
+	tell_half(a, "CNEW", 0, max, NOTIFY_DEVICE_CHECK);
+	if (max > 32)
+		tell_half(a, "CNEH", 32, max, NOTIFY_DEVICE_CHECK);
+	tell_half(a, "CWAN", 0, max, NOTIFY_EJECT);
+	if (max > 32)
+		tell_half(a, "CWAH", 32, max, NOTIFY_EJECT);
+	aml_end(a);
+}
+
+static void
+processors(struct aml *a, unsigned max)
+{
+	static const char *const registers[] = { "CSEL", "CSTA", "CEJC",
+	    "CNEW", "CNEH", "CWAN", "CWAH" };
+
+	_Static_assert(COUNT(registers) * 4 == CPUPLUG_LEN, "registers");
+	aml_device(a, "CPUS");
+	aml_name(a, "_HID");
+	aml_str(a, "ACPI0010");
+	aml_name(a, "_UID");
+	aml_int(a, 0);
+	aml_registers(a, "CPUR", CPUPLUG_PORT, registers, COUNT(registers));
+	for (unsigned i = 0; i < max; i++)
+		processor(a, i);
+	cpus_changed(a, max);
 	aml_end(a);
 }
 
@@ -388,6 +481,8 @@ event_device(struct aml *a, const struct acpi_setup *s)
 	if (s->pci)
 		aml_res_gsi(a, ACPI_GSI_PCI);
 	aml_res_gsi(a, ACPI_GSI_GENID);
+	if (s->cpus_max > 0)
+		aml_res_gsi(a, ACPI_GSI_CPU);
 	aml_end(a);
 	aml_method(a, "_EVT", 1);
 	aml_if_arg0_is(a, ACPI_GSI_BUTTON);
@@ -396,6 +491,11 @@ event_device(struct aml *a, const struct acpi_setup *s)
 	if (s->pci) {
 		aml_if_arg0_is(a, ACPI_GSI_PCI);
 		aml_call(a, "PCI0", "CHNG");
+		aml_end(a);
+	}
+	if (s->cpus_max > 0) {
+		aml_if_arg0_is(a, ACPI_GSI_CPU);
+		aml_call(a, "CPUS", "CHNG");
 		aml_end(a);
 	}
 	aml_if_arg0_is(a, ACPI_GSI_GENID);
@@ -411,6 +511,8 @@ describe(struct aml *a, const struct acpi_setup *s)
 	aml_scope(a, "_SB_");
 	if (s->pci)
 		pci_bridge(a, s->slots);
+	if (s->cpus_max > 0)
+		processors(a, s->cpus_max);
 	if (s->serial)
 		serial_port(a);
 	if (s->pvpanic)
@@ -484,9 +586,10 @@ static int
 put_madt(struct place *p, const struct acpi_setup *s, uint64_t *ret,
     struct err *e)
 {
+	unsigned n = MAX(s->cpus, s->cpus_max);
 	struct madt t = {
 		.header = header("APIC", 5, offsetof(struct madt, cpu) +
-		    s->cpus * sizeof(t.cpu[0])),
+		    n * sizeof(t.cpu[0])),
 		.lapic = (uint32_t)MEMORY_LAPIC,
 		.flags = s->pic ? 1 : 0,
 		.ioapic = { 1, sizeof(t.ioapic), 0, 0,
@@ -496,9 +599,8 @@ put_madt(struct place *p, const struct acpi_setup *s, uint64_t *ret,
 		.nmi = { 4, sizeof(t.nmi), 0xff, 0, 1 },
 	};
 
-	for (unsigned i = 0; i < s->cpus; i++)
-		t.cpu[i] = (struct madt_cpu){ 0, sizeof(t.cpu[0]),
-		    (uint8_t)i, (uint8_t)i, 1 };
+	for (unsigned i = 0; i < n; i++)
+		t.cpu[i] = cpu_entry(i, i < s->cpus);
 	return put_table(p, &t, ret, e);
 }
 

@@ -28,6 +28,7 @@ enum acpi_gsi {
 	ACPI_GSI_BUTTON	= 16,
 	ACPI_GSI_PCI	= 17,
 	ACPI_GSI_GENID	= 18,
+	ACPI_GSI_CPU	= 19,	/* one comes or shall go */
 };
 
 struct board;
@@ -35,7 +36,8 @@ struct memory;
 
 struct acpi_setup {
 	struct memory	*memory;
-	unsigned	 cpus;
+	unsigned	 cpus;		/* that are there */
+	unsigned	 cpus_max;	/* that can be; 0: no more than these */
 	bool		 pci;
 	uint32_t	 slots;		/* of PCI that are taken, a bit each */
 	bool		 serial;

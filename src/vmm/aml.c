@@ -35,6 +35,7 @@ enum {
 	OP_NOTIFY	= 0x86,
 	OP_EQUAL	= 0x93,
 	OP_IF		= 0xa0,
+	OP_RETURN	= 0xa4,
 };
 
 enum {
@@ -291,21 +292,38 @@ aml_store(struct aml *a, uint64_t value, const char *field)
 }
 
 void
+aml_return(struct aml *a, const char *field)
+{
+	op(a, OP_RETURN);
+	name4(a, field);
+}
+
+void
+aml_buffer(struct aml *a, const void *bytes, uint8_t len)
+{
+	op(a, OP_BUFFER);
+	begin(a);
+	aml_int(a, len);
+	put(a, bytes, len);
+	aml_end(a);
+}
+
+void
 aml_registers(struct aml *a, const char *name, uint16_t port,
-    const char *const fields[2])
+    const char *const fields[], unsigned n)
 {
 	op(a, OP_EXT);
 	op(a, OP_EXT_REGION);
 	name4(a, name);
 	op(a, SPACE_PORTS);
 	aml_int(a, port);
-	aml_int(a, 8);
+	aml_int(a, 4 * n);
 	op(a, OP_EXT);
 	op(a, OP_EXT_FIELD);
 	begin(a);
 	name4(a, name);
 	op(a, FIELD_DWORDS);
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		name4(a, fields[i]);
 		op(a, 32);		/* bits, as a length is written */
 	}

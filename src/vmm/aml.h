@@ -49,11 +49,13 @@ void	aml_eisa(struct aml *, const char *id);		/* "PNP0A03" */
 void	aml_package(struct aml *, unsigned n);		/* aml_end() */
 
 /*
- * Two registers of 32 bits, one behind the other, that methods can use by
+ * n registers of 32 bits, one behind the other, that methods can use by
  * these names; the region's own name is 'name'.
  */
 void	aml_registers(struct aml *, const char *name, uint16_t port,
-	    const char *const fields[2]);
+	    const char *const fields[], unsigned n);
+/* Buffer () {...}, fewer than 64 bytes. */
+void	aml_buffer(struct aml *, const void *, uint8_t len);
 
 /* In methods.  Local0 is the one variable. */
 void	aml_if_arg0_is(struct aml *, uint64_t);		/* aml_end() */
@@ -63,6 +65,7 @@ void	aml_notify(struct aml *, const char *name, uint64_t value);
 void	aml_call(struct aml *, const char *device, const char *method);
 void	aml_load(struct aml *, const char *field);	/* into Local0 */
 void	aml_store(struct aml *, uint64_t value, const char *field);
+void	aml_return(struct aml *, const char *field);
 
 /* Name (_CRS, ResourceTemplate () {...}), ended by aml_end(). */
 void	aml_resources(struct aml *);

@@ -357,8 +357,11 @@ resize(struct backend *b, const struct vm_config *next, struct err *e)
 	struct vio *vio = find_device(b, BALLOON);
 	int r;
 
-	/* Only the number of processors was named, and it is what it was. */
-	if (next == NULL || vio == NULL)
+	if (next == NULL)	/* it is what it was */
+		return 0;
+	if (machine_set_cpus(b->machine, next->cpus, e) == -1)
+		return -1;
+	if (vio == NULL)
 		return 0;
 	board_lock(board);
 	r = vio_balloon_set(vio, next->balloon.size, e);
@@ -386,6 +389,9 @@ check_devices(const struct backend *b, const struct vm_config *c,
 	const char *name;
 	bool found;
 
+	if (machine_cpus_leaving(b->machine))
+		return err_set(e, EBUSY, "a processor was wanted back, and "
+		    "the guest has not given it up");
 	for (unsigned i = 0; i < machine_devices(b->machine); i++) {
 		name = machine_device(b->machine, i)->name;
 		found = vm_config_has(c, name);
@@ -537,7 +543,7 @@ backend_check(const struct vm_config *c, struct err *e)
 	if (c->arch != VM_ARCH_AMD64)
 		return err_api(e, ENOTSUP, "invalid_request",
 		    "platform: arch: vmm runs amd64 guests only");
-	if (c->cpus > ACCEL_CPUS_MAX)
+	if (MAX(c->cpus, c->cpus_max) > ACCEL_CPUS_MAX)
 		return err_api(e, ENOTSUP, "invalid_request",
 		    "cpus: more than %d are not supported by vmm",
 		    ACCEL_CPUS_MAX);

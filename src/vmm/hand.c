@@ -131,11 +131,24 @@ set_cpus(void *to, const char *value, struct err *e)
 }
 
 static int
+set_cpus_max(void *to, const char *value, struct err *e)
+{
+	struct vm_config *c = to;
+	uint64_t n;
+
+	if (num_parse(&n, value, 1, VM_CPUS_MAX, e) == -1)
+		return -1;
+	c->cpus_max = (unsigned)n;
+	return 0;
+}
+
+static int
 opt_cpus(struct hand *h, char *s, struct err *e)
 {
 	static const struct subopt table[] = {
 		{ "", SUBOPT_CALL, 0, 0, 0, set_cpus },
 		{ "boot", SUBOPT_CALL, 0, 0, 0, set_cpus },
+		{ "max", SUBOPT_CALL, 0, 0, 0, set_cpus_max },
 		{ "cpu", SUBOPT_CALL, 0, 0, 0, set_cpu },
 		{ NULL, SUBOPT_FLAG, 0, 0, 0, NULL },
 	};
@@ -460,6 +473,11 @@ complete(struct hand *h, struct err *e)
 {
 	struct vm_config *c = &h->config;
 
+	if (c->cpus_max == 0)
+		c->cpus_max = c->cpus;
+	if (c->cpus_max < c->cpus)
+		return err_set(e, EINVAL, "--cpus: max is less than %u",
+		    c->cpus);
 	if (c->kernel == NULL && h->restore == NULL && h->api == NULL)
 		return err_set(e, EINVAL, "nothing to do: give --kernel, "
 		    "--restore or --api-socket; see vmm(8)");

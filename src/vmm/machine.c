@@ -24,6 +24,7 @@
 #include "lib/util.h"
 #include "os/os.h"
 #include "vmm/acpi.h"
+#include "vmm/dev/cpuplug.h"
 #include "vmm/dev/debug.h"
 #include "vmm/dev/fw_cfg.h"
 #include "vmm/dev/hotplug.h"
@@ -115,6 +116,7 @@ woken_cb(evutil_socket_t fd, short what, void *arg)
 	struct machine *m = arg;
 	uint64_t n;
 	unsigned happened;
+	bool ejected;
 
 	(void)what;
 	if (read(fd, &n, sizeof(n)) == -1)
@@ -122,7 +124,10 @@ woken_cb(evutil_socket_t fd, short what, void *arg)
 	board_lock(&m->board);
 	machine_unplug(m, m->ejected);
 	m->ejected = 0;
+	ejected = m->cpus_ejected != 0;
 	board_unlock(&m->board);
+	if (ejected)
+		machine_cpus_ejected(m);
 	happened = atomic_exchange(&m->happened, 0);
 	if (happened == 0)
 		return;
@@ -209,7 +214,8 @@ load(struct machine *m, struct err *e)
 {
 	struct acpi_setup acpi = {
 		.memory = m->memory,
-		.cpus = vcpus_count(m->vcpus),
+		.cpus = m->cpus,
+		.cpus_max = m->cpuplug != NULL ? m->cpus_max : 0,
 		.pci = m->board.pci != NULL,
 		.slots = m->board.pci == NULL ? 0 : pci_slots(m->board.pci),
 		.serial = m->uart != NULL,
@@ -247,7 +253,7 @@ static int
 make_vm(struct machine *m, const struct vm_config *c, struct err *e)
 {
 	struct accel_setup s = {
-		.cpus = c->cpus,
+		.cpus = m->cpus_max,
 		.cpu = c->cpu == VM_CPU_HOST ? ACCEL_CPU_HOST :
 		    ACCEL_CPU_BASELINE,
 		.irqchip = c->irqchip == VM_IRQCHIP_KERNEL ?
@@ -270,6 +276,7 @@ make_vcpus(struct machine *m, const struct vm_config *c, struct err *e)
 	struct vcpus_setup s = {
 		.board = &m->board,
 		.n = c->cpus,
+		.max = m->cpus_max,
 		.stopped = vcpu_stopped,
 		.arg = m,
 	};
@@ -337,6 +344,7 @@ machine_alloc(const struct machine_setup *s)
 	if (m == NULL)
 		return NULL;
 	m->setup = *s;
+	m->cpus_max = MAX(s->config->cpus, s->config->cpus_max);
 	m->kernel = m->initrd = m->wake = -1;
 	m->board.accel = s->accel;
 	m->board.base = s->base;
@@ -363,7 +371,8 @@ machine_new(struct machine **ret, const struct machine_setup *s, struct err *e)
 		return -1;
 	m->board.memory = m->memory;
 	m->pvpanic = c->pvpanic;
-	if (make_board(m, e) == -1 || machine_make_devices(m, c, e) == -1 ||
+	if (make_board(m, e) == -1 || machine_make_cpuplug(m, c, e) == -1 ||
+	    machine_make_devices(m, c, e) == -1 ||
 	    make_fw_cfg(m, e) == -1 || make_vcpus(m, c, e) == -1)
 		return -1;
 	if (m->board.pci == NULL && power_add_control(&m->board, e) == -1)
@@ -386,6 +395,7 @@ machine_destroy(struct machine *m)
 	uart_destroy(m->uart);
 	fw_cfg_destroy(m->fw_cfg);
 	debug_destroy(m->debug);
+	cpuplug_destroy(m->cpuplug);
 	rtc_destroy(m->rtc);
 	if (m->board.vm != NULL)
 		m->board.accel->vm_destroy(m->board.vm);
@@ -445,6 +455,7 @@ reset_board(struct machine *m)
 	machine_unplug(m, m->leaving);
 	if (m->hotplug != NULL)
 		hotplug_reset(m->hotplug);
+	machine_reset_cpus(m);
 	if (m->board.pci != NULL)
 		pci_reset(m->board.pci);
 	fw_cfg_reset(m->fw_cfg);

@@ -104,6 +104,15 @@ int	machine_add(struct machine *, const struct vm_config *,
 int	machine_remove(struct machine *, const char *name, struct err *);
 
 /*
+ * Have n processors.  More are there when this returns, and the guest is
+ * told; fewer when the guest has given them up, or at the next reset.
+ * Refused: more than cpus_max of the config, and any change before what was
+ * wanted back is given up (EBUSY), which machine_cpus_leaving() tells.
+ */
+int	machine_set_cpus(struct machine *, unsigned n, struct err *);
+bool	machine_cpus_leaving(const struct machine *);
+
+/*
  * State beside the memory; the machine is paused.  Devices stay stopped
  * until machine_resume(): the memory goes with the state.  load is for a
  * machine that was built from the same config and has not run; its memory is

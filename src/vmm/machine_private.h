@@ -14,6 +14,7 @@
 #include "vmm/board.h"
 #include "vmm/machine.h"
 
+struct cpuplug;
 struct debug;
 struct fw_cfg;
 struct hotplug;
@@ -35,6 +36,12 @@ struct machine {
 	struct hotplug		*hotplug;	/* with a PCI bus */
 	uint32_t		 leaving;	/* slots: the guest was asked */
 	uint32_t		 ejected;	/* slots: it has given up */
+	struct cpuplug		*cpuplug;	/* NULL: none come or go */
+	unsigned		 cpus_max;
+	unsigned		 cpus;		/* the guest has, from 0 on */
+	unsigned		 cpus_wanted;	/* fewer: it was asked */
+	uint64_t		 cpus_ejected;	/* it has given up, a bit each;
+						   board locked */
 	bool			 running;	/* the vCPUs */
 	uint64_t		 started_us;	/* for the first time */
 	bool			 devices_paused;	/* vio_pause() */
@@ -74,6 +81,14 @@ void	machine_destroy_devices(struct machine *);
  * Main thread, board locked.
  */
 void	machine_unplug(struct machine *, uint32_t slots);
+
+/* The registers of processors that come and go, where some can. */
+int	machine_make_cpuplug(struct machine *, const struct vm_config *,
+	    struct err *);
+/* Take away what the guest has given up; main thread. */
+void	machine_cpus_ejected(struct machine *);
+/* As after power on; board locked. */
+void	machine_reset_cpus(struct machine *);
 
 /* Something is to be done on the main thread; any thread. */
 void	machine_wake(struct machine *);

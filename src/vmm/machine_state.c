@@ -7,6 +7,7 @@
  *	vcpus     one for each
  *	clock     the RTC
  *	fw_cfg    what is selected
+ *	cpuplug   processors that are new, where some come and go
  *	leaving   PCI slots the guest was asked to give up, a bit each
  *	serial    COM1, where there is one
  *	pci       the bus, where there is one
@@ -19,6 +20,7 @@
 #include "accel/accel_x86.h"
 #include "lib/json.h"
 #include "vmm/acpi.h"
+#include "vmm/dev/cpuplug.h"
 #include "vmm/dev/fw_cfg.h"
 #include "vmm/dev/rtc.h"
 #include "vmm/dev/uart.h"
@@ -60,7 +62,8 @@ save_vcpus(struct machine *m, json_t *o, struct err *e)
 	own_json json_t *all = json_array();
 	struct vcpu_state s = { .x86 = m->board.accel->x86 };
 
-	for (unsigned i = 0; i < vcpus_count(m->vcpus); i++) {
+	/* Not those that the guest has given up. */
+	for (unsigned i = 0; i < m->cpus; i++) {
 		if (vcpus_call(m->vcpus, i, save_vcpu, &s, e) == -1)
 			return err_prefix(e, "vCPU %u", i);
 		if (json_array_append_new(all, s.state) == -1)
@@ -78,6 +81,9 @@ save_devices(struct machine *m, json_t *o, struct err *e)
 	if (put(o, "clock", rtc_save(m->rtc), e) == -1 ||
 	    put(o, "fw_cfg", fw_cfg_save(m->fw_cfg), e) == -1 ||
 	    put(o, "leaving", json_integer(m->leaving), e) == -1)
+		return -1;
+	if (m->cpuplug != NULL &&
+	    put(o, "cpuplug", cpuplug_save(m->cpuplug), e) == -1)
 		return -1;
 	if (m->uart != NULL && put(o, "serial", uart_save(m->uart), e) == -1)
 		return -1;
@@ -135,7 +141,7 @@ load_vcpus(struct machine *m, const json_t *o, struct err *e)
 {
 	struct vcpu_state s = { .x86 = m->board.accel->x86 };
 	json_t *all = NULL;
-	unsigned n = vcpus_count(m->vcpus);
+	unsigned n = m->cpus;
 
 	if (json_get_arr(&all, o, "vcpus", n, e) == -1)
 		return -1;
@@ -212,6 +218,19 @@ load_bus(const struct machine *m, const json_t *o, struct err *e)
 }
 
 static int
+load_cpuplug(const struct machine *m, const json_t *o, struct err *e)
+{
+	json_t *cpus = NULL;
+
+	if (json_get_obj(&cpus, o, "cpuplug", SIZE_MAX, e) == -1)
+		return -1;
+	if ((cpus != NULL) != (m->cpuplug != NULL))
+		return err_set(e, EINVAL, "cpuplug: %s", cpus == NULL ?
+		    "has no state" : "there is none");
+	return cpus == NULL ? 0 : cpuplug_load(m->cpuplug, cpus, e);
+}
+
+static int
 load_board(struct machine *m, const json_t *o, struct err *e)
 {
 	json_t *serial = NULL, *clock = NULL, *fw_cfg = NULL;
@@ -233,7 +252,7 @@ load_board(struct machine *m, const json_t *o, struct err *e)
 		    "has no state" : "there is none");
 	if (serial != NULL && uart_load(m->uart, serial, e) == -1)
 		return -1;
-	if (load_bus(m, o, e) == -1)
+	if (load_cpuplug(m, o, e) == -1 || load_bus(m, o, e) == -1)
 		return -1;
 	return load_devices(m, o, e);
 }

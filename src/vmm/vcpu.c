@@ -34,7 +34,6 @@ struct vcpu {
 	_Atomic uint64_t	 exits;
 
 	/* Under the lock. */
-	bool			 made;		/* the thread is there */
 	bool			 parked;	/* waits for 'wake' */
 	int			(*fn)(struct accel_vcpu *, void *,
 				    struct err *);
@@ -50,6 +49,7 @@ struct vcpus {
 	pthread_cond_t		 parked;
 	atomic_bool		 halt;		/* nobody enters the guest */
 	bool			 quit;
+	unsigned		 n;		/* that were made */
 	struct vcpu		 v[];
 };
 
@@ -168,13 +168,19 @@ vcpu_thread(void *arg)
 	struct vcpu *v = arg;
 	struct vcpus *all = v->all;
 	const struct accel *accel = all->setup.board->accel;
+	bool made;
 
 	v->fn_ret = accel->vcpu_new(&v->vcpu, all->setup.board->vm, v->id,
 	    v->fn_err);
 	if (v->fn_ret == 0)
 		v->fn_ret = sandbox_enter_vcpu(v->fn_err);
 	(void)pthread_mutex_lock(&all->lock);
-	while (park(v)) {
+	made = v->fn_ret == 0;
+	if (!made) {
+		v->parked = true;
+		tell_parked(v);
+	}
+	while (made && park(v)) {
 		(void)pthread_mutex_unlock(&all->lock);
 		run(v);
 		(void)pthread_mutex_lock(&all->lock);
@@ -195,7 +201,7 @@ wait_parked(struct vcpu *v)
 		(void)pthread_cond_wait(&v->all->parked, &v->all->lock);
 }
 
-/* Start one thread; its vCPU is made when this returns. */
+/* Start one thread; its vCPU is made when this returns, or both are gone. */
 static int
 start(struct vcpu *v, struct err *e)
 {
@@ -217,11 +223,11 @@ start(struct vcpu *v, struct err *e)
 		return err_set(e, num, "vCPU %u: thread: %s", v->id,
 		    strerror(num));
 	(void)pthread_mutex_lock(&v->all->lock);
-	v->made = true;
 	wait_parked(v);
 	(void)pthread_mutex_unlock(&v->all->lock);
 	if (v->fn_ret == 0)
 		return 0;
+	(void)pthread_join(v->thread, NULL);
 	if (e != NULL)
 		*e = why;
 	return -1;
@@ -232,10 +238,10 @@ vcpus_new(struct vcpus **ret, const struct vcpus_setup *s, struct err *e)
 {
 	OWN(vcpus_destroy) struct vcpus *all = NULL;
 
-	if (s->n == 0 || s->n > ACCEL_CPUS_MAX)
-		return err_set(e, EINVAL, "%u vCPUs: 1 to %d can be had", s->n,
-		    ACCEL_CPUS_MAX);
-	all = calloc(1, sizeof(*all) + s->n * sizeof(all->v[0]));
+	if (s->n == 0 || s->max > ACCEL_CPUS_MAX || s->n > s->max)
+		return err_set(e, EINVAL, "%u vCPUs: 1 to %d can be had",
+		    s->max, ACCEL_CPUS_MAX);
+	all = calloc(1, sizeof(*all) + s->max * sizeof(all->v[0]));
 	if (all == NULL)
 		return err_sys(e, "vCPUs");
 	all->setup = *s;
@@ -243,13 +249,31 @@ vcpus_new(struct vcpus **ret, const struct vcpus_setup *s, struct err *e)
 	(void)pthread_mutex_init(&all->lock, NULL);
 	(void)pthread_cond_init(&all->wake, NULL);
 	(void)pthread_cond_init(&all->parked, NULL);
-	for (unsigned i = 0; i < s->n; i++) {
-		all->v[i].all = all;
-		all->v[i].id = i;
-		if (start(&all->v[i], e) == -1)
+	if (vcpus_add(all, s->n, false, e) == -1)
+		return -1;
+	*ret = take(&all);
+	return 0;
+}
+
+int
+vcpus_add(struct vcpus *all, unsigned n, bool running, struct err *e)
+{
+	unsigned first = all->n;
+
+	for (; all->n < n; all->n++) {
+		struct vcpu *v = &all->v[all->n];
+
+		v->all = all;
+		v->id = all->n;
+		if (start(v, e) == -1)
 			return -1;
 	}
-	*ret = take(&all);
+	(void)pthread_mutex_lock(&all->lock);
+	for (unsigned i = first; running && i < n; i++)
+		all->v[i].parked = false;
+	(void)pthread_mutex_unlock(&all->lock);
+	if (running)
+		(void)pthread_cond_broadcast(&all->wake);
 	return 0;
 }
 
@@ -263,9 +287,8 @@ vcpus_destroy(struct vcpus *all)
 	all->quit = true;
 	(void)pthread_cond_broadcast(&all->wake);
 	(void)pthread_mutex_unlock(&all->lock);
-	for (unsigned i = 0; i < all->setup.n; i++)
-		if (all->v[i].made)
-			(void)pthread_join(all->v[i].thread, NULL);
+	for (unsigned i = 0; i < all->n; i++)
+		(void)pthread_join(all->v[i].thread, NULL);
 	(void)pthread_cond_destroy(&all->parked);
 	(void)pthread_cond_destroy(&all->wake);
 	(void)pthread_mutex_destroy(&all->lock);
@@ -279,14 +302,13 @@ vcpus_pause(struct vcpus *all)
 
 	atomic_store(&all->halt, true);
 	(void)pthread_mutex_lock(&all->lock);
-	for (unsigned i = 0; i < all->setup.n; i++) {
+	for (unsigned i = 0; i < all->n; i++) {
 		v = &all->v[i];
-		if (v->made && !v->parked)
+		if (!v->parked)
 			all->setup.board->accel->vcpu_kick(v->vcpu);
 	}
-	for (unsigned i = 0; i < all->setup.n; i++)
-		if (all->v[i].made)
-			wait_parked(&all->v[i]);
+	for (unsigned i = 0; i < all->n; i++)
+		wait_parked(&all->v[i]);
 	(void)pthread_mutex_unlock(&all->lock);
 }
 
@@ -295,7 +317,7 @@ vcpus_resume(struct vcpus *all)
 {
 	(void)pthread_mutex_lock(&all->lock);
 	atomic_store(&all->halt, false);
-	for (unsigned i = 0; i < all->setup.n; i++)
+	for (unsigned i = 0; i < all->n; i++)
 		all->v[i].parked = false;
 	(void)pthread_mutex_unlock(&all->lock);
 	(void)pthread_cond_broadcast(&all->wake);
@@ -325,7 +347,7 @@ vcpus_call(struct vcpus *all, unsigned id,
 unsigned
 vcpus_count(const struct vcpus *all)
 {
-	return all->setup.n;
+	return all->n;
 }
 
 uint64_t
@@ -333,7 +355,7 @@ vcpus_exits(const struct vcpus *all)
 {
 	uint64_t sum = 0;
 
-	for (unsigned i = 0; i < all->setup.n; i++)
+	for (unsigned i = 0; i < all->n; i++)
 		sum += atomic_load_explicit(&all->v[i].exits,
 		    memory_order_relaxed);
 	return sum;

@@ -9,6 +9,8 @@
 #ifndef VMM_VCPU_H
 #define VMM_VCPU_H
 
+#include <stdbool.h>
+
 #include "accel/accel.h"
 #include "lib/err.h"
 #include "lib/own.h"
@@ -20,6 +22,7 @@ struct vcpus;
 struct vcpus_setup {
 	struct board	*board;
 	unsigned	 n;
+	unsigned	 max;		/* with vcpus_add(); not below n */
 	/*
 	 * A vCPU's thread has met an exit that is not a device's: RESET,
 	 * OFF, DEBUG, BROKEN.  The vCPU waits until vcpus_resume().  Called
@@ -33,6 +36,11 @@ struct vcpus_setup {
 /* Make the threads and their vCPUs, paused. */
 int	vcpus_new(struct vcpus **ret, const struct vcpus_setup *,
 	    struct err *);
+/*
+ * Make more of them, n in all; paused, or running where the others are.
+ * Those made already stay, and so do new ones when another cannot be made.
+ */
+int	vcpus_add(struct vcpus *, unsigned n, bool running, struct err *);
 /* Ends the threads. */
 void	vcpus_destroy(struct vcpus *);
 OWN_DEFINE(struct vcpus, vcpus_destroy);
@@ -46,6 +54,7 @@ int	vcpus_call(struct vcpus *, unsigned id,
 	    int (*fn)(struct accel_vcpu *, void *arg, struct err *),
 	    void *arg, struct err *);
 
+/* How many were made. */
 unsigned vcpus_count(const struct vcpus *);
 
 /* Returns from KVM_RUN so far, all vCPUs together. */

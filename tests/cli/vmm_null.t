@@ -118,7 +118,7 @@ ok 'the balloon' "$(call PUT vm.resize '{"desired_balloon":134217728}')" 204
 ok 'it has the memory' "$(call GET vm.info | grep -o '"memory_actual[^,]*')" \
     '"memory_actual_size":134217728'
 ok 'more processors' "$(call PUT vm.resize '{"desired_vcpus":2}')" \
-    '["desired_vcpus: the number of processors cannot change"]400'
+    '["desired_vcpus: is more than max_vcpus"]400'
 ok 'nmi' "$(call PUT vmm.nmi)" 204
 ok 'coredump fails' "$(call PUT vm.coredump '{"destination_url":"file:x"}')" \
     '["there is no guest to dump"]500'

@@ -172,8 +172,8 @@ static const struct {
 	    "'memory':{'size':268435456}}",
 	    "payload: kernel: control character" },
 	{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':2,"
-	    "'max_vcpus':4},'memory':{'size':268435456}}",
-	    "cpus: max_vcpus: must be boot_vcpus" },
+	    "'max_vcpus':1},'memory':{'size':268435456}}",
+	    "cpus: max_vcpus: is less than boot_vcpus" },
 	{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':1},"
 	    "'memory':{'size':268435457}}",
 	    "memory: size: must be a multiple of 1 MiB" },

@@ -98,6 +98,32 @@ tables(void **state)
 	memory_destroy(m);
 }
 
+/* Those that may come are in the MADT, too, and cost other VMs nothing. */
+static void
+plugged(void **state)
+{
+	struct memory *m = new_memory();
+	struct acpi_setup s = { .memory = m, .cpus = 2,
+	    .cpus_max = ACCEL_CPUS_MAX, .pci = true };
+	uint64_t rsdp, t, dsdt;
+
+	(void)state;
+	assert_int_equal(acpi_write(&s, &rsdp, NULL), 0);
+	t = table(m, rsdp, "APIC");
+	for (unsigned i = 0; i < ACCEL_CPUS_MAX; i++)
+		assert_int_equal(peek(m, t + 72 + 8 * i + 4, 4),
+		    i < 2 ? 1 : 2);
+	dsdt = peek(m, table(m, rsdp, "FACP") + 140, 8);
+	assert_non_null(memmem(memory_at(m, dsdt, 8192),
+	    peek(m, dsdt + 4, 4), "C063", 4));
+	s.cpus_max = 0;
+	assert_int_equal(acpi_write(&s, &rsdp, NULL), 0);
+	dsdt = peek(m, table(m, rsdp, "FACP") + 140, 8);
+	assert_null(memmem(memory_at(m, dsdt, 8192), peek(m, dsdt + 4, 4),
+	    "ACPI0010", 8));
+	memory_destroy(m);
+}
+
 /* Without a bus there is no word of it; without 8259s, no flag. */
 static void
 quiet(void **state)
@@ -149,8 +175,9 @@ static void
 compiler(void **state)
 {
 	struct memory *m = new_memory();
-	struct acpi_setup s = { .memory = m, .cpus = CPUS, .pci = true,
-	    .serial = true, .pvpanic = true };
+	struct acpi_setup s = { .memory = m, .cpus = CPUS,
+	    .cpus_max = ACCEL_CPUS_MAX, .pci = true, .serial = true,
+	    .pvpanic = true };
 	char dir[] = "/tmp/acpi.XXXXXX", cmd[200];
 	uint64_t rsdp;
 	int bad;
@@ -241,6 +268,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tables),
+		cmocka_unit_test(plugged),
 		cmocka_unit_test(quiet),
 		cmocka_unit_test(identity),
 		cmocka_unit_test(compiler),

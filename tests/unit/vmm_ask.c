@@ -13,7 +13,8 @@
 #include "lib/io.h"
 #include "lib/util.h"
 
-#define CONFIG "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':2}," \
+#define CONFIG "{'payload':{'kernel':'k'}," \
+	"'cpus':{'boot_vcpus':2,'max_vcpus':4}," \
 	"'memory':{'size':268435456},'balloon':{}}"
 
 static const struct vmm_backend null_backend = { .name = "test" };
@@ -75,8 +76,10 @@ static const struct {
 	const char	*text, *want;
 } bad[] = {
 	{ ask_resize, "{'ram':1}", "ram: no such member" },
-	{ ask_resize, "{'desired_vcpus':3}",
-	    "desired_vcpus: the number of processors cannot change" },
+	{ ask_resize, "{'desired_vcpus':5}",
+	    "desired_vcpus: is more than max_vcpus" },
+	{ ask_resize, "{'desired_vcpus':0}",
+	    "desired_vcpus: 0 is not between 1 and 128" },
 	{ ask_resize, "{'desired_ram':536870912}",
 	    "desired_ram: memory cannot be added; it can be lent back with "
 	    "desired_balloon" },
@@ -136,6 +139,11 @@ changes(void **state)
 	    0);
 	assert_int_equal(a.ask.next->balloon.size, 4096);
 	assert_int_equal(a.ask.next->cpus, 2);
+	ask_fini(&a);
+	assert_int_equal(ask(&a, ask_resize, "{'desired_vcpus':4}", &e), 0);
+	assert_int_equal(a.ask.next->cpus, 4);
+	assert_int_equal(a.ask.next->cpus_max, 4);
+	assert_int_equal(a.ask.next->balloon.size, config.balloon.size);
 	ask_fini(&a);
 	assert_int_equal(ask(&a, ask_add, "{'id':'d','vhost_user':true,"
 	    "'vhost_socket':'s'}", &e), 0);

@@ -64,6 +64,7 @@ everything(void **state)
 	assert_false(c->memory.thp);
 	assert_true(c->memory.prefault);
 	assert_int_equal(c->cpus, 4);
+	assert_int_equal(c->cpus_max, 4);
 	assert_int_equal(c->cpu, VM_CPU_BASELINE);
 	assert_int_equal(c->irqchip, VM_IRQCHIP_SPLIT);
 	assert_true(c->rng);
@@ -114,6 +115,7 @@ static const struct {
 	{ "--kernel k --memory shared=maybe",
 	    "--memory: shared: must be on or off" },
 	{ "--kernel k --cpus 0", "--cpus: 0 is not between 1 and 128" },
+	{ "--kernel k --cpus 2,max=1", "--cpus: max is less than 2" },
 	{ "--kernel k --cpus 1,cpu=z80",
 	    "--cpus: cpu: must be host or baseline" },
 	{ "--kernel k --disk readonly", "--disk: needs the file of the disk" },

@@ -6,6 +6,7 @@
 
 #include <sys/socket.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -15,8 +16,10 @@
 #include "chapi/vm_config.h"
 #include "lib/json.h"
 #include "lib/util.h"
+#include "os/os.h"
 #include "vmm/acpi.h"
 #include "vmm/board.h"
+#include "vmm/dev/cpuplug.h"
 #include "vmm/dev/debug.h"
 #include "vmm/dev/hotplug.h"
 #include "vmm/dev/power.h"
@@ -216,6 +219,127 @@ endings(void **state)
 		assert_int_equal(w.events, 1U << ways[i / 2].event);
 		end(&w);
 	}
+}
+
+#define OUT4(port, v)	{ .why = ACCEL_EXIT_PIO, .addr = (port), .len = 4, \
+			.write = true, .value = (v) }
+#define IN4(port)	{ .why = ACCEL_EXIT_PIO, .addr = (port), .len = 4 }
+
+/* What the registers say: of processor 'cpu', which are new, wanted back. */
+static void
+check_plug(struct world *w, unsigned cpu, uint32_t sta, uint32_t new_ones,
+    uint32_t wanted)
+{
+	const struct null_step steps[] = {
+		OUT4(CPUPLUG_PORT + CPUPLUG_SELECT, cpu),
+		IN4(CPUPLUG_PORT + CPUPLUG_STATUS),
+		IN4(CPUPLUG_PORT + CPUPLUG_NEW),
+		IN4(CPUPLUG_PORT + CPUPLUG_NEW + 4),
+		IN4(CPUPLUG_PORT + CPUPLUG_WANTED),
+		IN4(CPUPLUG_PORT + CPUPLUG_WANTED + 4),
+	};
+
+	play(w, steps, COUNT(steps), false);
+	machine_pause(w->machine);
+	assert_int_equal(null_answer(0, 1), sta);
+	assert_int_equal(null_answer(0, 2), new_ones);
+	assert_int_equal(null_answer(0, 3), 0);
+	assert_int_equal(null_answer(0, 4), wanted);
+	assert_int_equal(null_answer(0, 5), 0);
+}
+
+/* The guest gives processor 'cpu' up. */
+static void
+eject(struct world *w, unsigned cpu)
+{
+	const struct null_step step = OUT4(CPUPLUG_PORT + CPUPLUG_EJECT, cpu);
+
+	play(w, &step, 1, false);
+	(void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+	machine_pause(w->machine);
+}
+
+/* Processors come, and go when the guest has given them up. */
+static void
+processors(void **state)
+{
+	struct world w;
+	struct err e;
+	unsigned told;
+
+	(void)state;
+	begin(&w, false);
+	w.config.cpus_max = 4;
+	start(&w);
+	check_plug(&w, 2, 0, 0, 0);
+	assert_int_equal(machine_set_cpus(w.machine, 5, &e), -1);
+	assert_int_equal(machine_set_cpus(w.machine, 0, &e), -1);
+	told = null_raised(ACPI_GSI_CPU);
+	assert_int_equal(machine_set_cpus(w.machine, 4, &e), 0);
+	assert_int_equal(null_raised(ACPI_GSI_CPU), told + 1);
+	assert_int_equal(vcpus_count(machine_vcpus(w.machine)), 4);
+	check_plug(&w, 3, CPUPLUG_THERE, 12, 0);
+	check_plug(&w, 3, CPUPLUG_THERE, 0, 0);
+
+	/* Nobody else asked for is given up, and the last ones first. */
+	assert_int_equal(machine_set_cpus(w.machine, 2, &e), 0);
+	assert_true(machine_cpus_leaving(w.machine));
+	assert_int_equal(machine_set_cpus(w.machine, 3, &e), -1);
+	assert_int_equal(e.num, EBUSY);
+	check_plug(&w, 3, CPUPLUG_THERE, 0, 12);
+	eject(&w, 0);
+	eject(&w, 1);
+	eject(&w, 99);
+	eject(&w, 2);
+	check_plug(&w, 2, CPUPLUG_THERE, 0, 0);
+	eject(&w, 3);
+	check_plug(&w, 2, 0, 0, 0);
+	assert_false(machine_cpus_leaving(w.machine));
+
+	/* One that was there comes again; a reset takes what was wanted. */
+	assert_int_equal(machine_set_cpus(w.machine, 3, &e), 0);
+	check_plug(&w, 2, CPUPLUG_THERE, 4, 0);
+	assert_int_equal(machine_set_cpus(w.machine, 1, &e), 0);
+	assert_int_equal(machine_reset(w.machine, &e), 0);
+	assert_false(machine_cpus_leaving(w.machine));
+	check_plug(&w, 1, 0, 0, 0);
+	end(&w);
+}
+
+/* A copy has as many, all of them too, and news that was not told yet. */
+static void
+processors_saved(void **state)
+{
+	struct machine_setup more = { .restore = true };
+	own_json json_t *o = NULL;
+	struct world w;
+	struct err e;
+
+	(void)state;
+	begin(&w, false);
+	w.config.cpus_max = 3;
+	start(&w);
+	assert_int_equal(machine_set_cpus(w.machine, 3, &e), 0);
+	machine_pause(w.machine);
+	o = machine_save(w.machine, &e);
+	assert_non_null(o);
+	machine_destroy(w.machine);
+	w.machine = NULL;
+	null_forget();
+
+	w.config.cpus = 3;
+	more.state = o;
+	more.memory = os_memfd("memory", w.config.memory.size, NULL);
+	assert_int_equal(make(&w, &more, &e), 0);
+	(void)close(more.memory);
+	if (machine_load(w.machine, o, &e) == -1)
+		fail_msg("%s", e.text);
+	check_plug(&w, 2, CPUPLUG_THERE, 4, 0);
+	(void)json_object_del(o, "cpuplug");
+	machine_pause(w.machine);
+	assert_int_equal(machine_load(w.machine, o, &e), -1);
+	assert_non_null(strstr(e.text, "cpuplug"));
+	end(&w);
 }
 
 /* Of two things at once the graver counts. */
@@ -431,6 +555,8 @@ main(void)
 		cmocka_unit_test(boots),
 		cmocka_unit_test(quiet),
 		cmocka_unit_test(endings),
+		cmocka_unit_test(processors),
+		cmocka_unit_test(processors_saved),
 		cmocka_unit_test(gravest),
 		cmocka_unit_test(nothing_happens),
 		cmocka_unit_test(reset),

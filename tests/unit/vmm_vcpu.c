@@ -56,8 +56,9 @@ stopped(void *arg, unsigned id, const struct accel_exit *x)
 static void
 begin(struct world *w, unsigned cpus)
 {
-	struct accel_setup s = { .cpus = cpus };
-	struct vcpus_setup v = { &w->board, cpus, stopped, w };
+	struct accel_setup s = { .cpus = ACCEL_CPUS_MAX };
+	struct vcpus_setup v = { &w->board, cpus, ACCEL_CPUS_MAX, stopped,
+	    w };
 	struct bus_range r = { PORT, 8, &port_ops, w };
 
 	memset(w, 0, sizeof(*w));
@@ -213,11 +214,40 @@ stops(void **state)
 	end(&w);
 }
 
+/*
+ * More are made while the others run, and while they are paused; each plays
+ * what it has to, or null_finish() would not return.
+ */
+static void
+added(void **state)
+{
+	static const struct null_step step = { .why = ACCEL_EXIT_PIO,
+	    .addr = PORT, .len = 1 };
+	struct world w;
+
+	(void)state;
+	begin(&w, 1);
+	vcpus_resume(w.vcpus);
+	null_script(2, &step, 1);
+	assert_int_equal(vcpus_add(w.vcpus, 3, true, NULL), 0);
+	assert_int_equal(vcpus_count(w.vcpus), 3);
+	null_finish();
+	vcpus_pause(w.vcpus);
+	null_script(3, &step, 1);
+	assert_int_equal(vcpus_add(w.vcpus, 4, false, NULL), 0);
+	assert_int_equal(vcpus_count(w.vcpus), 4);
+	vcpus_resume(w.vcpus);
+	null_finish();
+	vcpus_pause(w.vcpus);
+	end(&w);
+}
+
 static void
 too_many(void **state)
 {
 	struct world w;
-	struct vcpus_setup s = { &w.board, ACCEL_CPUS_MAX + 1, stopped, &w };
+	struct vcpus_setup s = { &w.board, ACCEL_CPUS_MAX + 1,
+	    ACCEL_CPUS_MAX + 1, stopped, &w };
 	struct vcpus *v = NULL;
 
 	(void)state;
@@ -238,6 +268,7 @@ main(void)
 		cmocka_unit_test(calls),
 		cmocka_unit_test(no_lost_kick),
 		cmocka_unit_test(stops),
+		cmocka_unit_test(added),
 		cmocka_unit_test(too_many),
 	};
 
