@@ -32,7 +32,7 @@ test_all(void **state)
 	    "dns=fec0::3\0arg=/bin/x\0arg=\0arg=a b\0env=A=1\0env=B=\0"
 	    "cwd=/w\0user=1000:5\0stopsignal=SIGINT\0grace=3\0tty=1\0"
 	    "mount=/dev/vdc,/data,with comma,ro\0mount=/dev/vdd,/d,rw\0"
-	    "mode=init"), 0);
+	    "share=share0,/s,here,ro\0mode=init"), 0);
 	assert_string_equal(c.hostname, "web");
 	assert_string_equal(c.root, "/dev/vda");
 	assert_string_equal(c.rootfs, "erofs");
@@ -53,11 +53,16 @@ test_all(void **state)
 	assert_int_equal(c.grace_ms, 3000);
 	assert_true(c.tty);
 	assert_true(c.init);
-	assert_int_equal(c.nmounts, 2);
+	assert_int_equal(c.nmounts, 3);
 	assert_string_equal(c.mounts[0].device, "/dev/vdc");
 	assert_string_equal(c.mounts[0].path, "/data,with comma");
 	assert_true(c.mounts[0].readonly);
 	assert_false(c.mounts[1].readonly);
+	assert_false(c.mounts[1].share);
+	assert_true(c.mounts[2].share);
+	assert_string_equal(c.mounts[2].device, "share0");
+	assert_string_equal(c.mounts[2].path, "/s,here");
+	assert_true(c.mounts[2].readonly);
 }
 
 static void
@@ -107,6 +112,11 @@ test_refused(void **state)
 	assert_int_equal(PARSE("mount=/dev/vdc,/x,rx"), -1);
 	assert_int_equal(PARSE("mount=/dev/vdc,x,rw"), -1);
 	assert_int_equal(PARSE("mount=,/x,rw"), -1);
+	assert_int_equal(PARSE("share=,/x,rw"), -1);
+	assert_int_equal(PARSE("share=/dev/vdc,/x,rw"), -1);
+	assert_int_equal(PARSE("share=a,x,rw"), -1);
+	assert_int_equal(PARSE("share=a,/x"), -1);
+	assert_int_equal(PARSE("share=a,/x,"), -1);
 }
 
 static void

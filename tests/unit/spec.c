@@ -90,6 +90,23 @@ static const struct { const char *text, *code, *names; } refused[] = {
 	    "/proc/x" },
 	{ HEAD ",\"volumes\":[{\"volume_id\":\"v\","
 	    "\"mount_path\":\"/etc\"}]}", "invalid_request", "/etc" },
+	{ HEAD ",\"shares\":[{\"host_path\":\"/x\"}]}",
+	    "invalid_request", "shares[0]" },
+	{ HEAD ",\"shares\":[{\"host_path\":\"x\",\"path\":\"/y\"}]}",
+	    "invalid_request", "\"x\"" },
+	{ HEAD ",\"shares\":[{\"host_path\":\"/x/../y\",\"path\":\"/y\"}]}",
+	    "invalid_request", ".." },
+	{ HEAD ",\"shares\":[{\"host_path\":\"/x\\ny\",\"path\":\"/y\"}]}",
+	    "invalid_request", "host_path" },
+	{ HEAD ",\"shares\":[{\"host_path\":\"/x\",\"path\":\"/usr\"}]}",
+	    "invalid_request", "/usr" },
+	{ HEAD ",\"shares\":[{\"host_path\":\"/x\",\"path\":\"/a,b\"}]}",
+	    "invalid_request", "/a,b" },
+	{ HEAD ",\"volumes\":[{\"volume_id\":\"v\",\"mount_path\":\"/y\"}],"
+	    "\"shares\":[{\"host_path\":\"/x\",\"path\":\"/y\"}]}",
+	    "invalid_request", "twice" },
+	{ HEAD ",\"shares\":[0,0,0,0,0,0,0,0,0]}", "invalid_request",
+	    "shares" },
 	{ HEAD ",\"gpu\":{\"profile\":\"x\"}}", "not_supported",
 	    "gpu" },
 	{ HEAD ",\"devices\":[\"x\"]}", "not_supported", "devices" },
@@ -131,7 +148,10 @@ static const char full[] =
     "\"entrypoint\":[\"/x\"],\"cmd\":[],\"ports\":[{\"host_ip\":\"::1\","
     "\"host_port\":80,\"guest_port\":8080,\"protocol\":\"udp\"}],"
     "\"volumes\":[{\"volume_id\":\"v\",\"mount_path\":\"/var/lib/x\","
-    "\"readonly\":true}],\"user\":\"1000:1000\",\"working_dir\":\"/w\","
+    "\"readonly\":true}],\"shares\":[{\"host_path\":\"/\","
+    "\"path\":\"/h\",\"readonly\":true},{\"host_path\":\"/srv/a,b\","
+    "\"path\":\"/mnt/x\",\"readonly\":false}],"
+    "\"user\":\"1000:1000\",\"working_dir\":\"/w\","
     "\"hostname\":\"h.example\",\"tty\":true,\"stop_signal\":\"SIGINT\","
     "\"stop_timeout\":\"90s\",\"health_check\":{\"type\":\"none\"},"
     "\"devices\":[],\"skip_kernel_headers\":true}";
