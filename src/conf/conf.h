@@ -129,7 +129,7 @@ struct conf_vm {
 	struct conf_list entrypoint;
 	struct conf_list command;	/* words */
 	struct conf_list env;		/* NAME=VALUE */
-	struct conf_list volumes;	/* NAME:/PATH[:ro] */
+	struct conf_list volumes;	/* NAME:/PATH[:ro], /DIR:/PATH[:ro] */
 	struct conf_list publish;	/* [ADDR:]HOST:GUEST[/udp] */
 	enum conf_restart restart;
 	uint64_t	 overlay;	/* bytes; these: 0: not said */

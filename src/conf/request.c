@@ -62,8 +62,9 @@ set_env(json_t *o, const struct conf_list *l)
 	return json_object_set_new(o, "env", env) == 0 && good;
 }
 
+/* Those of the host are "shares", others "volumes". */
 static bool
-set_volumes(json_t *o, const struct conf_list *l)
+set_mounts(json_t *o, const struct conf_list *l, bool host)
 {
 	json_t *list = json_array();
 	bool good = true;
@@ -71,16 +72,20 @@ set_volumes(json_t *o, const struct conf_list *l)
 	for (size_t i = 0; good && i < l->n; i++) {
 		const char *path = strchr(l->v[i], ':') + 1;
 		const char *mode = strchr(path, ':');
-		int len = mode == NULL ? (int)strlen(path) :
-		    (int)(mode - path);
-		json_t *v = json_pack("{s:s%,s:s%,s:b}",
-		    "volume_id", l->v[i], (size_t)(path - 1 - l->v[i]),
-		    "mount_path", path, (size_t)len,
-		    "readonly", mode != NULL && strcmp(mode, ":ro") == 0);
+		size_t len = mode == NULL ? strlen(path) :
+		    (size_t)(mode - path);
 
-		good = json_array_append_new(list, v) == 0;
+		if ((l->v[i][0] == '/') != host)
+			continue;
+		good = json_array_append_new(list, json_pack(
+		    "{s:s%,s:s%,s:b}", host ? "host_path" : "volume_id",
+		    l->v[i], (size_t)(path - 1 - l->v[i]),
+		    host ? "path" : "mount_path", path, len,
+		    "readonly", mode != NULL && strcmp(mode, ":ro") == 0)) ==
+		    0;
 	}
-	return json_object_set_new(o, "volumes", list) == 0 && good;
+	return json_object_set_new(o, host ? "shares" : "volumes", list) ==
+	    0 && good;
 }
 
 static bool
@@ -126,7 +131,8 @@ create_request(const struct conf_vm *vm)
 	    set_bytes(o, "disk_io_bps", vm->disk_rate) &&
 	    set_words(o, "entrypoint", &vm->entrypoint) &&
 	    set_words(o, "cmd", &vm->command) && set_env(o, &vm->env) &&
-	    set_volumes(o, &vm->volumes) && set_ports(o, &vm->publish) &&
+	    set_mounts(o, &vm->volumes, false) &&
+	    set_mounts(o, &vm->volumes, true) && set_ports(o, &vm->publish) &&
 	    set_network(o, vm) && set_text(o, "user", vm->user) &&
 	    set_text(o, "working_dir", vm->workdir) &&
 	    set_text(o, "hostname", vm->hostname))

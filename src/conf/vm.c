@@ -442,13 +442,14 @@ vm_env(struct parser *p, struct reading *r)
 	    CONF_LIST_MAX, check_env });
 }
 
-/* NAME:/PATH, perhaps :ro or :rw. */
+/* NAME:/PATH or /DIRECTORY:/PATH, perhaps :ro or :rw. */
 static int
 check_volume(struct parser *p, const char *s)
 {
 	const char *path = strchr(s, ':'), *end;
 
-	if (path != NULL && path != s && path - s <= 128 && path[1] == '/') {
+	if (path != NULL && path != s && path - s <= (s[0] == '/' ?
+	    CONF_PATH_MAX : 128) && path[1] == '/') {
 		end = strchr(++path, ':');
 		if (end == NULL || strcmp(end, ":ro") == 0 ||
 		    strcmp(end, ":rw") == 0)

@@ -54,9 +54,9 @@ static const struct { const char *member, *keyword; } members[] = {
 	{ "hostname", "hostname" }, { "hypervisor", "hypervisor" },
 	{ "image", "image" }, { "network", "interface" },
 	{ "overlay_size", "overlay" }, { "ports", "publish" },
-	{ "restart_policy", "restart" }, { "size", "memory" },
-	{ "user", "user" }, { "vcpus", "cpus" }, { "volumes", "volume" },
-	{ "working_dir", "workdir" },
+	{ "restart_policy", "restart" }, { "shares", "volume" },
+	{ "size", "memory" }, { "user", "user" }, { "vcpus", "cpus" },
+	{ "volumes", "volume" }, { "working_dir", "workdir" },
 };
 
 /* The document a VM was made from, and the one of now: do they differ? */

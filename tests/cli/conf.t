@@ -52,6 +52,27 @@ cat "$dir/differ"
 [ ! -s "$dir/differ" ]
 result $? "the normal form reads as what it was"
 
+# What vmd is told: one JSON object a line.
+command -v jq > /dev/null && {
+	"$BUILD/bin/vmd-conf" -r 1 tests/conf/pass-ours.conf |
+	    jq -c 'select(.event == "vm" and .vm.name == "web").vm |
+	    .where, .enabled, .request.shares, .request.ports[1],
+	    .request.env.B, .request.cmd' > "$dir/json"
+	diff - "$dir/json" <<'END'
+"tests/conf/pass-ours.conf:1"
+true
+[{"host_path":"/srv/site","path":"/srv","readonly":true}]
+{"host_ip":"127.0.0.1","host_port":5353,"guest_port":53,"protocol":"udp"}
+"two words"
+["nginx","-g","daemon off;"]
+END
+	result $? "a VM as a CreateInstanceRequest"
+	"$BUILD/bin/vmd-conf" -r 1 tests/conf/fail-ours.conf |
+	    jq -se 'any(.event == "vm") == false and .[-1].errors == 18' \
+	    > /dev/null
+	result $? "a file with errors has no VMs for vmd"
+}
+
 # Macros of the command line win.
 printf 'm = 1G\nvm "x" { memory $m, disable }\n' > "$dir/d.conf"
 "$BUILD/bin/vmd-conf" -v -D m=3G "$dir/d.conf" 2>/dev/null |
