@@ -225,7 +225,8 @@ load(struct machine *m, struct err *e)
 
 	want_first(m->memory);
 	if (mptable_write(m->memory, acpi.cpus, acpi.pci, e) == -1 ||
-	    acpi_write(&acpi, &m->rsdp, e) == -1)
+	    acpi_write(&acpi, &m->rsdp, e) == -1 ||
+	    power_write_vector(m->memory, e) == -1)
 		return -1;
 	return vcpus_call(m->vcpus, 0, set_regs, m, e);
 }

@@ -70,6 +70,17 @@ TINY(starting_kernel, 32,
     PUTC("o") PUTC("k") EXIT
     ".org starting_kernel_begin + 0x200\n .code32\n");
 
+/* Another processor goes in real mode to where a BIOS would reset. */
+TINY(bios_kernel, 32,
+    "mov $0x100100, %esi\n mov $0x20000, %edi\n mov $0x100, %ecx\n"
+    "cld\n rep movsb\n"
+    "movl $0xc4500, 0xfee00300\n"
+    "movl $0xc4620, 0xfee00300\n"
+    "1: hlt\n jmp 1b\n"
+    ".org bios_kernel_begin + 0x100\n .code16\n"
+    PUTC("o") PUTC("k") "ljmp $0xffff, $0\n"
+    ".org bios_kernel_begin + 0x200\n .code32\n");
+
 /* A triple fault: no interrupt table, then an undefined instruction. */
 TINY(falling_kernel, 32,
     PUTC("o") PUTC("k")
@@ -188,6 +199,13 @@ triple_fault(void **state)
 	run(pvh_file(&falling_kernel), 2, MACHINE_REBOOT, "okokok");
 }
 
+static void
+reset_vector(void **state)
+{
+	(void)state;
+	run(pvh_file(&bios_kernel), 2, MACHINE_REBOOT, "okokok");
+}
+
 int
 main(void)
 {
@@ -196,6 +214,7 @@ main(void)
 		cmocka_unit_test(bzimage),
 		cmocka_unit_test(second_processor),
 		cmocka_unit_test(triple_fault),
+		cmocka_unit_test(reset_vector),
 	};
 	struct err e;
 

@@ -13,6 +13,7 @@
 #include "lib/util.h"
 #include "os/os.h"
 #include "vmm/acpi.h"
+#include "vmm/dev/power.h"
 #include "vmm/loader.h"
 #include "vmm/memory.h"
 #include "vmm/mptable.h"
@@ -161,7 +162,8 @@ drawing(void **state)
 	static const uint64_t ours[] = {
 		MEMORY_PCI64 + MEMORY_PCI64_LEN, MEMORY_PCI64, MEMORY_HIGH,
 		MEMORY_LAPIC, MEMORY_IOAPIC, MEMORY_ECAM + MEMORY_ECAM_LEN,
-		MEMORY_ECAM, MEMORY_PCI, 0, LOADER_KERNEL, MPTABLE_ADDR,
+		MEMORY_ECAM, MEMORY_PCI, 0, LOADER_KERNEL, POWER_VECTOR,
+		MPTABLE_ADDR,
 		ACPI_GENID, ACPI_ADDR, LOADER_LOW_END, LOADER_TABLES,
 		LOADER_CMDLINE, LOADER_INFO,
 	};

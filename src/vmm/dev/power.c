@@ -7,8 +7,12 @@
  * (reset); Intel 82371SB data sheet, reset control register.
  */
 
+#include <errno.h>
+#include <string.h>
+
 #include "vmm/board.h"
 #include "vmm/dev/power.h"
+#include "vmm/memory.h"
 
 #define CONTROL_RESET	0x04		/* now; others say which kind */
 #define SLEEP_ENABLE	0x20
@@ -77,4 +81,22 @@ power_add(struct board *board, struct err *e)
 	struct bus_range r = { POWER_PORT, 3, &power_ops, board };
 
 	return bus_add(&board->pio, &r, e);
+}
+
+int
+power_write_vector(struct memory *memory, struct err *e)
+{
+	static const uint8_t code[] = {
+		0xb0, POWER_RESET_VALUE,		/* mov VALUE, %al */
+		0xba, (POWER_PORT + POWER_RESET) & 0xff,
+		(POWER_PORT + POWER_RESET) >> 8,	/* mov PORT, %dx */
+		0xee,					/* out %al, (%dx) */
+		0xf4, 0xeb, 0xfd,			/* hlt, for ever */
+	};
+	void *at = memory_at(memory, POWER_VECTOR, sizeof(code));
+
+	if (at == NULL)
+		return err_set(e, ENOMEM, "no memory for the reset vector");
+	memcpy(at, code, sizeof(code));
+	return 0;
 }

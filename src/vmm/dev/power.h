@@ -20,9 +20,13 @@
 #define POWER_S5		5	/* the sleep type that is off */
 #define POWER_RESET_VALUE	1
 
+/* Where a real mode program goes for a reset: ffff:0000. */
+#define POWER_VECTOR		0xffff0ULL
+
 #define POWER_RESET_CONTROL	0xcf9	/* of PC chipsets, see below */
 
 struct board;
+struct memory;
 
 int	power_add(struct board *, struct err *);
 
@@ -33,5 +37,12 @@ int	power_add(struct board *, struct err *);
  */
 void	power_control(struct board *, uint8_t);
 int	power_add_control(struct board *, struct err *);
+
+/*
+ * Put at the reset vector what little of a BIOS is needed there: Linux goes
+ * that way when it is told of no other, and when ACPI has no fixed hardware
+ * and there is no EFI.
+ */
+int	power_write_vector(struct memory *, struct err *);
 
 #endif
