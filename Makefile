@@ -43,6 +43,7 @@ accel_FILES	= device \
 		  $(accel_$(HOST_ARCH))
 chapi_FILES	= client \
 		  console \
+		  counters \
 		  exit \
 		  http \
 		  server \

@@ -14,6 +14,7 @@
 
 #include <event2/event.h>
 
+#include "chapi/counters.h"
 #include "chapi/server.h"
 #include "chapi/vm_config.h"
 #include "chapi/vmm.h"
@@ -26,11 +27,15 @@
 #define REPORT_FD	3
 #define API		"/api/v1/"
 
+#define COUNT_MS	500	/* a device's time to say what it counted */
+#define COUNT_CALLS_MAX	4	/* that wait for it */
+
 struct lifeline {
 	struct vmm	*vmm;
 	struct event	*event;
 	int		 fd;
 	char		 name[VM_ID_MAX + 1];
+	struct counters	 counters;
 };
 
 struct vmm {
@@ -51,6 +56,9 @@ struct vmm {
 	struct ask			 ask;		/* what it is about */
 	struct lifeline			 lifelines[VMM_LIFELINES_MAX];
 	size_t				 nlifelines;
+	struct chapi_request		*counting[COUNT_CALLS_MAX];
+	unsigned			 ncounting;
+	struct event			*count_ev;	/* enough was waited */
 	struct event			*signals[2];
 };
 
@@ -284,20 +292,96 @@ handle_info(struct chapi_request *r, void *arg)
 	chapi_reply(r, body);
 }
 
-static void
-handle_counters(struct chapi_request *r, void *arg)
-{
-	struct vmm *v = arg;
-	json_t *body;
+/* --- counters --------------------------------------------------------- */
 
-	if (v->state == VMM_EMPTY)
-		refuse(r, 404, "VM is not created");
-	else if ((IN_BOOTED & IN(v->state)) == 0)
+/* Is this a device that counts?  Others share only the lifeline. */
+static bool
+is_counted(const struct vmm *v, const struct lifeline *l)
+{
+	for (size_t i = 0; i < v->config.ndisks; i++)
+		if (strcmp(v->config.disks[i].id, l->name) == 0)
+			return true;
+	for (size_t i = 0; i < v->config.nnets; i++)
+		if (strcmp(v->config.nets[i].id, l->name) == 0)
+			return true;
+	return false;
+}
+
+static void
+reply_counters(struct vmm *v, struct chapi_request *r)
+{
+	json_t *body = NULL, *one;
+
+	/* It may have ended while its devices were asked. */
+	if ((IN_BOOTED & IN(v->state)) == 0) {
 		refuse(r, 405, "VM is not booted");
-	else if ((body = v->backend->counters(v->arg)) == NULL)
+		return;
+	}
+	body = v->backend->counters(v->arg);
+	for (size_t i = 0; body != NULL && i < v->nlifelines; i++) {
+		one = counters_json(&v->lifelines[i].counters);
+		if (one != NULL)
+			(void)json_object_set_new(body, v->lifelines[i].name,
+			    one);
+	}
+	if (body == NULL)
 		refuse(r, 500, "out of memory");
 	else
 		chapi_reply(r, body);
+}
+
+/* Every device has answered, or had its time. */
+static void
+count_done(evutil_socket_t fd, short what, void *arg)
+{
+	struct vmm *v = arg;
+
+	(void)fd;
+	(void)what;
+	(void)event_del(v->count_ev);
+	while (v->ncounting > 0)
+		reply_counters(v, v->counting[--v->ncounting]);
+}
+
+/* A device has said something. */
+static void
+count_heard(struct lifeline *l, const char *bytes, size_t len)
+{
+	struct vmm *v = l->vmm;
+
+	if (!counters_heard(&l->counters, bytes, len) || v->ncounting == 0)
+		return;
+	for (size_t i = 0; i < v->nlifelines; i++)
+		if (v->lifelines[i].counters.asked)
+			return;
+	count_done(-1, 0, v);
+}
+
+static void
+handle_counters(struct chapi_request *r, void *arg)
+{
+	static const struct timeval patience = { 0, COUNT_MS * 1000 };
+	struct vmm *v = arg;
+	bool asked = false;
+
+	if (v->state == VMM_EMPTY) {
+		refuse(r, 404, "VM is not created");
+		return;
+	}
+	if (v->ncounting == COUNT_CALLS_MAX) {
+		refuse(r, 429, "devices are being asked already");
+		return;
+	}
+	for (size_t i = 0; i < v->nlifelines; i++)
+		if (is_counted(v, &v->lifelines[i]))
+			asked |= counters_ask(&v->lifelines[i].counters,
+			    v->lifelines[i].fd);
+	if (!asked) {
+		reply_counters(v, r);
+		return;
+	}
+	v->counting[v->ncounting++] = r;
+	(void)event_add(v->count_ev, &patience);
 }
 
 /* The back-end, and of the calls not all have those that it has. */
@@ -509,15 +593,17 @@ vmm_why(const struct vmm *v)
 	return v->ended ? &v->why : NULL;
 }
 
-/* A device's end of its lifeline: it says nothing, so this is its death. */
+/* A device says what it counted, when it is asked; the end is its death. */
 static void
 lifeline_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct lifeline *l = arg;
-	char junk[64];
-	ssize_t n = read(fd, junk, sizeof(junk));
+	char bytes[COUNTERS_LINE_MAX];
+	ssize_t n = read(fd, bytes, sizeof(bytes));
 
 	(void)what;
+	if (n > 0)
+		count_heard(l, bytes, (size_t)n);
 	if (n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	vmm_end(l->vmm, VM_EXIT_DEVICE_DIED, "%s: viod ended", l->name);
@@ -627,6 +713,9 @@ vmm_new(struct vmm **ret, const struct vmm_setup *setup, struct err *e)
 	if ((!v->by_hand && vm_exit_clear(v->dirfd, e) == -1) ||
 	    watch_signals(v, e) == -1)
 		return -1;
+	v->count_ev = evtimer_new(v->base, count_done, v);
+	if (v->count_ev == NULL)
+		return err_set(e, ENOMEM, "VMM: timer");
 	for (size_t i = 0; i < setup->nlifelines; i++)
 		if (lifeline_add(v, setup->lifelines[i], e) == -1)
 			return -1;
@@ -646,7 +735,10 @@ vmm_destroy(struct vmm *v)
 	for (size_t i = 0; i < v->nlifelines; i++) {
 		event_free(v->lifelines[i].event);
 		(void)close(v->lifelines[i].fd);
+		counters_fini(&v->lifelines[i].counters);
 	}
+	if (v->count_ev != NULL)
+		event_free(v->count_ev);
 	for (size_t i = 0; i < COUNT(v->signals); i++)
 		if (v->signals[i] != NULL)
 			event_free(v->signals[i]);

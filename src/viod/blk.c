@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,10 @@ struct blk {
 	struct limit		 ops;
 	bool			 limited;	/* there is a limit */
 	struct event		*timer;		/* limits let us go on */
+	struct {				/* of requests that went well */
+		uint64_t	 ops;
+		uint64_t	 bytes;
+	}			 reads, writes;
 	struct virtio_blk_config config;
 	char			 serial[VIRTIO_BLK_ID_BYTES];
 };
@@ -139,6 +144,20 @@ wants_sync(const struct blk *b, const struct aio_req *aio)
 	    (aio->op == AIO_PUNCH || aio->op == AIO_ZERO);
 }
 
+/* A request went well. */
+static void
+count(struct blk *b, const struct blk_req *r)
+{
+	if (r->aio.op == AIO_READ) {
+		b->reads.ops++;
+		b->reads.bytes += r->chain.in_len - 1;
+	} else if (r->aio.op == AIO_WRITE || r->aio.op == AIO_WRITE_SYNC) {
+		b->writes.ops++;
+		b->writes.bytes += r->chain.out_len -
+		    sizeof(struct virtio_blk_req);
+	}
+}
+
 static void
 on_done(void *arg, struct aio_req *aio)
 {
@@ -154,8 +173,10 @@ on_done(void *arg, struct aio_req *aio)
 		start_range(b, r);
 	else if (wants_sync(b, aio))
 		start(b, r, AIO_SYNC);
-	else
+	else {
+		count(b, r);
 		answer(b, r, VIRTIO_BLK_S_OK);
+	}
 }
 
 static void
@@ -499,6 +520,19 @@ blk_reset(struct viod *v)
 	(void)event_del(b->timer);
 }
 
+static void
+blk_counters(const struct viod *v, char *text, size_t size)
+{
+	const struct blk *b = (const struct blk *)v;
+
+	(void)snprintf(text, size, "read_bytes %llu read_ops %llu "
+	    "write_bytes %llu write_ops %llu",
+	    (unsigned long long)b->reads.bytes,
+	    (unsigned long long)b->reads.ops,
+	    (unsigned long long)b->writes.bytes,
+	    (unsigned long long)b->writes.ops);
+}
+
 static const struct viod_class blk_class = {
 	.name		= "blk",
 	.id		= VIRTIO_ID_BLOCK,
@@ -508,6 +542,7 @@ static const struct viod_class blk_class = {
 	.start		= blk_start,
 	.notify		= blk_notify,
 	.drain		= blk_drain,
+	.counters	= blk_counters,
 	.reset		= blk_reset,
 };
 

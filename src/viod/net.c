@@ -16,6 +16,7 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -392,11 +393,23 @@ net_config(struct viod *v, size_t *len)
 	return &d->config;
 }
 
+static void
+net_counters(const struct viod *v, char *text, size_t size)
+{
+	const struct net_stats *s = net_stats(v);
+
+	(void)snprintf(text, size, "rx_bytes %llu rx_frames %llu "
+	    "tx_bytes %llu tx_frames %llu", (unsigned long long)s->down_bytes,
+	    (unsigned long long)s->down_frames,
+	    (unsigned long long)s->up_bytes, (unsigned long long)s->up_frames);
+}
+
 static const struct viod_class net_class = {
 	.name	= "net",
 	.id	= VIRTIO_ID_NET,
 	.config	= net_config,
 	.notify	= net_notify,
+	.counters = net_counters,
 	.reset	= net_reset,
 };
 

@@ -58,6 +58,12 @@ struct viod_class {
 	 */
 	void	(*drain)(struct viod *);
 
+	/*
+	 * [opt] What it has counted since its start, for the VMM: words,
+	 * "NAME VALUE ...", into size bytes.
+	 */
+	void	(*counters)(const struct viod *, char *text, size_t size);
+
 	/* [opt] The driver is gone: disconnect, reset.  All queues stopped. */
 	void	(*reset)(struct viod *);
 };

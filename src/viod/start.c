@@ -19,6 +19,8 @@
 #include "os/os.h"
 #include "viod/viod.h"
 
+#define COUNTERS_MAX	256	/* bytes of the line that says them */
+
 void
 viod_usage(const char *device)
 {
@@ -107,19 +109,37 @@ confine(struct viod_start *s)
 
 /* --- serving ------------------------------------------------------------- */
 
+/* The VMM asks what was counted; it reads, or goes without. */
+static void
+tell_counters(const struct viod *v, int fd)
+{
+	char line[COUNTERS_MAX];
+	size_t len;
+
+	line[0] = '\0';
+	if (v->class->counters != NULL)
+		v->class->counters(v, line, sizeof(line) - 1);
+	len = strlen(line);
+	line[len++] = '\n';
+	if (write(fd, line, len) == -1)
+		log_debug("counters: %s", strerror(errno));
+}
+
 static void
 on_lifeline(evutil_socket_t fd, short what, void *arg)
 {
-	struct event_base *base = arg;
+	const struct viod *v = arg;
 	char bin[64];
 	ssize_t n;
 
 	(void)what;
 	n = read(fd, bin, sizeof(bin));
+	if (n > 0)
+		tell_counters(v, fd);
 	if (n > 0 || (n == -1 && (errno == EINTR || errno == EAGAIN)))
 		return;
 	log_debug("the VMM is gone");
-	(void)event_base_loopbreak(base);
+	(void)event_base_loopbreak(v->base);
 }
 
 static void
@@ -155,9 +175,12 @@ viod_run(struct viod_start *s, struct viod *v)
 	if (viod_listen(v, fd, &e) == -1)
 		viod_refuse(s, &e);
 	term = must_add(evsignal_new(s->base, SIGTERM, on_signal, s->base));
-	if (s->path == NULL)
+	if (s->path == NULL) {
+		/* A VMM that does not read must not hold us up. */
+		(void)fd_nonblock(VIOD_FD_LIFELINE, 1);
 		life = must_add(event_new(s->base, VIOD_FD_LIFELINE,
-		    EV_READ | EV_PERSIST, on_lifeline, s->base));
+		    EV_READ | EV_PERSIST, on_lifeline, v));
+	}
 	confine(s);
 	report(s, "ok\n");
 	if (event_base_dispatch(s->base) == -1)

@@ -380,6 +380,10 @@ stats_row(struct table *t, const json_t *s)
 	table_cell(t, "%s / %s", fmt_scaled(a, sizeof(a),
 	    (uint64_t)js_int(s, "network_rx_bytes")),
 	    fmt_scaled(b, sizeof(b), (uint64_t)js_int(s, "network_tx_bytes")));
+	table_cell(t, "%s / %s", fmt_scaled(a, sizeof(a),
+	    (uint64_t)js_int(s, "disk_read_bytes")),
+	    fmt_scaled(b, sizeof(b),
+	    (uint64_t)js_int(s, "disk_write_bytes")));
 }
 
 static int
@@ -389,6 +393,7 @@ stats_run(struct ctx *ctx, const void *values, int argc, char **argv)
 		{ "ID", false, 0 }, { "NAME", false, 8 },
 		{ "CPU TIME", true, 0 }, { "MEM / LIMIT", true, 0 },
 		{ "MEM %", true, 0 }, { "NET IN / OUT", true, 0 },
+		{ "DISK IN / OUT", true, 0 },
 	};
 	const struct format_opts *o = values;
 	own_json json_t *list = NULL, *all = json_array();

@@ -175,6 +175,8 @@ is 'in the same QEMU' "$(qemu)" "$q"
 is 'both are counted' "$(call GET vm.info | grep -o '"reboots":[0-9]*')" \
     '"reboots":2'
 is 'counters' "$(call GET vm.counters)" '{"qemu":{"cpu_ns":[1-9]*200'
+is 'of devices too' "$(call GET vm.counters |
+    grep -c '"disk0":{"read_bytes":[1-9].*"net0":{"rx_bytes":[0-9]')" 1
 is 'power button' "$(call PUT vm.power-button)" 204
 is 'memory of VMM and devices beside QEMU, in KiB' "$(
     for p in vmm disk0 disk1 net0 vsock0; do

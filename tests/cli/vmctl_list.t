@@ -6,7 +6,7 @@ begin
 route "GET /instances 200 [$web_running,$db_stopped]"
 route "GET /instances/web 200 $web_running"
 route "GET /instances/db 200 $db_stopped"
-route "GET $web_id/stats 200 {\"instance_id\":\"webwebwebwebwebwebwebweb\",\"instance_name\":\"web\",\"cpu_seconds\":1.5,\"memory_rss_bytes\":138412032,\"network_rx_bytes\":2048,\"network_tx_bytes\":10,\"allocated_memory_bytes\":1073741824}"
+route "GET $web_id/stats 200 {\"instance_id\":\"webwebwebwebwebwebwebweb\",\"instance_name\":\"web\",\"cpu_seconds\":1.5,\"memory_rss_bytes\":138412032,\"network_rx_bytes\":2048,\"network_tx_bytes\":10,\"disk_read_bytes\":4096,\"disk_write_bytes\":0,\"allocated_memory_bytes\":1073741824}"
 serve
 
 t "status" 0 "$vmctl" status
@@ -77,8 +77,8 @@ t "inspect" 0 "$vmctl" inspect web db
 check "inspect is a list" $?
 t "stats" 0 "$vmctl" stats
 out "stats" <<'E'
-ID            NAME  CPU TIME  MEM / LIMIT  MEM %  NET IN / OUT
-webwebwebweb  web       1.5s  132M / 1.0G  12.9%    2.0K / 10B
+ID            NAME  CPU TIME  MEM / LIMIT  MEM %  NET IN / OUT  DISK IN / OUT
+webwebwebweb  web       1.5s  132M / 1.0G  12.9%    2.0K / 10B      4.0K / 0B
 E
 
 begin

@@ -9,11 +9,14 @@
 #include <unistd.h>
 
 #include "agent/client.h"
+#include "chapi/client.h"
 #include "control/routes/instances.h"
 #include "control/routes/routes.h"
 #include "lib/own.h"
+#include "lib/util.h"
 
 #define AGENT_MS	5000	/* for the agent's hello */
+#define COUNTERS_MS	2000	/* for the VMM, which asks its devices */
 
 /* --- stat: one path in the guest ------------------------------------------ */
 
@@ -147,25 +150,101 @@ add_process(struct usage *u, pid_t pid)
 	u->rss += (uint64_t)rss * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+struct stats_call {
+	struct request		*request;
+	struct chapi_client	*client;
+	json_t			*stats;
+};
+
+static void
+stats_call_free(struct stats_call *c)
+{
+	chapi_client_destroy(c->client);
+	json_decref(c->stats);
+	free(c);
+}
+
+/* Sum a counter of the devices whose name begins with 'kind'. */
+static json_t *
+total(json_t *counters, const char *kind, const char *name)
+{
+	const char *device;
+	json_int_t all = 0;
+	json_t *of;
+
+	json_object_foreach(counters, device, of)
+		if (strncmp(device, kind, strlen(kind)) == 0)
+			all += json_integer_value(json_object_get(of, name));
+	return json_integer(all);
+}
+
+/* The VMM's answer, or none: what is not known stays 0. */
+static void
+on_counters(void *arg, const struct chapi_answer *a)
+{
+	static const struct { const char *to, *kind, *name; } all[] = {
+		{ "network_rx_bytes", "net", "rx_bytes" },
+		{ "network_tx_bytes", "net", "tx_bytes" },
+		{ "disk_read_bytes", "disk", "read_bytes" },
+		{ "disk_write_bytes", "disk", "write_bytes" },
+	};
+	struct stats_call *c = arg;
+
+	for (size_t i = 0; a->err == NULL && i < COUNT(all); i++)
+		(void)json_object_set_new(c->stats, all[i].to,
+		    total(a->body, all[i].kind, all[i].name));
+	reply_json(c->request, 200, json_incref(c->stats));
+	stats_call_free(c);
+}
+
+static json_t *
+stats_json(const struct vm *vm)
+{
+	struct usage u = { 0 };
+
+	for (size_t i = 0; i < vm->nprocs; i++)
+		add_process(&u, vm->procs[i].pid);
+	return json_pack("{s:s,s:s,s:f,s:I,s:I,s:i,s:i,s:i,s:i,s:i,s:I,s:f}",
+	    "instance_id", vm->id, "instance_name", vm->spec.name,
+	    "cpu_seconds", u.cpu_seconds,
+	    "memory_rss_bytes", (json_int_t)u.rss,
+	    "memory_vms_bytes", (json_int_t)u.vms,
+	    "network_rx_bytes", 0, "network_tx_bytes", 0,
+	    "disk_read_bytes", 0, "disk_write_bytes", 0,
+	    "allocated_vcpus", (int)vm->spec.vcpus,
+	    "allocated_memory_bytes", (json_int_t)vm->spec.memory,
+	    "memory_utilization_ratio",
+	    (double)u.rss / (double)vm->spec.memory);
+}
+
 void
 route_instance_stats(struct request *r)
 {
 	struct vm *vm = route_vm(r);
-	struct usage u = { 0 };
+	struct chapi_call call = { .name = "vm.counters",
+	    .done = on_counters, .timeout_ms = COUNTERS_MS };
+	struct stats_call *c;
+	struct err e;
 
 	if (vm == NULL)
 		return;
-	for (size_t i = 0; i < vm->nprocs; i++)
-		add_process(&u, vm->procs[i].pid);
-	reply_json(r, 200, json_pack("{s:s,s:s,s:f,s:I,s:I,s:i,s:i,s:i,s:I,"
-	    "s:f}", "instance_id", vm->id, "instance_name", vm->spec.name,
-	    "cpu_seconds", u.cpu_seconds,
-	    "memory_rss_bytes", (json_int_t)u.rss,
-	    "memory_vms_bytes", (json_int_t)u.vms,
-	    /* The user-mode network keeps no counters. */
-	    "network_rx_bytes", 0, "network_tx_bytes", 0,
-	    "allocated_vcpus", (int)vm->spec.vcpus,
-	    "allocated_memory_bytes", (json_int_t)vm->spec.memory,
-	    "memory_utilization_ratio",
-	    (double)u.rss / (double)vm->spec.memory));
+	if (!vm_state_live(vm->state) || vm->dir == -1) {
+		reply_json(r, 200, stats_json(vm));
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c == NULL || (c->stats = stats_json(vm)) == NULL ||
+	    chapi_client_new(&c->client, vm->control->base, vm->dir,
+	    &e) == -1) {
+		if (c != NULL)
+			stats_call_free(c);
+		reply_json(r, 503, NULL);
+		return;
+	}
+	c->request = r;
+	call.arg = c;
+	if (chapi_client_call(c->client, &call, &e) == -1) {
+		reply_json(r, 200, json_incref(c->stats));
+		stats_call_free(c);
+	}
 }
