@@ -9,7 +9,8 @@
 #
 #	KVMTOOL		lkvm-static, when there is one (Debian has no package)
 #	OWN_BZIMAGE	our kernel as bzImage, for kvmtool (KERNEL/own has none)
-#	RUNS		of each (1), beside one that is traced and one to warm up
+#	RUNS		of each (1), beside one that is traced and one to warm
+#			up; 0: the traced one only
 #	PEERS		names of those to run (all)
 #	RESULTS		where all that was measured is kept (build/bench.vmm)
 #
@@ -92,8 +93,9 @@ qemu() { # NAME KERNEL MACHINE-OPTIONS
 min=,acpi=off,x-option-roms=off,pit=off,pic=off,rtc=off
 kvmtool() { # NAME KERNEL
 	[ -f kvmtool ] && [ -f "\$2" ] || return 0
+	# It has no ACPI; of its MP table our kernel makes no I/O APIC.
 	HOME=/tmp observe "\$1" ./kvmtool run --nodefaults -c 1 -m 256 \
-	    --console serial -k "\$2" -i initrd -p "$serial"
+	    --console serial -k "\$2" -i initrd -p "$serial acpi=off noapic"
 }
 vmm() { # NAME KERNEL CMDLINE OPTION...
 	name=\$1 kernel=\$2 cmdline=\$3
@@ -107,22 +109,31 @@ load() { # NAME COMMAND...: the phases of load.c
 	esac
 }
 ask() { # CALL [BODY]
-	./curl -sf --unix-socket api -X PUT "http://vmm/api/v1/\$1" \
-	    -d "\${2:-{\}}" || echo "no \$1" >&2
+	./curl -sf -m 60 --unix-socket api -X PUT \
+	    "http://vmm/api/v1/\$1" -d "\${2:-{\}}" || echo "no \$1" >&2
 }
-restore() { # a guest that spins in user space, from a snapshot
-	case " \${PEERS:-restore} " in *" restore "*) ;; *) return ;; esac
+restore() { # NAME MEMORY [WORD...]: a guest that spins, from a snapshot
+	case " \${PEERS:-\$1} " in *" \$1 "*) ;; *) return ;; esac
+	rm -rf api snapshot
 	./vmm --kernel own --initramfs initrd.spin --cmdline "\$quiet" \
-	    --memory 256M --serial off --api-socket api &
+	    --memory "\$2" --serial off --api-socket api &
 	sleep 1
 	ask vm.pause
 	ask vm.snapshot '{"destination_url":"file:snapshot"}'
 	ask vmm.shutdown
+	# Whatever it answered: a guest that spins would do so for ever.
+	kill -9 \$! 2> /dev/null
 	wait
-	observe restore ./vmm --restore snapshot --serial off
+	name=\$1
+	shift 2
+	./observe $verbose -n $runs "\$@" "\$name" \
+	    ./vmm --restore snapshot --serial off || :
 }
 mkdir -p /etc
 cp /lab/ld.so.cache /etc/
+# What all of them read is read once before: no VMM is the first.
+cat debian own initrd floor > /dev/null 2>&1
+./vmm --probe > /dev/null 2>&1
 observe null ./null
 for k in own debian; do
 	[ -f \$k ] || continue
@@ -151,7 +162,8 @@ done
 	    -device virtconsole,chardev=c
 	vmm vmm-devices own "\$quiet" --serial off --disk disk --net user \
 	    --vsock cid=3,socket=vsock --rng --balloon --console null
-	restore
+	restore restore 256M -k 20
+	restore restore-1g 1G
 	load vmm-load ./vmm --kernel own --initramfs initrd.load \
 	    --cmdline "\$quiet" --memory 256M --serial off --disk disk \
 	    --net user,port=5000:5000
@@ -180,7 +192,7 @@ ldconfig -r "$lab" -f /dev/null -C /ld.so.cache $lib /usr$lib 2> /dev/null
 # there: it would count once a byte.
 LAB_CPU=max,+svm,+npt,-la57,-erms,-fsrm LAB_APPEND=tsc_early_khz=1000000 \
     tests/lab/lab-run x86 -c -m 3072 -t "${SECONDS_MAX:-800}" \
-    -q -icount -q shift=0,sleep=off -l "$lab/qemu" -l "$lab/viod-net" \
+    -f 160 -q -icount -q shift=0,sleep=off -l "$lab/qemu" -l "$lab/viod-net" \
     -d "$lab" sh run.sh > "$t/out" 2> "$t/err"
 cat "$t/out" "$t/err" | grep -v '^{' >&2
 grep '^{' "$t/out" > "$results" || skip "the lab gave nothing"
@@ -227,6 +239,12 @@ line "anon viods" KiB vmm-devices qemu-devices '(.devices_anon // 0)' \
 line restore Minsn restore null '.user / 1000' '<= 4 Minsn'
 line "restore, private memory" KiB restore vmm-quiet '.guest_private' \
     '<= 1024 KiB'
+line "restore 1 GiB : 256 MiB" Minsn restore-1g restore '.user / 1000' \
+    '<= 1.05'
+line "20 restored together, each" Minsn restore-together restore \
+    '.user / 1000' -
+line "20 restored together, private memory" KiB restore-together restore \
+    '.guest_private + .anon' '<= 1024 KiB each'
 # phase N NAME PER: phase N of load.c, by PER requests or MiB
 phase() {
 	p=".phases[$1 - 1]"

@@ -2,14 +2,17 @@
 /*
  * observe.c - what a VMM does from its execve to its guest's user space
  *
- *	observe [-pv] [-n RUNS] [-t SECONDS] NAME COMMAND [ARG...]
+ *	observe [-pv] [-k COPIES] [-n RUNS] [-t SECONDS] NAME COMMAND [ARG...]
  *
  * Starts COMMAND RUNS times, each until the guest's /init executes its first
  * instruction (tracing.c says how that is known), then once more with system
  * calls and exits counted by kind, and prints one line of JSON: medians of
- * the plain runs, counts of the last.  -v: also the counts, one by one;
- * -vv: and each system call before the guest is entered.  -p: the guest has
- * load.c, and its phases are measured too.
+ * the plain runs, counts of the last; with no RUNS all is of the last.
+ * -v: also the counts, one by one; -vv: and each system call before the guest
+ * is entered.  -p: the guest has load.c, and its phases are measured too.
+ * -k: at last COPIES of them that live together, in a line of their own with
+ * means; each is stopped where its guest came to user space, so that the next
+ * has the processor for itself.
  *
  * Times are those of CLOCK_MONOTONIC: in an emulated machine whose clock is
  * its count of instructions (QEMU, -icount shift=0) a microsecond is 1,000
@@ -34,6 +37,7 @@
 #include "observe.h"
 
 #define RUNS_MAX	32
+#define COPIES_MAX	64
 #define OUTPUT		"/tmp/observe.out"	/* of the last command */
 
 struct run {
@@ -109,11 +113,35 @@ show_output(void)
 }
 
 static void
-kill_all(pid_t group)
+kill_all(const pid_t *group, unsigned n)
 {
-	(void)kill(-group, SIGKILL);
+	for (unsigned i = 0; i < n; i++)
+		(void)kill(-group[i], SIGKILL);
 	while (waitpid(-1, NULL, 0) != -1 || errno == EINTR)
 		continue;
+}
+
+/* Starts it and follows it to user space, or to its end, or the time's. */
+static pid_t
+start(struct trace *t, bool deep, unsigned seconds, char *argv[])
+{
+	struct pollfd p = { .events = POLLIN };
+	pid_t pid;
+	int go;
+
+	pid = prepare(&go, argv);
+	trace_begin(t, deep, pid);
+	p.fd = t->pipe;
+	t->start = now();
+	t->list = verbose > 1;
+	(void)write(go, "g", 1);
+	(void)close(go);
+	while (t->mark[MARK_USER] == 0 && now() - t->start < seconds * 1e6 &&
+	    waitpid(pid, NULL, WNOHANG) == 0) {
+		(void)poll(&p, 1, 200);
+		trace_read(t);
+	}
+	return pid;
 }
 
 /* -1: the guest did not get there. */
@@ -121,28 +149,15 @@ static int
 one(struct run *r, bool deep, unsigned seconds, char *argv[])
 {
 	struct trace t;
-	struct pollfd p = { .events = POLLIN };
-	double start;
 	pid_t pid;
-	int go, ok = 0;
+	int ok = 0;
 
 	memset(r, 0, sizeof(*r));
-	pid = prepare(&go, argv);
-	trace_begin(&t, deep, pid);
-	p.fd = t.pipe;
-	t.start = start = now();
-	t.list = verbose > 1;
-	(void)write(go, "g", 1);
-	(void)close(go);
-	while (t.mark[MARK_USER] == 0 && now() - start < seconds * 1e6 &&
-	    waitpid(pid, NULL, WNOHANG) == 0) {
-		(void)poll(&p, 1, 200);
-		trace_read(&t);
-	}
+	pid = start(&t, deep, seconds, argv);
 	r->exits = kvm_counter("exits");
 	r->npf = kvm_counter("pf_taken");
-	r->user = t.mark[MARK_USER] - start;
-	r->entry = t.entry - start;
+	r->user = t.mark[MARK_USER] - t.start;
+	r->entry = t.entry - t.start;
 	if (deep) {
 		r->syscalls = t.syscalls;
 		r->user_exits = trace_user_exits();
@@ -155,8 +170,39 @@ one(struct run *r, bool deep, unsigned seconds, char *argv[])
 		ok = -1;
 	else if (phases)
 		ok = phases_follow(r->phase, &t, deep, pid, seconds);
-	kill_all(pid);
+	kill_all(&pid, 1);
 	trace_end(&t, deep);
+	return ok;
+}
+
+/* -1: not all of them got there; else *ret has the mean of each number. */
+static int
+together(struct run *ret, unsigned n, unsigned seconds, char *argv[])
+{
+	struct usage u;
+	struct trace t;
+	pid_t pid[COPIES_MAX];
+	unsigned i;
+	int ok = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	for (i = 0; ok == 0 && i < n; i++) {
+		pid[i] = start(&t, false, seconds, argv);
+		(void)kill(-pid[i], SIGSTOP);
+		ret->user += (t.mark[MARK_USER] - t.start) / n;
+		ok = t.mark[MARK_USER] == 0 ? -1 : 0;
+		trace_end(&t, false);
+	}
+	for (unsigned k = 0; ok == 0 && k < n; k++) {
+		usage_of(&u, pid[k]);
+		ret->vmm.pss += u.pss;
+		ret->vmm.anon += u.anon;
+		ret->vmm.guest_private += u.guest_private;
+	}
+	ret->vmm.pss /= n;
+	ret->vmm.anon /= n;
+	ret->vmm.guest_private /= n;
+	kill_all(pid, i);
 	return ok;
 }
 
@@ -190,6 +236,15 @@ print_phases(const struct phase *plain, const struct phase *deep)
 }
 
 static void
+print_copies(const char *name, const struct run *copies, unsigned n)
+{
+	printf("{\"name\":\"%s-together\",\"copies\":%u,\"user\":%.0f,"
+	    "\"guest_private\":%ld,\"pss\":%ld,\"anon\":%ld}\n", name, n,
+	    copies->user, copies->vmm.guest_private, copies->vmm.pss,
+	    copies->vmm.anon);
+}
+
+static void
 print(const char *name, const struct run *m, const struct run *deep,
     double least, double most)
 {
@@ -212,13 +267,15 @@ int
 main(int argc, char *argv[])
 {
 	static struct run runs[RUNS_MAX];
-	struct run deep;
-	unsigned seconds = 60, n = 3, ok = 0;
+	struct run deep, copies;
+	unsigned seconds = 60, n = 3, ok = 0, ncopies = 0;
 	const char *name;
 	int ch;
 
-	while ((ch = getopt(argc, argv, "+n:pt:v")) != -1)
-		if (ch == 'n')
+	while ((ch = getopt(argc, argv, "+k:n:pt:v")) != -1)
+		if (ch == 'k')
+			ncopies = (unsigned)atoi(optarg);
+		else if (ch == 'n')
 			n = (unsigned)atoi(optarg);
 		else if (ch == 't')
 			seconds = (unsigned)atoi(optarg);
@@ -226,9 +283,10 @@ main(int argc, char *argv[])
 			phases = true;
 		else
 			verbose += ch == 'v';
-	if (argc - optind < 2 || n < 1 || n > RUNS_MAX) {
-		fprintf(stderr, "usage: observe [-pv] [-n RUNS] [-t SECONDS] "
-		    "NAME COMMAND [ARG...]\n");
+	if (argc - optind < 2 || n > RUNS_MAX ||
+	    ncopies > COPIES_MAX) {
+		fprintf(stderr, "usage: observe [-pv] [-k COPIES] [-n RUNS] "
+		    "[-t SECONDS] NAME COMMAND [ARG...]\n");
 		return 2;
 	}
 	name = argv[optind];
@@ -236,15 +294,19 @@ main(int argc, char *argv[])
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	trace_setup();
 	/* The first finds nothing in memory yet and does not count. */
-	for (unsigned i = 0; i <= n; i++)
+	for (unsigned i = 0; n > 0 && i <= n; i++)
 		if (one(&runs[i == 0 ? 0 : ok], false, seconds, argv) == 0)
 			ok += i > 0;
-	if (ok == 0 || one(&deep, true, seconds, argv) == -1) {
+	if (ok < (n > 0) || one(&deep, true, seconds, argv) == -1) {
 		fprintf(stderr, "observe: %s: no user space\n", name);
 		show_output();
 		return 1;
 	}
+	if (n == 0)
+		runs[ok++] = deep;
 	qsort(runs, ok, sizeof(*runs), by_user);
 	print(name, &runs[ok / 2], &deep, runs[0].user, runs[ok - 1].user);
+	if (ncopies > 0 && together(&copies, ncopies, seconds, argv) == 0)
+		print_copies(name, &copies, ncopies);
 	return 0;
 }
