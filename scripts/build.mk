@@ -97,8 +97,7 @@ $(O)/obj/vmm/%.o $(O)/obj/accel/%.o $(O)/obj/chapi/%.o: OPT += -Os
 $(O)/gen/sandbox_gen: src/os/sandbox_gen.c src/os/sandbox.c \
     src/os/sandbox.h src/os/sandbox_row.h
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(CPPFLAGS) -O1 $(WARN) -o $@ $(filter %.c,$^) \
-	    $(call pkg_libs,libseccomp)
+	$(call say,CC)$(CC) $(CPPFLAGS) -O1 $(WARN) -o $@ $(filter %.c,$^)
 $(O)/gen/sandbox_code.h: $(O)/gen/sandbox_gen
 	$(call say,GEN)$< > $@
 $(O)/obj/os/sandbox_linux.o $(FO)/obj/os/sandbox_linux.o \

@@ -46,6 +46,7 @@ enum sandbox_rights {
 	SANDBOX_WRITE	= 2,	/* write, make, rename and remove */
 	SANDBOX_EXEC	= 4,	/* execute; with SANDBOX_READ */
 	SANDBOX_DEVICE	= 8,	/* ioctl on a device file */
+	SANDBOX_FILE	= 16,	/* no right: it is a file, and not asked */
 };
 
 struct sandbox_path {

@@ -4,7 +4,12 @@
  *
  * A program of the build: it writes sandbox_code.h, the filters of all rows
  * as BPF, which sandbox_linux.c has compiled in.  So nobody pays for making
- * them, a million instructions each, and no program carries libseccomp.
+ * them, a million instructions each, and no program carries libseccomp, whose
+ * header is used for the numbers of system calls.
+ *
+ * The kernel compiles a filter each time a program enters its sandbox: 2,300
+ * instructions of its own for each of the filter's.  So filters are short:
+ * runs of calls with the same verdict, found by a binary search.
  *
  * Allow-lists.  A call on no list fails with EPERM, so that a C library that
  * tries something new goes on without it; a call that only an attacker makes
@@ -20,11 +25,13 @@
 #include <errno.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/kvm.h>
@@ -33,6 +40,13 @@
 #include "os/sandbox_row.h"
 
 #define S(name)	SCMP_SYS(name)
+
+/* Filters are for the processor this is built on. */
+#if defined(__x86_64__)
+#define PROCESSOR	AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define PROCESSOR	AUDIT_ARCH_AARCH64
+#endif
 
 static const int serve[] = {
 	/* descriptors */
@@ -156,71 +170,118 @@ static const unsigned long terminal_ioctls[] = { TCSETS };
 /* Any of its requests; what there is depends on the processor. */
 static const unsigned long kvm = KVMIO << 8;
 
-static int
-allow(scmp_filter_ctx f, const int *calls, size_t n)
-{
-	int r = 0;
+/* --- verdicts ------------------------------------------------------------- */
 
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 0);
-	return r;
+#define CALLS_MAX	512	/* numbers of system calls */
+#define WORDS_MAX	24	/* of one argument */
+#define CHECKS_MAX	8	/* calls whose argument decides */
+
+enum verdict { REFUSE, ALLOW, KILL, UNKNOWN, CHECK /* and its number */ };
+
+/*
+ * One argument has one of the values, in the bits of the mask that belongs to
+ * it.  The kernel looks at 32 bits of each of these arguments, so must we.
+ */
+struct check {
+	unsigned	arg;
+	unsigned	n;
+	struct {
+		uint32_t	mask, value;
+	} is[WORDS_MAX];
+};
+
+struct filter {
+	int		verdict[CALLS_MAX];
+	struct check	check[CHECKS_MAX];
+	unsigned	nchecks;
+};
+
+static void __attribute__((noreturn))
+fail(const char *what)
+{
+	fprintf(stderr, "sandbox_gen: %s\n", what);
+	exit(1);
 }
 
-/* The kernel looks at 32 bits of a request, so must we. */
-#define WHOLE	0xffffffffUL
-#define TYPE	0xff00UL
-
-static int
-allow_ioctls(scmp_filter_ctx f, scmp_datum_t mask,
-    const unsigned long *requests, size_t n)
+/* Some calls do not exist on every processor: their numbers are negative. */
+static void
+set(struct filter *f, enum verdict v, const int *calls, size_t n)
 {
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, S(ioctl), 1,
-		    SCMP_A1(SCMP_CMP_MASKED_EQ, mask, requests[i] & mask));
-	return r;
+	for (size_t i = 0; i < n; i++) {
+		if (calls[i] >= CALLS_MAX)
+			fail("a system call's number is too large");
+		if (calls[i] >= 0)
+			f->verdict[calls[i]] = (int)v;
+	}
 }
 
-/* socket(2) for one address family. */
-static int
-allow_family(scmp_filter_ctx f, int family)
+static void
+set_one(struct filter *f, enum verdict v, int call)
 {
-	return seccomp_rule_add(f, SCMP_ACT_ALLOW, S(socket), 1,
-	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0));
+	set(f, v, &call, 1);
 }
 
-static int
-allow_memory(scmp_filter_ctx f, unsigned may)
+/* Allow 'call' if argument 'arg' has 'value' in the bits of 'mask', too. */
+static void
+allow_if(struct filter *f, int call, unsigned arg, uint32_t mask,
+    uint32_t value)
+{
+	struct check *c;
+	int *v = &f->verdict[call];
+
+	if (call < 0)
+		return;
+	if (*v < CHECK) {
+		if (f->nchecks == CHECKS_MAX)
+			fail("too many calls with arguments");
+		*v = CHECK + (int)f->nchecks;
+		f->check[f->nchecks++].arg = arg;
+	}
+	c = &f->check[*v - CHECK];
+	if (c->n == WORDS_MAX || c->arg != arg)
+		fail("too many values of an argument");
+	c->is[c->n].mask = mask;
+	c->is[c->n++].value = value & mask;
+}
+
+#define WHOLE	0xffffffffU
+#define TYPE	0xff00U
+
+static void
+allow_ioctls(struct filter *f, uint32_t mask, const unsigned long *requests,
+    size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		allow_if(f, S(ioctl), 1, mask, (uint32_t)requests[i]);
+}
+
+static void
+allow_memory(struct filter *f, unsigned may)
 {
 	static const int calls[] = { S(mmap), S(mprotect) };
-	int r = 0;
 
-	if (may & MAY_MAP_EXEC)
-		return allow(f, calls, COUNT(calls));
-	for (size_t i = 0; r == 0 && i < COUNT(calls); i++)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 1,
-		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	return r;
+	if (may & MAY_MAP_EXEC) {
+		set(f, ALLOW, calls, COUNT(calls));
+		return;
+	}
+	for (size_t i = 0; i < COUNT(calls); i++)
+		allow_if(f, calls[i], 2, PROT_EXEC, 0);
 }
 
-static int
-allow_sockets(scmp_filter_ctx f, unsigned may)
+static void
+allow_sockets(struct filter *f, unsigned may)
 {
-	int r = 0;
-
 	if (may & (MAY_UNIX | MAY_INET))
-		r = allow(f, connects, COUNT(connects));
-	if (r == 0 && (may & MAY_UNIX))
-		r = allow_family(f, AF_UNIX);
-	if (r == 0 && (may & MAY_INET))
-		r = allow_family(f, AF_INET);
-	if (r == 0 && (may & MAY_INET))
-		r = allow_family(f, AF_INET6);
+		set(f, ALLOW, connects, COUNT(connects));
+	if (may & MAY_UNIX)
+		allow_if(f, S(socket), 0, WHOLE, AF_UNIX);
+	if (may & MAY_INET)
+		allow_if(f, S(socket), 0, WHOLE, AF_INET);
+	if (may & MAY_INET)
+		allow_if(f, S(socket), 0, WHOLE, AF_INET6);
 	/* Resolvers ask which addresses the host has. */
-	if (r == 0 && (may & MAY_INET) && (may & MAY_EXEC))
-		r = allow_family(f, AF_NETLINK);
-	return r;
+	if ((may & MAY_INET) && (may & MAY_EXEC))
+		allow_if(f, S(socket), 0, WHOLE, AF_NETLINK);
 }
 
 /*
@@ -231,135 +292,221 @@ allow_sockets(scmp_filter_ctx f, unsigned may)
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |	\
 	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
-static int
-allow_threads(scmp_filter_ctx f, unsigned may)
+static void
+allow_threads(struct filter *f, unsigned may)
 {
-	int r = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), S(clone3), 0);
-
-	if (r == 0 && (may & MAY_EXEC))
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, S(clone), 1,
-		    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NAMESPACES, 0));
-	if (r == 0 && (may & MAY_THREADS) && !(may & MAY_EXEC))
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, S(clone), 1,
-		    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	set_one(f, UNKNOWN, S(clone3));
+	if (may & MAY_EXEC)
+		allow_if(f, S(clone), 0, CLONE_NAMESPACES, 0);
+	else if (may & MAY_THREADS)
+		allow_if(f, S(clone), 0, CLONE_THREAD, CLONE_THREAD);
 	/* Threads have names. */
-	if (r == 0 && !(may & MAY_EXEC))
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, S(prctl), 1,
-		    SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
+	if (!(may & MAY_EXEC))
+		allow_if(f, S(prctl), 0, WHOLE, PR_SET_NAME);
 	/* Those of vCPUs go further into the sandbox. */
-	if (r == 0 && (may & MAY_KVM))
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, S(prctl), 1,
-		    SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0));
-	return r;
+	if (may & MAY_KVM)
+		allow_if(f, S(prctl), 0, WHOLE, PR_SET_SECCOMP);
 }
 
-static int
-allow_rest(scmp_filter_ctx f, unsigned may)
+static void
+allow_devices(struct filter *f, unsigned may)
 {
-	int r = 0;
-
-	if (may & MAY_OPEN)
-		r = allow(f, opens, COUNT(opens));
-	if (r == 0 && (may & MAY_FILES))
-		r = allow(f, files, COUNT(files));
-	if (r == 0 && (may & MAY_EXEC))
-		r = allow(f, exec, COUNT(exec));
-	if (r == 0 && (may & MAY_DISK))
-		r = allow(f, disk, COUNT(disk));
-	if (r == 0 && (may & MAY_DEVICES))
-		return seccomp_rule_add(f, SCMP_ACT_ALLOW, S(ioctl), 0);
-	if (r == 0)
-		r = allow_ioctls(f, WHOLE, ioctls, COUNT(ioctls));
-	if (r == 0 && (may & MAY_DISK))
-		r = allow_ioctls(f, WHOLE, disk_ioctls, COUNT(disk_ioctls));
-	if (r == 0 && (may & MAY_KVM))
-		r = allow_ioctls(f, TYPE, &kvm, 1);
-	if (r == 0 && (may & MAY_KVM))
-		r = allow_ioctls(f, WHOLE, terminal_ioctls,
+	if (may & MAY_DEVICES) {
+		set_one(f, ALLOW, S(ioctl));
+		return;
+	}
+	allow_ioctls(f, WHOLE, ioctls, COUNT(ioctls));
+	if (may & MAY_DISK)
+		allow_ioctls(f, WHOLE, disk_ioctls, COUNT(disk_ioctls));
+	if (may & MAY_KVM)
+		allow_ioctls(f, WHOLE, terminal_ioctls,
 		    COUNT(terminal_ioctls));
-	return r;
+	if (may & MAY_KVM)
+		allow_ioctls(f, TYPE, &kvm, 1);
 }
 
-static int
-fill(scmp_filter_ctx f, unsigned may)
+static void
+fill(struct filter *f, unsigned may)
 {
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < COUNT(deadly); i++)
-		r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
-	if (r == 0 && !(may & MAY_EXEC))
-		r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, S(execve), 0);
-	if (r == 0 && !(may & MAY_EXEC))
-		r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, S(execveat),
-		    0);
-	if (r == 0)
-		r = allow(f, serve, COUNT(serve));
-	if (r == 0)
-		r = allow_memory(f, may);
-	if (r == 0)
-		r = allow_threads(f, may);
-	if (r == 0)
-		r = allow_sockets(f, may);
-	if (r == 0)
-		r = allow_rest(f, may);
-	return r;
+	set(f, KILL, deadly, COUNT(deadly));
+	set_one(f, KILL, S(execve));
+	set_one(f, KILL, S(execveat));
+	set(f, ALLOW, serve, COUNT(serve));
+	if (may & MAY_OPEN)
+		set(f, ALLOW, opens, COUNT(opens));
+	if (may & MAY_FILES)
+		set(f, ALLOW, files, COUNT(files));
+	if (may & MAY_EXEC)
+		set(f, ALLOW, exec, COUNT(exec));
+	if (may & MAY_DISK)
+		set(f, ALLOW, disk, COUNT(disk));
+	allow_memory(f, may);
+	allow_threads(f, may);
+	allow_sockets(f, may);
+	allow_devices(f, may);
 }
 
-static int
-fill_vcpu(scmp_filter_ctx f)
+static void
+fill_vcpu(struct filter *f)
 {
-	int r = allow(f, vcpu, COUNT(vcpu));
-
-	if (r == 0)
-		r = allow_memory(f, 0);
+	set(f, ALLOW, vcpu, COUNT(vcpu));
+	allow_memory(f, 0);
 	/* One comparison: it is made at each exit to user space. */
-	if (r == 0)
-		r = allow_ioctls(f, TYPE, &kvm, 1);
-	return r;
+	allow_ioctls(f, TYPE, &kvm, 1);
 }
 
-static void __attribute__((noreturn))
-fail(const char *what)
+/* --- code ----------------------------------------------------------------- */
+
+#define CODE_MAX	512
+
+/* Where a jump goes: a place, or less than 0 the end with a verdict. */
+#define END(verdict)	(-1 - (verdict))
+
+struct code {
+	struct {
+		uint16_t	op;
+		uint32_t	k;
+		int		yes, no;	/* of a jump */
+	} at[CODE_MAX];
+	int	n;
+	int	end[CHECK + CHECKS_MAX];
+};
+
+static void
+put_jump(struct code *c, unsigned op, uint32_t k, int yes, int no)
 {
-	fprintf(stderr, "sandbox_gen: %s\n", what);
-	exit(1);
+	if (c->n == CODE_MAX)
+		fail("a filter is too long");
+	c->at[c->n].op = (uint16_t)op;
+	c->at[c->n].k = k;
+	c->at[c->n].yes = yes;
+	c->at[c->n++].no = no;
 }
 
-/* Write out one filter; how many instructions it has. */
+static void
+put(struct code *c, unsigned op, uint32_t k)
+{
+	put_jump(c, op, k, c->n + 1, c->n + 1);
+}
+
+#define LOAD(c, field)							\
+	put((c), BPF_LD | BPF_W | BPF_ABS,				\
+	    (uint32_t)offsetof(struct seccomp_data, field))
+
+/* Calls of one verdict, from 'first' to where the next run begins. */
+struct run {
+	uint32_t	first;
+	int		verdict;
+};
+
+/* Search n runs; where it begins, which is an end for one. */
+static int
+put_search(struct code *c, const struct run *r, unsigned n)
+{
+	unsigned half = n / 2;
+	int here = c->n;
+
+	if (n == 1)
+		return END(r->verdict);
+	put_jump(c, BPF_JMP | BPF_JGE | BPF_K, r[half].first, 0, 0);
+	c->at[here].no = put_search(c, r, half);
+	c->at[here].yes = put_search(c, r + half, n - half);
+	return here;
+}
+
+/* Numbers past the last are refused: those of x32 are. */
+static void
+put_calls(struct code *c, const struct filter *f)
+{
+	struct run r[CALLS_MAX + 1] = { { 0, f->verdict[0] } };
+	unsigned n = 1;
+
+	for (unsigned i = 1; i <= CALLS_MAX; i++) {
+		int v = i < CALLS_MAX ? f->verdict[i] : REFUSE;
+
+		if (v != r[n - 1].verdict)
+			r[n++] = (struct run){ i, v };
+	}
+	(void)put_search(c, r, n);
+}
+
+/* What is masked comes last: the mask is applied once. */
+static void
+put_check(struct code *c, const struct check *k)
+{
+	uint32_t mask = WHOLE;
+
+	LOAD(c, args[k->arg]);
+	for (unsigned i = 0; i < k->n; i++) {
+		if (k->is[i].mask != mask && mask != WHOLE)
+			fail("two masks of one argument");
+		if (k->is[i].mask != mask)
+			put(c, BPF_ALU | BPF_AND | BPF_K, k->is[i].mask);
+		mask = k->is[i].mask;
+		put_jump(c, BPF_JMP | BPF_JEQ | BPF_K, k->is[i].value,
+		    END(ALLOW), i + 1 < k->n ? c->n + 1 : END(REFUSE));
+	}
+}
+
+static void
+compile(struct code *c, const struct filter *f)
+{
+	static const uint32_t ends[] = {
+		[REFUSE] = SECCOMP_RET_ERRNO | EPERM,
+		[ALLOW] = SECCOMP_RET_ALLOW,
+		[KILL] = SECCOMP_RET_KILL_PROCESS,
+		[UNKNOWN] = SECCOMP_RET_ERRNO | ENOSYS,
+	};
+
+	LOAD(c, arch);
+	put_jump(c, BPF_JMP | BPF_JEQ | BPF_K, PROCESSOR, c->n + 1,
+	    END(KILL));
+	LOAD(c, nr);
+	put_calls(c, f);
+	for (unsigned i = 0; i < f->nchecks; i++) {
+		c->end[CHECK + i] = c->n;
+		put_check(c, &f->check[i]);
+	}
+	for (unsigned i = 0; i < COUNT(ends); i++) {
+		c->end[i] = c->n;
+		put(c, BPF_RET | BPF_K, ends[i]);
+	}
+}
+
+/* How far a jump at 'from' goes. */
+static int
+distance(const struct code *c, int from, int to)
+{
+	if (to < 0)
+		to = c->end[-1 - to];
+	if (to - from - 1 < 0 || to - from - 1 > UINT8_MAX)
+		fail("a jump is too far");
+	return to - from - 1;
+}
+
 static unsigned
-put_filter(scmp_filter_ctx f)
+print(const struct code *c)
 {
-	char path[] = "/tmp/sandbox_gen.XXXXXX";
-	struct sock_filter c;
-	int fd = mkstemp(path);
-	unsigned n = 0;
-
-	if (fd == -1 || unlink(path) == -1)
-		fail("no temporary file");
-	/* A search tree: the filter runs at every system call. */
-	(void)seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (seccomp_export_bpf(f, fd) != 0 || lseek(fd, 0, SEEK_SET) != 0)
-		fail("libseccomp has no BPF for this");
-	for (; read(fd, &c, sizeof(c)) == (ssize_t)sizeof(c); n++)
-		printf("\t{ 0x%02x, %u, %u, 0x%x },\n", c.code, c.jt, c.jf,
-		    c.k);
-	(void)close(fd);
-	return n;
+	for (int i = 0; i < c->n; i++)
+		printf("\t{ 0x%02x, %d, %d, 0x%x },\n", c->at[i].op,
+		    distance(c, i, c->at[i].yes), distance(c, i, c->at[i].no),
+		    c->at[i].k);
+	return (unsigned)c->n;
 }
 
 /* The filter of a row; NULL: that of vCPU threads. */
 static unsigned
 put_row(const struct sandbox_row *row)
 {
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	unsigned n;
+	struct filter f = { .nchecks = 0 };
+	struct code c = { .n = 0 };
 
-	if (f == NULL || (row != NULL ? fill(f, row->may) :
-	    fill_vcpu(f)) != 0)
-		fail("libseccomp refuses a rule");
-	n = put_filter(f);
-	seccomp_release(f);
-	return n;
+	if (row != NULL)
+		fill(&f, row->may);
+	else
+		fill_vcpu(&f);
+	compile(&c, &f);
+	return print(&c);
 }
 
 int

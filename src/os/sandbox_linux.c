@@ -11,6 +11,7 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/single_threaded.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -123,6 +124,7 @@ landlock_add(int ruleset, const struct sandbox_path *p, uint64_t handled,
 {
 	own_fd int opened = -1;
 	struct path_attr attr;
+	const bool file = p->rights & SANDBOX_FILE;
 	struct stat st;
 	int fd = p->fd;
 
@@ -135,10 +137,10 @@ landlock_add(int ruleset, const struct sandbox_path *p, uint64_t handled,
 		if (fd == -1)
 			return err_sys(e, "sandbox: %s", p->path);
 	}
-	if (fstat(fd, &st) == -1)
+	if (!file && fstat(fd, &st) == -1)
 		return err_sys(e, "sandbox: descriptor %d", fd);
 	attr.allowed = landlock_rights(p->rights) & handled;
-	if (!S_ISDIR(st.st_mode))
+	if (file || !S_ISDIR(st.st_mode))
 		attr.allowed &= FS_OF_FILE;
 	attr.parent_fd = fd;
 	if (attr.allowed == 0)
@@ -199,8 +201,9 @@ landlock_enter(const struct sandbox *s, char *missing, struct err *e)
 /* --- the rest ------------------------------------------------------------- */
 
 /*
- * All sets become empty.  What a program executed as root would get is, too,
- * where programs are executed at all: it is 80 system calls.
+ * All sets become empty, the ambient one too.  What a program executed as
+ * root would get is, too, where programs are executed at all: it is 80
+ * system calls.
  */
 static int
 drop_capabilities(const struct sandbox_row *row, struct err *e)
@@ -214,7 +217,6 @@ drop_capabilities(const struct sandbox_row *row, struct err *e)
 	for (int cap = 0; row->may & MAY_EXEC &&
 	    prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	memset(data, 0, sizeof(data));
 	if (syscall(SYS_capset, &head, data) == -1)
 		return err_sys(e, "sandbox: capabilities");
@@ -251,6 +253,7 @@ _Static_assert(COUNT(filters) == SANDBOX_PROGRAMS + 1, "a filter a row");
 
 #define VCPU_FILTER	SANDBOX_PROGRAMS
 
+/* 1: the kernel has no filters. */
 static int
 filter_syscalls(unsigned which, struct err *e)
 {
@@ -259,9 +262,10 @@ filter_syscalls(unsigned which, struct err *e)
 		.filter	= (struct sock_filter *)&code[filters[which].first],
 	};
 
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p, 0, 0) == -1)
-		return err_sys(e, "sandbox: seccomp");
-	return 0;
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p, 0, 0) == 0)
+		return 0;
+	(void)err_sys(e, "sandbox: seccomp");
+	return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == -1 ? 1 : -1;
 }
 
 /* --- entering ------------------------------------------------------------- */
@@ -274,6 +278,9 @@ check_threads(struct err *e)
 {
 	struct stat st;
 
+	/* The C library knows of none that it has made. */
+	if (__libc_single_threaded)
+		return 0;
 	/* A directory's links are its own two and one from each below. */
 	if (stat("/proc/self/task", &st) == -1 || st.st_nlink <= 3)
 		return 0;
@@ -286,6 +293,7 @@ sandbox_enter(const struct sandbox *s, char missing[SANDBOX_MISSING_MAX],
     struct err *e)
 {
 	const struct sandbox_row *row = &sandbox_rows[s->program];
+	int r;
 
 	missing[0] = '\0';
 	if (SANITIZED) {
@@ -299,14 +307,11 @@ sandbox_enter(const struct sandbox *s, char missing[SANDBOX_MISSING_MAX],
 	if (landlock_enter(s, missing, e) == -1 ||
 	    drop_capabilities(row, e) == -1)
 		return -1;
-	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == -1) {
+	r = filter_syscalls(s->program, e);
+	if (r == 1)
 		miss(missing, "seccomp");
-		return 0;
-	}
-	if (filter_syscalls(s->program, e) == -1)
-		return -1;
-	filtered = true;
-	return 0;
+	filtered = r == 0;
+	return MIN(r, 0);
 }
 
 int
