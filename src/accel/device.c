@@ -17,6 +17,14 @@ accel_device_give(int fd)
 }
 
 int
+accel_device_keep(struct err *e)
+{
+	if (given == -1)
+		given = accel_device_open(e);
+	return given == -1 ? -1 : 0;
+}
+
+int
 accel_device_open(struct err *e)
 {
 	int fd;

@@ -15,6 +15,12 @@
 void	accel_device_give(int fd);
 
 /*
+ * Open it now, unless one was given, and use that from now on: for who soon
+ * may open nothing by name.  Fails as accel_device_open().
+ */
+int	accel_device_keep(struct err *);
+
+/*
  * A descriptor of the device, the caller's own.  -1 with the reason, which
  * does not name the device and says what to do about a refusal.
  */

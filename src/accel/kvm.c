@@ -72,16 +72,20 @@ kvm_check_needs(int fd, const struct kvm_need *n, struct err *e)
 static int
 open_kvm(int *ret, struct err *e)
 {
-	own_fd int fd = accel_device_open(e);
+	*ret = accel_device_open(e);
+	return *ret == -1 ? err_prefix(e, "/dev/kvm") : 0;
+}
+
+/* Its version has been 12 since 2007: a start of a VM does not ask. */
+static int
+check_version(int fd, struct err *e)
+{
 	int version;
 
-	if (fd == -1)
-		return err_prefix(e, "/dev/kvm");
 	version = ioctl(fd, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API_VERSION)
 		return err_set(e, ENOTSUP, "/dev/kvm has version %d of its "
 		    "interface, not %d", version, KVM_API_VERSION);
-	*ret = take_fd(&fd);
 	return 0;
 }
 
@@ -90,7 +94,8 @@ kvm_check(struct err *e)
 {
 	own_fd int fd = -1;
 
-	if (open_kvm(&fd, e) == -1 || kvm_check_needs(fd, needs, e) == -1)
+	if (open_kvm(&fd, e) == -1 || check_version(fd, e) == -1 ||
+	    kvm_check_needs(fd, needs, e) == -1)
 		return -1;
 	return kvm_check_needs(fd, kvm_arch_needs, e);
 }

@@ -693,7 +693,8 @@ vmm_alloc(const struct vmm_setup *setup)
 	v->arg = setup->arg;
 	v->by_hand = setup->by_hand;
 	v->restore = setup->restore != 0 ? setup->restore : -1;
-	v->dirfd = -1;
+	/* The working directory is the VM's, and stays so. */
+	v->dirfd = AT_FDCWD;
 	ask_init(&v->ask);
 	return v;
 }
@@ -705,9 +706,6 @@ vmm_new(struct vmm **ret, const struct vmm_setup *setup, struct err *e)
 
 	if (v == NULL)
 		return err_sys(e, "VMM");
-	v->dirfd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (v->dirfd == -1)
-		return err_sys(e, "VM directory");
 	if (v->restore != -1 && fd_cloexec(v->restore, 1) == -1)
 		return err_sys(e, "-R %d", v->restore);
 	if ((!v->by_hand && vm_exit_clear(v->dirfd, e) == -1) ||
@@ -746,8 +744,6 @@ vmm_destroy(struct vmm *v)
 	vm_config_fini(&v->config);
 	if (v->restore != -1)
 		(void)close(v->restore);
-	if (v->dirfd != -1)
-		(void)close(v->dirfd);
 	free(v);
 }
 

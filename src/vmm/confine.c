@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "accel/device.h"
 #include "chapi/vm_config.h"
 #include "lib/log.h"
 #include "lib/own.h"
@@ -41,12 +42,12 @@ confine_enter(const struct confine *c, const struct vm_config *v,
 	char missing[SANDBOX_MISSING_MAX];
 	int r;
 
+	if (accel_device_keep(e) == -1)
+		return err_prefix(e, "/dev/kvm");
 	sandbox_add(&s, ".", SANDBOX_READ | SANDBOX_WRITE);
-	sandbox_add(&s, "/dev/kvm",
-	    SANDBOX_READ | SANDBOX_WRITE | SANDBOX_DEVICE);
-	sandbox_add(&s, v->kernel, SANDBOX_READ);
+	sandbox_add(&s, v->kernel, SANDBOX_READ | SANDBOX_FILE);
 	if (v->initramfs != NULL)
-		sandbox_add(&s, v->initramfs, SANDBOX_READ);
+		sandbox_add(&s, v->initramfs, SANDBOX_READ | SANDBOX_FILE);
 	for (unsigned i = 0; i < c->npaths; i++)
 		sandbox_add(&s, c->paths[i], SANDBOX_READ | SANDBOX_WRITE);
 	if (snapshot != -1)

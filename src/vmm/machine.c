@@ -165,6 +165,7 @@ open_files(struct machine *m, const struct vm_config *c, struct err *e)
 	return 0;
 }
 
+/* The kernel into memory, and the boot processor to its entry. */
 static int
 set_regs(struct accel_vcpu *v, void *arg, struct err *e)
 {
@@ -208,9 +209,9 @@ want_first(const struct memory *memory)
 	memory_want(memory, top - n, n);
 }
 
-/* Firmware's tables, the kernel, and the boot processor at its entry. */
+/* Firmware's tables, and memory for the kernel. */
 static int
-load(struct machine *m, struct err *e)
+prepare(struct machine *m, struct err *e)
 {
 	struct acpi_setup acpi = {
 		.memory = m->memory,
@@ -225,10 +226,9 @@ load(struct machine *m, struct err *e)
 
 	want_first(m->memory);
 	if (mptable_write(m->memory, acpi.cpus, acpi.pci, e) == -1 ||
-	    acpi_write(&acpi, &m->rsdp, e) == -1 ||
-	    power_write_vector(m->memory, e) == -1)
+	    acpi_write(&acpi, &m->rsdp, e) == -1)
 		return -1;
-	return vcpus_call(m->vcpus, 0, set_regs, m, e);
+	return power_write_vector(m->memory, e);
 }
 
 /* --- building ----------------------------------------------------------- */
@@ -271,6 +271,7 @@ make_vm(struct machine *m, const struct vm_config *c, struct err *e)
 	return memory_attach(m->memory, m->board.accel, m->board.vm, e);
 }
 
+/* The first of them loads the kernel, unless a snapshot has it. */
 static int
 make_vcpus(struct machine *m, const struct vm_config *c, struct err *e)
 {
@@ -280,8 +281,11 @@ make_vcpus(struct machine *m, const struct vm_config *c, struct err *e)
 		.max = m->cpus_max,
 		.stopped = vcpu_stopped,
 		.arg = m,
+		.first = m->setup.restore ? NULL : set_regs,
 	};
 
+	if (!m->setup.restore && prepare(m, e) == -1)
+		return -1;
 	return vcpus_new(&m->vcpus, &s, e);
 }
 
@@ -377,8 +381,6 @@ machine_new(struct machine **ret, const struct machine_setup *s, struct err *e)
 	    make_fw_cfg(m, e) == -1 || make_vcpus(m, c, e) == -1)
 		return -1;
 	if (m->board.pci == NULL && power_add_control(&m->board, e) == -1)
-		return -1;
-	if (!s->restore && load(m, e) == -1)
 		return -1;
 	m->setup.config = NULL;		/* the caller's, and not needed more */
 	m->setup.state = NULL;
@@ -476,7 +478,9 @@ machine_reset(struct machine *m, struct err *e)
 	for (unsigned i = 0; i < vcpus_count(m->vcpus); i++)
 		if (vcpus_call(m->vcpus, i, reset_vcpu, m, e) == -1)
 			return -1;
-	return load(m, e);
+	if (prepare(m, e) == -1)
+		return -1;
+	return vcpus_call(m->vcpus, 0, set_regs, m, e);
 }
 
 void

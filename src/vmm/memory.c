@@ -28,6 +28,7 @@
 #endif
 
 struct memory {
+	uint8_t			*reserved;	/* ALIGN more than it needs */
 	uint8_t			*host;		/* the whole, in one piece */
 	uint64_t		 bytes;
 	uint64_t		 page;		/* of hugetlb, or 0 */
@@ -38,25 +39,21 @@ struct memory {
 };
 
 /*
- * Address space of the right alignment: reserve too much, give back what
- * is too much at both ends.
+ * Address space of the right alignment: too much of it.  What is beside the
+ * memory stays reserved, which costs nothing and spares two system calls.
  */
-static uint8_t *
-reserve(uint64_t bytes)
+static int
+reserve(struct memory *m, struct err *e)
 {
-	uint8_t *all, *at;
-	uint64_t head;
-
-	all = mmap(NULL, bytes + ALIGN, PROT_NONE,
+	void *all = mmap(NULL, m->bytes + ALIGN, PROT_NONE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
 	if (all == MAP_FAILED)
-		return NULL;
-	head = -(uintptr_t)all & (ALIGN - 1);
-	at = all + head;
-	if (head > 0)
-		(void)munmap(all, head);
-	(void)munmap(at + bytes, ALIGN - head);
-	return at;
+		return err_sys(e, "memory: %llu MiB of addresses",
+		    (unsigned long long)(m->bytes >> 20));
+	m->reserved = all;
+	m->host = m->reserved + (-(uintptr_t)all & (ALIGN - 1));
+	return 0;
 }
 
 /* The descriptor to map shared, or -1 for memory that is not shared. */
@@ -208,13 +205,9 @@ memory_new(struct memory **ret, const struct memory_setup *s, struct err *e)
 	m->page = s->page;
 	m->thp = s->thp;
 	guest_memory_init(&m->table);
-	m->host = reserve(s->bytes);
-	if (m->host == NULL)
-		return err_sys(e, "memory: %llu MiB of addresses",
-		    (unsigned long long)(s->bytes >> 20));
 	m->bytes = s->bytes;
-	if (backing(s, &m->fd, e) == -1 || map(m, s, e) == -1 ||
-	    describe(m, e) == -1 || keep(m, s, e) == -1)
+	if (reserve(m, e) == -1 || backing(s, &m->fd, e) == -1 ||
+	    map(m, s, e) == -1 || describe(m, e) == -1 || keep(m, s, e) == -1)
 		return -1;
 	if (m->fd != -1 && s->file != -1 && copy_in(m, s->file, e) == -1)
 		return -1;
@@ -228,8 +221,8 @@ memory_destroy(struct memory *m)
 	if (m == NULL)
 		return;
 	guest_memory_fini(&m->table);
-	if (m->host != NULL)
-		(void)munmap(m->host, m->bytes);
+	if (m->reserved != NULL)
+		(void)munmap(m->reserved, m->bytes + ALIGN);
 	if (m->fd != -1)
 		(void)close(m->fd);
 	if (m->file != -1)

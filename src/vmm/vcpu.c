@@ -174,6 +174,9 @@ vcpu_thread(void *arg)
 	    v->fn_err);
 	if (v->fn_ret == 0)
 		v->fn_ret = sandbox_enter_vcpu(v->fn_err);
+	if (v->fn_ret == 0 && v->id == 0 && all->setup.first != NULL)
+		v->fn_ret = all->setup.first(v->vcpu, all->setup.arg,
+		    v->fn_err);
 	(void)pthread_mutex_lock(&all->lock);
 	made = v->fn_ret == 0;
 	if (!made) {

@@ -31,6 +31,12 @@ struct vcpus_setup {
 	void		(*stopped)(void *arg, unsigned id,
 			    const struct accel_exit *);
 	void		*arg;
+	/*
+	 * What the boot processor begins with, or NULL; as vcpus_call() of
+	 * vCPU 0, without the ways to its thread and back.
+	 */
+	int		(*first)(struct accel_vcpu *, void *arg,
+			    struct err *);
 };
 
 /* Make the threads and their vCPUs, paused. */

@@ -29,6 +29,24 @@ test_given(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+/* One that is kept is the one that was given. */
+static void
+test_kept(void **state)
+{
+	int fd = open("/dev/zero", O_RDWR | O_CLOEXEC), own;
+	struct stat a, b;
+
+	(void)state;
+	accel_device_give(fd);
+	assert_int_equal(accel_device_keep(NULL), 0);
+	own = accel_device_open(NULL);
+	assert_int_equal(fstat(fd, &a), 0);
+	assert_int_equal(fstat(own, &b), 0);
+	assert_int_equal(a.st_rdev, b.st_rdev);
+	assert_int_equal(close(own), 0);
+	assert_int_equal(close(fd), 0);
+}
+
 static void
 test_given_and_closed(void **state)
 {
@@ -45,6 +63,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_given),
+		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_given_and_closed),
 	};
 

@@ -58,7 +58,7 @@ begin(struct world *w, unsigned cpus)
 {
 	struct accel_setup s = { .cpus = ACCEL_CPUS_MAX };
 	struct vcpus_setup v = { &w->board, cpus, ACCEL_CPUS_MAX, stopped,
-	    w };
+	    w, NULL };
 	struct bus_range r = { PORT, 8, &port_ops, w };
 
 	memset(w, 0, sizeof(*w));
@@ -242,12 +242,66 @@ added(void **state)
 	end(&w);
 }
 
+/* What the boot processor begins with: its thread, and its failure. */
+struct beginning {
+	pthread_t	thread;
+	unsigned	calls;
+	int		ret;
+};
+
+static int
+begin_boot(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct beginning *b = arg;
+
+	assert_non_null(v);
+	b->thread = pthread_self();
+	b->calls++;
+	return b->ret == -1 ? err_set(e, ENOEXEC, "no kernel") : 0;
+}
+
+static int
+same_thread(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct beginning *b = arg;
+
+	(void)v;
+	(void)e;
+	return pthread_equal(b->thread, pthread_self()) != 0;
+}
+
+static void
+first(void **state)
+{
+	struct beginning b = { .calls = 0 };
+	struct vcpus_setup s = { .n = 3, .max = 3, .stopped = stopped,
+	    .arg = &b, .first = begin_boot };
+	struct vcpus *v = NULL;
+	struct world w;
+	struct err e;
+
+	(void)state;
+	begin(&w, 3);
+	vcpus_destroy(take(&w.vcpus));
+	s.board = &w.board;
+	assert_int_equal(vcpus_new(&v, &s, NULL), 0);
+	assert_int_equal(b.calls, 1);
+	assert_int_equal(vcpus_call(v, 0, same_thread, &b, NULL), 1);
+	assert_int_equal(vcpus_call(v, 1, same_thread, &b, NULL), 0);
+	vcpus_destroy(take(&v));
+	b.ret = -1;
+	assert_int_equal(vcpus_new(&v, &s, &e), -1);
+	assert_int_equal(e.num, ENOEXEC);
+	assert_null(v);
+	end(&w);
+}
+
 static void
 too_many(void **state)
 {
 	struct world w;
 	struct vcpus_setup s = { &w.board, ACCEL_CPUS_MAX + 1,
-	    ACCEL_CPUS_MAX + 1, stopped, &w };
+	    ACCEL_CPUS_MAX + 1, stopped, &w, NULL };
 	struct vcpus *v = NULL;
 
 	(void)state;
@@ -269,6 +323,7 @@ main(void)
 		cmocka_unit_test(no_lost_kick),
 		cmocka_unit_test(stops),
 		cmocka_unit_test(added),
+		cmocka_unit_test(first),
 		cmocka_unit_test(too_many),
 	};
 
