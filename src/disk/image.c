@@ -202,6 +202,18 @@ image_edges(struct image *im, const struct qcow2_alloc *a, uint64_t offset,
 	return 0;
 }
 
+/* Before 'at' and from 'end' on in the file. */
+static int
+write_edges(struct image *im, const struct image_edges *g, uint64_t at,
+    uint64_t end)
+{
+	if (g->bytes == NULL)
+		return 0;
+	if (qcow2_pwrite(im->fd, g->bytes, g->head, at - g->head) == -1)
+		return -1;
+	return qcow2_pwrite(im->fd, g->bytes + g->head, g->tail, end);
+}
+
 /* To clusters that are new; *n: bytes of the write that went there. */
 static int
 write_new(struct image *im, uint64_t offset, const uint8_t *from, size_t len,
@@ -219,9 +231,8 @@ write_new(struct image *im, uint64_t offset, const uint8_t *from, size_t len,
 	*n = MIN(len, a.len - in);
 	at = a.host + in;
 	if (image_edges(im, &a, offset, *n, &g) == 0 &&
-	    qcow2_pwrite(im->fd, g.bytes, g.head, at - g.head) == 0 &&
 	    qcow2_pwrite(im->fd, from, *n, at) == 0 &&
-	    qcow2_pwrite(im->fd, g.bytes + g.head, g.tail, at + *n) == 0)
+	    write_edges(im, &g, at, at + *n) == 0)
 		r = qcow2_link(q, &a);
 	else
 		qcow2_unalloc(q, &a);
