@@ -207,13 +207,13 @@ vmd-share_FILES	= jail main
 vmd-share_LAYERS = lib
 
 vmctl_DIR	= vmctl
-vmctl_FILES	= api cmd cmd_completion cmd_conf cmd_cp cmd_exec cmd_host \
-		  cmd_image cmd_life cmd_list cmd_logs cmd_run cmd_snapshot cmd_volume \
-		  copy_place \
-		  copy_tar copy_tree copy_wire env main opt progress \
-		  pull run session sig sse table vm ws
-vmctl_LAYERS	= conf os lib
-vmctl_LIBS	= libcurl libwslay jansson libarchive libcrypto
+vmctl_FILES	= api cmd cmd_completion cmd_conf cmd_cp cmd_create cmd_exec \
+		  cmd_host cmd_image cmd_life cmd_list cmd_logs cmd_run \
+		  cmd_snapshot cmd_volume copy_place copy_tar copy_tree \
+		  copy_wire env main opt progress pull run session sig sse \
+		  table vm ws
+vmctl_LAYERS	= conf disk os lib
+vmctl_LIBS	= libcurl libwslay jansson libarchive libcrypto libzstd zlib
 
 include scripts/build.mk
 include scripts/guest.mk

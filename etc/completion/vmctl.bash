@@ -24,7 +24,7 @@ _vmctl() {
 		i=$((i + 1))
 	done
 	case $cmd in
-	'') COMPREPLY=($(compgen -W 'capabilities console cp exec fork help image images inspect load log logs pause ps pull reload reset resources restore rm rmi run show snapshot standby start stats status stop unpause version volume wait' -- "$cur")); return ;;
+	'') COMPREPLY=($(compgen -W 'capabilities console cp create exec fork help image images inspect load log logs pause ps pull reload reset resources restore rm rmi run show snapshot standby start stats status stop unpause version volume wait' -- "$cur")); return ;;
 	image)
 		if [ $((i + 1)) -eq $COMP_CWORD ]; then
 			COMPREPLY=($(compgen -W 'import inspect ls prune rm' -- "$cur")); return
@@ -53,6 +53,14 @@ _vmctl() {
 	'cp')
 		opts='-a --archive -L --follow-link -q --quiet --help'
 		args=files
+		;;
+	'create')
+		opts='-b --base -i --input -s --size --help'
+		args=files
+		[ "$prev" = --base ] && args=files
+		[ "$prev" = -b ] && args=files
+		[ "$prev" = --input ] && args=files
+		[ "$prev" = -i ] && args=files
 		;;
 	'exec')
 		opts='-d --detach -e --env --env-file -i --interactive -t --tty --timeout -u --user -w --workdir --help'

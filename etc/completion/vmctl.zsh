@@ -9,7 +9,7 @@ _vmctl_images() { compadd -- ${(f)"$(vmctl images -q 2>/dev/null)"} }
 _vmctl_volumes() {
 	compadd -- ${(f)"$(vmctl volume ls -q --no-trunc 2>/dev/null)"}
 }
-_vmctl_commands() { compadd -- capabilities console cp exec fork help image images inspect load log logs pause ps pull reload reset resources restore rm rmi run show snapshot standby start stats status stop unpause version volume wait }
+_vmctl_commands() { compadd -- capabilities console cp create exec fork help image images inspect load log logs pause ps pull reload reset resources restore rm rmi run show snapshot standby start stats status stop unpause version volume wait }
 
 _vmctl() {
 	local cmd=${words[2]}
@@ -45,6 +45,15 @@ _vmctl() {
 		    '--follow-link[Copy what a symbolic link refers to]' \
 		    '-q[Do not show progress]' \
 		    '--quiet[Do not show progress]' \
+		    '*:argument:_files' ;;
+	'create')
+		_arguments -s \
+		    '-b[Begin with what this image has]:FILE:_files' \
+		    '--base[Begin with what this image has]:FILE:_files' \
+		    '-i[Copy this image]:FILE:_files' \
+		    '--input[Copy this image]:FILE:_files' \
+		    '-s[Size of the disk, in whole megabytes]:SIZE:' \
+		    '--size[Size of the disk, in whole megabytes]:SIZE:' \
 		    '*:argument:_files' ;;
 	'exec')
 		_arguments -s \
@@ -200,8 +209,8 @@ _vmctl() {
 		    '--tty[Give the command a terminal]' \
 		    '-u[Run the command as this user]:USER\[\:GROUP\]:' \
 		    '--user[Run the command as this user]:USER\[\:GROUP\]:' \
-		    '*-v[Mount a volume]:VOLUME\:PATH\[\:ro\]:_vmctl_volumes' \
-		    '*--volume[Mount a volume]:VOLUME\:PATH\[\:ro\]:_vmctl_volumes' \
+		    '*-v[Mount a volume or a directory of the host]:SOURCE\:PATH\[\:ro\]:_vmctl_volumes' \
+		    '*--volume[Mount a volume or a directory of the host]:SOURCE\:PATH\[\:ro\]:_vmctl_volumes' \
 		    '-w[Working directory]:DIRECTORY:' \
 		    '--workdir[Working directory]:DIRECTORY:' \
 		    '--wait[With -d, return when the guest answers]' \

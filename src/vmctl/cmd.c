@@ -18,7 +18,8 @@
 #define WORDS_MAX	64	/* first words of commands */
 
 static const struct command *const commands[] = {
-	&cmd_capabilities, &cmd_completion, &cmd_console, &cmd_cp, &cmd_exec,
+	&cmd_capabilities, &cmd_completion, &cmd_console, &cmd_cp,
+	&cmd_create, &cmd_exec,
 	&cmd_fork, &cmd_help, &cmd_image_import, &cmd_image_inspect,
 	&cmd_image_ls, &cmd_image_prune, &cmd_image_rm, &cmd_images,
 	&cmd_inspect, &cmd_load, &cmd_log, &cmd_logs,

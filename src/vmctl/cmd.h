@@ -69,8 +69,9 @@ int	cmd_usage(const struct ctx *);
 const struct command *cmd_at(size_t i);
 
 extern const struct command cmd_capabilities, cmd_completion, cmd_console,
-    cmd_cp, cmd_exec, cmd_fork, cmd_help, cmd_image_import, cmd_image_inspect,
-    cmd_image_ls, cmd_image_prune, cmd_image_rm, cmd_images, cmd_inspect,
+    cmd_cp, cmd_create, cmd_exec, cmd_fork, cmd_help, cmd_image_import,
+    cmd_image_inspect, cmd_image_ls, cmd_image_prune, cmd_image_rm,
+    cmd_images, cmd_inspect,
     cmd_load, cmd_log, cmd_logs, cmd_pause, cmd_ps, cmd_pull, cmd_reload,
     cmd_reset, cmd_resources,
     cmd_restore, cmd_rm, cmd_rmi, cmd_run, cmd_show, cmd_snapshot_create,
