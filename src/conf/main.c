@@ -62,7 +62,8 @@ check(struct conf *c, bool quiet, bool print)
 		return 0;
 	buf_init(&b, PRINT_MAX);
 	conf_print(&b, c);
-	(void)fwrite(b.data, 1, b.len, stdout);
+	if (b.len > 0)
+		(void)fwrite(b.data, 1, b.len, stdout);
 	buf_fini(&b);
 	return fflush(stdout) == EOF ? 1 : 0;
 }

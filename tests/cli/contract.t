@@ -46,8 +46,9 @@ until_ok() {
 
 # --- vmd, a port in front of its socket, and prism in front of that ---------
 
+: > "$d/vm.conf"
 # shellcheck disable=SC2086
-"$bin/vmd" -d -s "$d/state" -S "$sock" $opts 2> "$d/log" &
+"$bin/vmd" -d -f "$d/vm.conf" -s "$d/state" -S "$sock" $opts 2> "$d/log" &
 pids=$!
 until_ok curl -sf --unix-socket "$sock" http://vmd/health ||
     broken "vmd serves"
@@ -117,6 +118,17 @@ ask 200 GET /resources /resources
 for r in health capabilities resources; do
 	echo "GET /$r" >> "$d/asked.badly"
 done
+ask 200 POST /config/reload /config/reload
+ask 200 DELETE /config /config
+for r in 'POST /config/reload' 'DELETE /config'; do
+	echo "$r" >> "$d/asked.badly"
+done
+json 200 POST /config /config '{"vms":[{"name":"c","where":"f:1",
+    "enabled":false,"request":{"name":"c","image":"x"}}]}'
+json 400 POST /config /config '[]'
+json 200 POST /log /log '{"verbose":false}'
+json 400 POST /log /log '{"verbose":7}'
+ask 200 DELETE /config /config
 
 # --- images; prism carries text only, and so is the archive
 mkdir "$d/l"
