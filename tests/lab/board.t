@@ -1,9 +1,8 @@
 #!/bin/sh
 # board.t: the board as Debian's kernel meets it, on the lab's KVM: processors
-# that come and go, lines in the place of messages, controllers split between
-# the kernel and nobody, disks and network cards plugged in.
+# that come and go, lines in the place of messages.
 #
-#   CASES="cpus irqs plug"   only some of them
+#   CASES="cpus irqs"   only some of them
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 kernel=$build/guest/x86_64/kernel
