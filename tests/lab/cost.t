@@ -43,8 +43,8 @@ at_most() {
 at_most "instructions to user space : those of the least VMM" \
     '($vmm.user / $floor.user * 1000 | round) / 1000' 1.03
 [ $kernel != own ] || at_most "Minsn of set-up above the least VMM's" \
-    '($vmm.entry - $floor.entry) / 1000' 2.5
-at_most "system calls of set-up" '$vmm.syscalls' 180
+    '($vmm.entry - $floor.entry) / 1000' 2.0
+at_most "system calls of set-up" '$vmm.syscalls' 145
 at_most "exits : those of the least VMM" \
     '($vmm.exits / $floor.exits * 1000 | round) / 1000' $exits
 at_most "exits to user space" '$vmm.user_exits' $user_exits
