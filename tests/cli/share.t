@@ -131,7 +131,9 @@ end_vmd
 
 # A daemon of a user's own, which root can reach as well.
 sock=$d/mine/sock
-start_vmd as_user "$d/bin/vmd" -d -s "$d/mine/state" -S "$sock"
+# Not by as_user: the process that is ended must be vmd, not a shell's.
+start_vmd setpriv --reuid "$u" --regid 60 --clear-groups \
+    "$d/bin/vmd" -d -s "$d/mine/state" -S "$sock"
 make_vm a "$d/mine"
 jq -e '.message | contains("nobody else")' "$d/body" > /dev/null
 ok "a user's daemon shares nothing of root's"
