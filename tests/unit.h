@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -52,6 +53,23 @@ unit_leaks(int fds_before)
 		bad = 1;
 	}
 	return bad;
+}
+
+/*
+ * Bytes of a file which are no hole.  st_blocks is no measure: a file system
+ * counts its own there, as ext4 does once a file has more than four extents.
+ */
+static inline off_t
+unit_data_bytes(int fd)
+{
+	off_t data, hole = 0, sum = 0;
+
+	while ((data = lseek(fd, hole, SEEK_DATA)) != -1) {
+		hole = lseek(fd, data, SEEK_HOLE);
+		assert_true(hole > data);
+		sum += hole - data;
+	}
+	return sum;
 }
 
 #define unit_run(name, tests) __extension__({				\

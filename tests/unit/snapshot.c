@@ -74,23 +74,6 @@ put(const struct memory *m, uint64_t gpa, const char *text)
 	memcpy(memory_at(m, gpa, 16), text, strlen(text) + 1);
 }
 
-/*
- * Bytes of a file which are no hole.  st_blocks is no measure: a file system
- * counts its own there, as ext4 does once a file has more than four extents.
- */
-static off_t
-data_bytes(int fd)
-{
-	off_t data, hole = 0, sum = 0;
-
-	while ((data = lseek(fd, hole, SEEK_DATA)) != -1) {
-		hole = lseek(fd, data, SEEK_HOLE);
-		assert_true(hole > data);
-		sum += hole - data;
-	}
-	return sum;
-}
-
 /* Text at both ends of both pieces comes back; what is between is a hole. */
 static void
 whole(bool shared)
@@ -114,7 +97,7 @@ whole(bool shared)
 	assert_true(json_equal(snap.machine, w.machine));
 	assert_int_equal(fstat(snap.memory, &st), 0);
 	assert_int_equal(st.st_size, bytes);
-	assert_int_equal(data_bytes(snap.memory), 5 * 4096);
+	assert_int_equal(unit_data_bytes(snap.memory), 5 * 4096);
 	s.file = snap.memory;
 	assert_int_equal(memory_new(&m, &s, NULL), 0);
 	snapshot_close(&snap);
@@ -260,7 +243,7 @@ changed_only(void **state)
 		at = memory_at(m, i * OS_PAGE_SIZE, 8);
 		assert_int_equal(*(uint64_t *)at, want);
 	}
-	assert_int_equal(data_bytes(memory_file(m)), (n - 1024) *
+	assert_int_equal(unit_data_bytes(memory_file(m)), (n - 1024) *
 	    OS_PAGE_SIZE);
 	memory_destroy(m);
 	end(&w);
@@ -284,7 +267,7 @@ touched_only(void **state)
 	m = restore(&w, "s", 64 * MIB);
 	assert_string_equal(memory_at(m, 5 * MIB, 2), "a");
 	assert_string_equal(memory_at(m, 64 * MIB - 16, 2), "b");
-	assert_int_equal(data_bytes(memory_file(m)), 2 * OS_PAGE_SIZE);
+	assert_int_equal(unit_data_bytes(memory_file(m)), 2 * OS_PAGE_SIZE);
 	memory_destroy(m);
 	end(&w);
 }
