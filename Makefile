@@ -147,7 +147,7 @@ vmm_FILES	= acpi \
 		  vio_pci \
 		  vio_state \
 		  working_set
-vmm_LAYERS	= chapi virtio accel os lib
+vmm_LAYERS	= chapi disk virtio accel os lib
 # Libc only at run time: a VM starts faster and shares more.
 vmm_STATIC_LIBS	= libevent_core jansson
 

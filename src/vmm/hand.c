@@ -182,6 +182,7 @@ opt_virtio(struct hand *h, char *s, struct err *e)
 
 struct disk_words {
 	const char	*path;
+	const char	*format;
 	bool		 readonly;
 	uint64_t	 queues;
 };
@@ -194,6 +195,8 @@ opt_disk(struct hand *h, char *s, struct err *e)
 		    NULL },
 		{ "path", SUBOPT_TEXT, offsetof(struct disk_words, path), 0,
 		    0, NULL },
+		{ "format", SUBOPT_TEXT, offsetof(struct disk_words, format),
+		    0, 0, NULL },
 		{ "readonly", SUBOPT_FLAG,
 		    offsetof(struct disk_words, readonly), 0, 0, NULL },
 		{ "queues", SUBOPT_NUMBER,
@@ -210,6 +213,10 @@ opt_disk(struct hand *h, char *s, struct err *e)
 		return -1;
 	if (w.path == NULL)
 		return err_set(e, EINVAL, "needs the file of the disk");
+	h->formats[c->ndisks] = image_format_of(w.path);
+	if (w.format != NULL && image_format_parse(&h->formats[c->ndisks],
+	    w.format, e) == -1)
+		return -1;
 	h->disks[c->ndisks] = w.path;
 	c->disks[c->ndisks] = (struct vm_disk){ .id = disk_ids[c->ndisks],
 	    .readonly = w.readonly, .queues = (unsigned)w.queues };

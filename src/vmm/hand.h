@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "chapi/vm_config.h"
+#include "disk/image.h"
 #include "lib/err.h"
 
 #define HAND_PORTS_MAX	32	/* of all network cards */
@@ -33,6 +34,7 @@ struct hand_net {
 struct hand {
 	struct vm_config config;
 	const char	*disks[VM_DISKS_MAX];	/* files */
+	enum image_format formats[VM_DISKS_MAX]; /* of these */
 	struct hand_net	 nets[VM_NETS_MAX];
 	bool		 vsock;
 	const char	*api;		/* path of a socket, or NULL */

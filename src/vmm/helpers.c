@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "chapi/vm_config.h"
+#include "disk/image.h"
 #include "lib/io.h"
 #include "lib/util.h"
 #include "os/os.h"
@@ -34,8 +35,9 @@
 
 #define HELPERS_MAX	(VM_DISKS_MAX + VM_NETS_MAX + 1)
 #define ARGS_MAX	(16 + 2 * HAND_PORTS_MAX)
+#define DISK_FD		6U	/* a disk's files */
 #define FIRST_FD	3	/* report, lifeline, listener, the device's */
-#define FDS_MAX		5
+#define FDS_MAX		(3 + IMAGE_CHAIN_MAX)
 #define ALOFT		64	/* above every fixed place */
 #define BLAME_MS	2000	/* for a helper to say what is wrong */
 
@@ -292,21 +294,38 @@ give(struct start *s, int fd)
 
 /* --- the devices --------------------------------------------------------- */
 
+/* The image and what is below it; text: of the options. */
+static int
+give_image(struct start *s, const char *path, enum image_format format,
+    bool readonly, char text[IMAGE_CHAIN_MAX][16], struct err *e)
+{
+	struct image_files f;
+
+	if (image_files_open(&f, path, format, !readonly, e) == -1)
+		return -1;
+	for (unsigned i = 0; i < f.n; i++) {
+		give(s, f.file[i].fd);
+		(void)snprintf(text[i], sizeof(text[i]), "%s:%u",
+		    image_format_name(f.file[i].format), DISK_FD + i);
+		if (i > 0)
+			add(s, "-B", text[i]);
+	}
+	add(s, "-f", image_format_name(format));
+	return 0;
+}
+
 static int
 start_disk(struct helpers *h, struct hand *hand, unsigned i,
     struct vmm_setup *setup, struct err *e)
 {
 	struct vm_disk *d = &hand->config.disks[i];
-	char queues[16];
+	char queues[16], text[IMAGE_CHAIN_MAX][16];
 	struct start s;
-	int fd;
 
-	fd = open(hand->disks[i], (d->readonly ? O_RDONLY : O_RDWR) |
-	    O_CLOEXEC);
-	if (fd == -1)
-		return err_sys(e, "disk %s", hand->disks[i]);
 	begin(h, &s, "blk", d->id);
-	give(&s, fd);
+	if (give_image(&s, hand->disks[i], hand->formats[i], d->readonly,
+	    text, e) == -1)
+		return err_prefix(e, "disk");
 	(void)snprintf(queues, sizeof(queues), "%u", d->queues);
 	add(&s, "-d", "6");
 	add(&s, "-q", queues);

@@ -81,6 +81,7 @@ everything(void **state)
 	assert_int_equal(h.nets[0].nports, 2);
 	assert_string_equal(h.nets[0].ports[1], "127.0.0.1:53:53/udp");
 	assert_string_equal(c->nets[0].mac, "02:00:00:00:00:09");
+	assert_int_equal(h.formats[1], IMAGE_RAW);
 	assert_true(h.vsock);
 	assert_int_equal(c->vsock.cid, 7);
 	assert_string_equal(c->fs[0].tag, "t");
