@@ -212,7 +212,8 @@ run:
 
 check:
 	@scripts/deps check && scripts/npm-tools
-	@$(MAKE) --no-print-directory -s all guest unit fuzz-programs
+	@$(MAKE) --no-print-directory -s all guest unit bench-programs \
+	    fuzz-programs
 	@$(MAKE) --no-print-directory -s SAN=1 all unit fuzz-programs
 	@BUILD=$(O) scripts/check
 

@@ -27,7 +27,7 @@ tests=${BOOT_TESTS:-$part${LAB_FULL:+ vmm refused image survive disk_full storm}
 # What the tests read of the environment.
 set --
 for v in EXEC_BIG_MIB EXEC_COUNT SURVIVE_KILLS SNAPSHOT_ROUNDS SNAPSHOT_KILLS \
-    FORKS; do
+    FORKS STORM_ROUNDS; do
 	eval "set -- \"\$@\" -e $v=\"\${$v:-}\""
 done
 
