@@ -42,6 +42,7 @@ struct main {
 	struct event	*signals[3];
 	int		 waiting;	/* -1: foreground, or told already */
 	int		 status;	/* of exit */
+	struct err	 why;		/* if status is not 0 */
 };
 
 static void __attribute__((noreturn))
@@ -117,10 +118,15 @@ tell_waiting(struct main *g, const char *text)
 	g->waiting = -1;
 }
 
-/* Why it cannot start, to whoever started it. */
+/*
+ * Why it cannot start, to whoever started it: without the lock, since they may
+ * try again at once.
+ */
 static void __attribute__((noreturn))
 give_up(struct main *g, const struct err *e)
 {
+	if (g->m.lock_fd != -1)
+		(void)close(g->m.lock_fd);
 	tell_waiting(g, e->text);
 	fatalx("%s", e->text);
 }
@@ -140,7 +146,7 @@ ready(void *arg, const struct err *why)
 		return;
 	}
 	log_warnx("%s", why->text);
-	tell_waiting(g, why->text);
+	g->why = *why;
 	g->status = 1;
 	(void)event_base_loopbreak(g->m.base);
 }
@@ -305,5 +311,8 @@ main(int argc, char **argv)
 		give_up(&g, &e);
 	(void)event_base_dispatch(g.m.base);
 	finish(&g);
+	/* Only now: the lock is free for whoever tries again at once. */
+	if (g.status != 0)
+		tell_waiting(&g, g.why.text);
 	return g.status;
 }

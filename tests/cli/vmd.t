@@ -158,6 +158,12 @@ rm "$state/die"
 like "no vmd-control" \
     "$("$v" -s "$state" -o libexec=/nonexistent $user 2>&1 | tail -n 1)" \
     "vmd: vmd-control: /nonexistent/vmd-control: No such file or directory"
+# Who is told that it failed may try again at once: the lock is free by then.
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	# shellcheck disable=SC2086
+	"$v" -s "$state" -o libexec=/nonexistent $user 2>&1
+done > "$d/again"
+is "and again at once, ten times" "$(grep -c "No such file" "$d/again")" 10
 
 echo "0123456789abcdef0123456789abcdef" > "$d/key"
 chmod 644 "$d/key"
