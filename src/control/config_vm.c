@@ -59,25 +59,27 @@ static const struct { const char *member, *keyword; } members[] = {
 	{ "volumes", "volume" }, { "working_dir", "workdir" },
 };
 
+/* Does this member differ? */
+static bool
+differs_in(const json_t *was, const json_t *is, const char *member)
+{
+	const json_t *a = json_object_get(was, member);
+	const json_t *b = json_object_get(is, member);
+
+	return (a == NULL) != (b == NULL) ||
+	    (a != NULL && !json_equal(a, b));
+}
+
 /* The document a VM was made from, and the one of now: do they differ? */
 static bool
 differs(const json_t *was, const json_t *is)
 {
-	static const char *const names[] = { "owner", "unsupported",
-	    "request" };
-
-	for (size_t i = 0; i < COUNT(names); i++) {
-		const json_t *a = json_object_get(was, names[i]);
-		const json_t *b = json_object_get(is, names[i]);
-
-		if ((a == NULL) != (b == NULL) ||
-		    (a != NULL && !json_equal(a, b)))
-			return true;
-	}
-	return false;
+	return differs_in(was, is, "owner") ||
+	    differs_in(was, is, "unsupported") ||
+	    differs_in(was, is, "request");
 }
 
-/* "memory, cpus": the keywords of what differs. */
+/* "owner, memory, cpus": the keywords of what differs. */
 static void
 difference(char *to, size_t size, const json_t *was, const json_t *is)
 {
@@ -86,17 +88,15 @@ difference(char *to, size_t size, const json_t *was, const json_t *is)
 	size_t n = 0;
 
 	to[0] = '\0';
-	for (size_t i = 0; i < COUNT(members) && n < size; i++) {
-		const json_t *x = json_object_get(a, members[i].member);
-		const json_t *y = json_object_get(b, members[i].member);
-
-		if (x == y || (x != NULL && y != NULL && json_equal(x, y)))
-			continue;
-		n += (size_t)snprintf(to + n, size - n, "%s%s",
-		    n > 0 ? ", " : "", members[i].keyword);
-	}
-	if (n == 0)
-		(void)snprintf(to, size, "owner or what is not supported");
+	if (differs_in(was, is, "owner"))
+		n += (size_t)snprintf(to, size, "owner");
+	for (size_t i = 0; i < COUNT(members) && n < size; i++)
+		if (differs_in(a, b, members[i].member))
+			n += (size_t)snprintf(to + n, size - n, "%s%s",
+			    n > 0 ? ", " : "", members[i].keyword);
+	if (differs_in(was, is, "unsupported") && n < size)
+		(void)snprintf(to + n, size - n, "%soptions a start refuses",
+		    n > 0 ? ", " : "");
 }
 
 /* --- one VM --------------------------------------------------------------- */

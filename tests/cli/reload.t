@@ -131,12 +131,13 @@ vmctl: the configuration has errors; nothing was changed" "$(vmctl reload)"
 
 # Reload: added, removed, updated, and what runs.
 "$bin/vmctl" stop -w five 2> /dev/null
-sed -e '/^vm three/d' -e '/^vm two/d' -e '/^vm bsd/s/disable/disable, cpus 3/' \
+sed -e '/^vm three/d' -e '/^vm two/d' \
+    -e '/^vm bsd/s/disable/disable, cpus 3, owner games/' \
     -e '/^vm five/s/cpus 2/cpus 4, disable/' \
     -e '/^vm one/s/\$mem/128M, env A = 1/' "$d/good" > "$conf"
 echo 'vm six { image x, hypervisor null, disable }' >> "$conf"
 "$bin/vmctl" stop -w two 2> /dev/null
-is "reload says what is done" "bsd: updated: cpus
+is "reload says what is done" "bsd: updated: owner, cpus
 five: updated: cpus
 one: is Running; from its next start: env, memory
 six: added
