@@ -11,13 +11,13 @@
  * Descriptors and memory that are passed stay the caller's and must outlive
  * the VM or be taken back before.  Destroying takes NULL.
  *
- * What only an architecture has (registers, state to save) is in
- * accel_x86.h.
+ * What only an architecture has, its registers, is in accel_x86.h.
  */
 
 #ifndef ACCEL_ACCEL_H
 #define ACCEL_ACCEL_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -167,6 +167,32 @@ struct accel {
 	 * then whole.  Any thread.
 	 */
 	void	(*vcpu_kick)(struct accel_vcpu *);
+
+	/*
+	 * As after power on: the boot processor can run, the others wait to
+	 * be started.  vm: the interrupt controllers.
+	 */
+	int	(*vcpu_reset)(struct accel_vcpu *, struct err *); /* [vcpu] */
+	int	(*vm_reset)(struct accel_vm *, struct err *);
+	int	(*nmi)(struct accel_vcpu *, struct err *);	/* [vcpu] */
+
+	/*
+	 * The whole state, for snapshots: JSON that only the accelerator
+	 * reads; big tables are hexadecimal strings in it.  It names its
+	 * format and the processor it came from: loading another's is
+	 * refused with the reason.
+	 *
+	 * All vCPUs are stopped.  The caller owns what save returns; NULL
+	 * with the err filled.  vm: interrupt controllers and clock; load
+	 * sets the clock forward by the time that has passed since the save.
+	 * Load when the vCPUs have been made, the VM first, then each vCPU.
+	 * Messages of GSIs, irqfds and ioeventfds are not in it.
+	 */
+	json_t	*(*vm_save)(struct accel_vm *, struct err *);
+	int	(*vm_load)(struct accel_vm *, const json_t *, struct err *);
+	json_t	*(*vcpu_save)(struct accel_vcpu *, struct err *); /* [vcpu] */
+	int	(*vcpu_load)(struct accel_vcpu *, const json_t *,
+		    struct err *);				/* [vcpu] */
 
 	const struct accel_x86	*x86;	/* NULL on other machines */
 };

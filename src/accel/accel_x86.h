@@ -2,10 +2,7 @@
 /*
  * accel_x86.h - what accelerators of x86 machines have besides
  *
- * Registers for loaders and debuggers, and the whole state for snapshots.
- * A state is JSON that only the accelerator reads; big tables are hexadecimal
- * strings in it.  It names its format and the processor it came from:
- * loading another's is refused with the reason.
+ * Registers, for loaders and debuggers.
  *
  * Source: Intel SDM volume 3, chapters 2 and 10; Linux,
  * Documentation/virt/kvm/api.rst.
@@ -14,13 +11,11 @@
 #ifndef ACCEL_ACCEL_X86_H
 #define ACCEL_ACCEL_X86_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/err.h"
 
-struct accel_vm;
 struct accel_vcpu;
 
 struct x86_segment {
@@ -89,30 +84,9 @@ struct accel_x86 {
 		    struct err *);				/* [vcpu] */
 	int	(*debug)(struct accel_vcpu *, const struct x86_debug *,
 		    struct err *);				/* [vcpu] */
-	int	(*nmi)(struct accel_vcpu *, struct err *);	/* [vcpu] */
 
 	/* Virtual to physical by the guest's page tables; -1: not mapped. */
 	int	(*translate)(struct accel_vcpu *, uint64_t va, uint64_t *ret,
-		    struct err *);				/* [vcpu] */
-
-	/*
-	 * As after power on: the registers of a reset vector, the boot
-	 * processor runnable, the others waiting for INIT.
-	 */
-	int	(*vcpu_reset)(struct accel_vcpu *, struct err *); /* [vcpu] */
-	int	(*vm_reset)(struct accel_vm *, struct err *);	/* irqchips */
-
-	/*
-	 * All vCPUs are stopped.  The caller owns what save returns; NULL
-	 * with the err filled.  vm: irqchips, PIT and clock; load sets the
-	 * clock forward by the time that has passed since the save.  Load
-	 * when the vCPUs have been made, the VM first, then each vCPU.
-	 * Messages of GSIs, irqfds and ioeventfds are not in it.
-	 */
-	json_t	*(*vm_save)(struct accel_vm *, struct err *);
-	int	(*vm_load)(struct accel_vm *, const json_t *, struct err *);
-	json_t	*(*vcpu_save)(struct accel_vcpu *, struct err *); /* [vcpu] */
-	int	(*vcpu_load)(struct accel_vcpu *, const json_t *,
 		    struct err *);				/* [vcpu] */
 };
 

@@ -313,5 +313,12 @@ const struct accel accel_kvm = {
 	.vcpu_destroy	= kvm_vcpu_destroy,
 	.vcpu_run	= kvm_vcpu_run,
 	.vcpu_kick	= kvm_vcpu_kick,
+	.vcpu_reset	= kvm_arch_vcpu_reset,
+	.vm_reset	= kvm_arch_vm_reset,
+	.nmi		= kvm_arch_nmi,
+	.vm_save	= kvm_arch_vm_save,
+	.vm_load	= kvm_arch_vm_load,
+	.vcpu_save	= kvm_arch_vcpu_save,
+	.vcpu_load	= kvm_arch_vcpu_load,
 	.x86		= &kvm_x86,
 };

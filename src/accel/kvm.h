@@ -91,6 +91,15 @@ int	kvm_arch_vm_new(struct accel_vm *, struct err *);
 void	kvm_arch_vm_destroy(struct accel_vm *);
 int	kvm_arch_vcpu_new(struct accel_vcpu *, struct err *);
 
+/* As in struct accel. */
+int	kvm_arch_vcpu_reset(struct accel_vcpu *, struct err *);
+int	kvm_arch_vm_reset(struct accel_vm *, struct err *);
+int	kvm_arch_nmi(struct accel_vcpu *, struct err *);
+json_t	*kvm_arch_vcpu_save(struct accel_vcpu *, struct err *);
+int	kvm_arch_vcpu_load(struct accel_vcpu *, const json_t *, struct err *);
+json_t	*kvm_arch_vm_save(struct accel_vm *, struct err *);
+int	kvm_arch_vm_load(struct accel_vm *, const json_t *, struct err *);
+
 /* Routes of the interrupt lines (GSIs below 24); how many, at most max. */
 unsigned kvm_arch_routes(const struct accel_vm *,
 	    struct kvm_irq_routing_entry *, unsigned max);

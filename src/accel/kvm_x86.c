@@ -279,8 +279,8 @@ kvm_arch_pc(struct accel_vcpu *c)
 	return r.rip;
 }
 
-static int
-kvm_x86_nmi(struct accel_vcpu *c, struct err *e)
+int
+kvm_arch_nmi(struct accel_vcpu *c, struct err *e)
 {
 	return kvm_call(c->fd, KVM_NMI, NULL, e);
 }
@@ -289,12 +289,5 @@ const struct accel_x86 kvm_x86 = {
 	.get_regs	= kvm_x86_get_regs,
 	.set_regs	= kvm_x86_set_regs,
 	.debug		= kvm_x86_debug,
-	.nmi		= kvm_x86_nmi,
 	.translate	= kvm_x86_translate,
-	.vcpu_reset	= kvm_x86_vcpu_reset,
-	.vm_reset	= kvm_x86_vm_reset,
-	.vm_save	= kvm_x86_vm_save,
-	.vm_load	= kvm_x86_vm_load,
-	.vcpu_save	= kvm_x86_vcpu_save,
-	.vcpu_load	= kvm_x86_vcpu_load,
 };

@@ -31,17 +31,7 @@ int	kvm_x86_debug(struct accel_vcpu *, const struct x86_debug *,
 int	kvm_x86_translate(struct accel_vcpu *, uint64_t va, uint64_t *ret,
 	    struct err *);
 
-/* kvm_x86_vcpu.c: a vCPU's state */
-int	kvm_x86_vcpu_reset(struct accel_vcpu *, struct err *);
-json_t	*kvm_x86_vcpu_save(struct accel_vcpu *, struct err *);
-int	kvm_x86_vcpu_load(struct accel_vcpu *, const json_t *, struct err *);
-
-/* kvm_x86_vm.c: the state of the rest */
-int	kvm_x86_vm_reset(struct accel_vm *, struct err *);
-json_t	*kvm_x86_vm_save(struct accel_vm *, struct err *);
-int	kvm_x86_vm_load(struct accel_vm *, const json_t *, struct err *);
-
-/* What both begin with: a new state, and a check of one. */
+/* What every state begins with, and the check of it. */
 json_t	*kvm_x86_state_new(struct err *);
 int	kvm_x86_state_check(const json_t *, struct err *);
 

@@ -312,7 +312,7 @@ save_into(struct accel_vcpu *c, json_t *o, struct err *e)
 }
 
 json_t *
-kvm_x86_vcpu_save(struct accel_vcpu *c, struct err *e)
+kvm_arch_vcpu_save(struct accel_vcpu *c, struct err *e)
 {
 	own_json json_t *o = kvm_x86_state_new(e);
 
@@ -339,7 +339,7 @@ load_from(struct accel_vcpu *c, const json_t *o, bool tsc, struct err *e)
 }
 
 int
-kvm_x86_vcpu_load(struct accel_vcpu *c, const json_t *o, struct err *e)
+kvm_arch_vcpu_load(struct accel_vcpu *c, const json_t *o, struct err *e)
 {
 	if (kvm_x86_state_check(o, e) == -1 || load_from(c, o, true, e) == -1)
 		return -1;
@@ -350,7 +350,7 @@ kvm_x86_vcpu_load(struct accel_vcpu *c, const json_t *o, struct err *e)
 
 /* What a vCPU is at power on, a new one knows.  The TSC goes on. */
 int
-kvm_x86_vcpu_reset(struct accel_vcpu *c, struct err *e)
+kvm_arch_vcpu_reset(struct accel_vcpu *c, struct err *e)
 {
 	OWN(kvm_vm_destroy) struct accel_vm *vm = NULL;
 	OWN(kvm_vcpu_destroy) struct accel_vcpu *fresh = NULL;
@@ -359,7 +359,7 @@ kvm_x86_vcpu_reset(struct accel_vcpu *c, struct err *e)
 	if (kvm_vm_like(&vm, c->vm, e) == -1 ||
 	    kvm_vcpu_new(&fresh, vm, c->id, e) == -1)
 		return -1;
-	if ((o = kvm_x86_vcpu_save(fresh, e)) == NULL)
+	if ((o = kvm_arch_vcpu_save(fresh, e)) == NULL)
 		return -1;
 	return load_from(c, o, false, e);
 }

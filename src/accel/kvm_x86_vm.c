@@ -92,7 +92,7 @@ load_chips(struct accel_vm *vm, const json_t *o, struct err *e)
 }
 
 int
-kvm_x86_vm_reset(struct accel_vm *vm, struct err *e)
+kvm_arch_vm_reset(struct accel_vm *vm, struct err *e)
 {
 	OWN(kvm_vm_destroy) struct accel_vm *fresh = NULL;
 	own_json json_t *o = kvm_x86_state_new(e);
@@ -262,7 +262,7 @@ static const char *const irqchips[] = {
 };
 
 json_t *
-kvm_x86_vm_save(struct accel_vm *vm, struct err *e)
+kvm_arch_vm_save(struct accel_vm *vm, struct err *e)
 {
 	own_json json_t *o = kvm_x86_state_new(e);
 	struct kvm_clock_data k;
@@ -280,7 +280,7 @@ kvm_x86_vm_save(struct accel_vm *vm, struct err *e)
 }
 
 int
-kvm_x86_vm_load(struct accel_vm *vm, const json_t *o, struct err *e)
+kvm_arch_vm_load(struct accel_vm *vm, const json_t *o, struct err *e)
 {
 	const char *chip = json_string_value(json_object_get(o, "irqchip"));
 

@@ -396,6 +396,13 @@ const struct accel accel_null = {
 	.vcpu_destroy	= null_vcpu_destroy,
 	.vcpu_run	= null_vcpu_run,
 	.vcpu_kick	= null_vcpu_kick,
+	.vcpu_reset	= null_vcpu_reset,
+	.vm_reset	= null_vm_reset,
+	.nmi		= null_nmi,
+	.vm_save	= null_vm_save,
+	.vm_load	= null_vm_load,
+	.vcpu_save	= null_vcpu_save,
+	.vcpu_load	= null_vcpu_load,
 	.x86		= &null_x86,
 };
 

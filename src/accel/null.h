@@ -21,6 +21,15 @@ void	null_keep_debug(unsigned cpu, const struct x86_debug *);
 /* As after power on. */
 void	null_reset_regs(struct accel_vcpu *);
 
+/* Of struct accel. */
+int	null_vcpu_reset(struct accel_vcpu *, struct err *);
+int	null_vm_reset(struct accel_vm *, struct err *);
+int	null_nmi(struct accel_vcpu *, struct err *);
+json_t	*null_vm_save(struct accel_vm *, struct err *);
+int	null_vm_load(struct accel_vm *, const json_t *, struct err *);
+json_t	*null_vcpu_save(struct accel_vcpu *, struct err *);
+int	null_vcpu_load(struct accel_vcpu *, const json_t *, struct err *);
+
 extern const struct accel_x86 null_x86;
 
 #endif

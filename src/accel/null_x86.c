@@ -46,7 +46,7 @@ null_set_debug(struct accel_vcpu *c, const struct x86_debug *d, struct err *e)
 	return 0;
 }
 
-static int
+int
 null_nmi(struct accel_vcpu *c, struct err *e)
 {
 	(void)e;
@@ -67,7 +67,7 @@ null_translate(struct accel_vcpu *c, uint64_t va, uint64_t *ret,
 	return 0;
 }
 
-static int
+int
 null_vcpu_reset(struct accel_vcpu *c, struct err *e)
 {
 	(void)e;
@@ -75,7 +75,7 @@ null_vcpu_reset(struct accel_vcpu *c, struct err *e)
 	return 0;
 }
 
-static int
+int
 null_vm_reset(struct accel_vm *vm, struct err *e)
 {
 	(void)vm;
@@ -83,7 +83,7 @@ null_vm_reset(struct accel_vm *vm, struct err *e)
 	return 0;
 }
 
-static json_t *
+json_t *
 null_vm_save(struct accel_vm *vm, struct err *e)
 {
 	json_t *o = json_pack("{s:s}", "format", FORMAT);
@@ -105,14 +105,14 @@ check_format(const json_t *o, struct err *e)
 	return 0;
 }
 
-static int
+int
 null_vm_load(struct accel_vm *vm, const json_t *o, struct err *e)
 {
 	(void)vm;
 	return check_format(o, e);
 }
 
-static json_t *
+json_t *
 null_vcpu_save(struct accel_vcpu *c, struct err *e)
 {
 	own_json json_t *o = null_vm_save(NULL, e);
@@ -123,7 +123,7 @@ null_vcpu_save(struct accel_vcpu *c, struct err *e)
 	return take(&o);
 }
 
-static int
+int
 null_vcpu_load(struct accel_vcpu *c, const json_t *o, struct err *e)
 {
 	if (check_format(o, e) == -1)
@@ -135,12 +135,5 @@ const struct accel_x86 null_x86 = {
 	.get_regs	= null_get_regs,
 	.set_regs	= null_set_regs,
 	.debug		= null_set_debug,
-	.nmi		= null_nmi,
 	.translate	= null_translate,
-	.vcpu_reset	= null_vcpu_reset,
-	.vm_reset	= null_vm_reset,
-	.vm_save	= null_vm_save,
-	.vm_load	= null_vm_load,
-	.vcpu_save	= null_vcpu_save,
-	.vcpu_load	= null_vcpu_load,
 };

@@ -443,7 +443,7 @@ reset_vcpu(struct accel_vcpu *v, void *arg, struct err *e)
 {
 	struct machine *m = arg;
 
-	return m->board.accel->x86->vcpu_reset(v, e);
+	return m->board.accel->vcpu_reset(v, e);
 }
 
 /* Devices before their bus: their windows go with it. */
@@ -473,7 +473,7 @@ machine_reset(struct machine *m, struct err *e)
 	machine_pause(m);
 	reset_board(m);
 	if (memory_clear(m->memory, e) == -1 ||
-	    m->board.accel->x86->vm_reset(m->board.vm, e) == -1)
+	    m->board.accel->vm_reset(m->board.vm, e) == -1)
 		return -1;
 	for (unsigned i = 0; i < vcpus_count(m->vcpus); i++)
 		if (vcpus_call(m->vcpus, i, reset_vcpu, m, e) == -1)
@@ -496,7 +496,7 @@ send_nmi(struct accel_vcpu *v, void *arg, struct err *e)
 {
 	struct machine *m = arg;
 
-	return m->board.accel->x86->nmi(v, e);
+	return m->board.accel->nmi(v, e);
 }
 
 int

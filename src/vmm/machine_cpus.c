@@ -56,7 +56,7 @@ power_off(struct accel_vcpu *v, void *arg, struct err *e)
 {
 	struct machine *m = arg;
 
-	return m->board.accel->x86->vcpu_reset(v, e);
+	return m->board.accel->vcpu_reset(v, e);
 }
 
 /* Of those that are wanted back the last ones, as far as they are given up. */

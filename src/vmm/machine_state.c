@@ -43,7 +43,7 @@ put(json_t *o, const char *name, json_t *value, struct err *e)
 
 /* On the thread of a vCPU. */
 struct vcpu_state {
-	const struct accel_x86	*x86;
+	const struct accel	*accel;
 	json_t			*state;
 };
 
@@ -52,7 +52,7 @@ save_vcpu(struct accel_vcpu *v, void *arg, struct err *e)
 {
 	struct vcpu_state *s = arg;
 
-	s->state = s->x86->vcpu_save(v, e);
+	s->state = s->accel->vcpu_save(v, e);
 	return s->state == NULL ? -1 : 0;
 }
 
@@ -60,7 +60,7 @@ static int
 save_vcpus(struct machine *m, json_t *o, struct err *e)
 {
 	own_json json_t *all = json_array();
-	struct vcpu_state s = { .x86 = m->board.accel->x86 };
+	struct vcpu_state s = { .accel = m->board.accel };
 
 	/* Not those that the guest has given up. */
 	for (unsigned i = 0; i < m->cpus; i++) {
@@ -120,7 +120,7 @@ machine_save(struct machine *m, struct err *e)
 	board_unlock(&m->board);
 	if (r == -1 || save_vcpus(m, o, e) == -1)
 		return NULL;
-	vm = m->board.accel->x86->vm_save(m->board.vm, e);
+	vm = m->board.accel->vm_save(m->board.vm, e);
 	if (vm == NULL || put(o, "vm", vm, e) == -1)
 		return NULL;
 	return take(&o);
@@ -133,13 +133,13 @@ load_vcpu(struct accel_vcpu *v, void *arg, struct err *e)
 {
 	struct vcpu_state *s = arg;
 
-	return s->x86->vcpu_load(v, s->state, e);
+	return s->accel->vcpu_load(v, s->state, e);
 }
 
 static int
 load_vcpus(struct machine *m, const json_t *o, struct err *e)
 {
-	struct vcpu_state s = { .x86 = m->board.accel->x86 };
+	struct vcpu_state s = { .accel = m->board.accel };
 	json_t *all = NULL;
 	unsigned n = m->cpus;
 
@@ -269,7 +269,7 @@ machine_load(struct machine *m, const json_t *o, struct err *e)
 		return err_set(e, EINVAL, "state: not of version %d",
 		    STATE_VERSION);
 	if (json_get_obj(&vm, o, "vm", SIZE_MAX, e) == -1 ||
-	    m->board.accel->x86->vm_load(m->board.vm, vm, e) == -1 ||
+	    m->board.accel->vm_load(m->board.vm, vm, e) == -1 ||
 	    load_vcpus(m, o, e) == -1)
 		return err_prefix(e, "state");
 	board_lock(&m->board);

@@ -318,7 +318,7 @@ nmis(void **state)
 	tiny_new(&t, kvm);
 	tiny_enter(&t, t.vcpu, &nmi);
 	tiny_gate(&t, 2, (size_t)(nmi_irq - nmi_begin));
-	TINY_MUST(kvm->x86->nmi(t.vcpu, &e_));
+	TINY_MUST(kvm->nmi(t.vcpu, &e_));
 	assert_done(&t);
 	tiny_destroy(&t);
 }
@@ -744,8 +744,8 @@ save(struct tiny *t, json_t **vm, json_t **vcpu)
 	kvm->vcpu_kick(t->vcpu);
 	TINY_MUST(kvm->vcpu_run(t->vcpu, &x, &e_));
 	assert_int_equal(x.why, ACCEL_EXIT_KICK);
-	if ((*vcpu = kvm->x86->vcpu_save(t->vcpu, &e)) == NULL ||
-	    (*vm = kvm->x86->vm_save(t->vm, &e)) == NULL)
+	if ((*vcpu = kvm->vcpu_save(t->vcpu, &e)) == NULL ||
+	    (*vm = kvm->vm_save(t->vm, &e)) == NULL)
 		tiny_die("save", &e);
 }
 
@@ -767,8 +767,8 @@ restored(void **state)
 	tiny_new(&b, kvm);
 	memcpy(b.mem, a.mem, TINY_BYTES);
 	tiny_destroy(&a);
-	TINY_MUST(kvm->x86->vm_load(b.vm, vm, &e_));
-	TINY_MUST(kvm->x86->vcpu_load(b.vcpu, vcpu, &e_));
+	TINY_MUST(kvm->vm_load(b.vm, vm, &e_));
+	TINY_MUST(kvm->vcpu_load(b.vcpu, vcpu, &e_));
 	assert_int_equal(next(&b), 4);
 	assert_true(tsc(&b) > before);
 	assert_int_equal(next(&b), 5);
@@ -793,7 +793,7 @@ other_cpuid(struct tiny *t, json_t *vm, uint32_t leaf, unsigned word,
 		assert_true(strlen(at) >= 2 * 2 * 40);
 	at[8 * word] = at[8 * word] == '0' ? '1' : '0';
 	(void)json_object_set_new(vm, "cpuid", json_string(hex));
-	assert_int_equal(kvm->x86->vm_load(t->vm, vm, &e), -1);
+	assert_int_equal(kvm->vm_load(t->vm, vm, &e), -1);
 	if (strstr(e.text, why) == NULL)
 		fail_msg("\"%s\", not \"%s\"", e.text, why);
 	(void)json_object_set_new(vm, "cpuid", good);
@@ -820,16 +820,16 @@ refused(void **state)
 	other_cpuid(&t, vm, 7, 4, "CPUID leaf 0x7 differs");
 	khz = json_integer_value(json_object_get(vm, "tsc_khz"));
 	(void)json_object_set_new(vm, "tsc_khz", json_integer(khz * 2));
-	assert_int_equal(kvm->x86->vm_load(t.vm, vm, &e), -1);
+	assert_int_equal(kvm->vm_load(t.vm, vm, &e), -1);
 	assert_non_null(strstr(e.text, "TSC"));
 	(void)json_object_set_new(vm, "tsc_khz", json_integer(khz));
-	TINY_MUST(kvm->x86->vm_load(t.vm, vm, &e_));
+	TINY_MUST(kvm->vm_load(t.vm, vm, &e_));
 
 	(void)json_object_set_new(vcpu, "format", json_string("kvm-x86 0"));
-	assert_int_equal(kvm->x86->vcpu_load(t.vcpu, vcpu, &e), -1);
+	assert_int_equal(kvm->vcpu_load(t.vcpu, vcpu, &e), -1);
 	assert_non_null(strstr(e.text, "kvm-x86 0"));
 	(void)json_object_set_new(vm, "format", json_integer(1));
-	assert_int_equal(kvm->x86->vm_load(t.vm, vm, &e), -1);
+	assert_int_equal(kvm->vm_load(t.vm, vm, &e), -1);
 	tiny_destroy(&t);
 }
 
@@ -843,8 +843,8 @@ power_on(void **state)
 	tiny_new(&t, kvm);
 	tiny_enter(&t, t.vcpu, &longmode);
 	assert_done(&t);
-	TINY_MUST(kvm->x86->vm_reset(t.vm, &e_));
-	TINY_MUST(kvm->x86->vcpu_reset(t.vcpu, &e_));
+	TINY_MUST(kvm->vm_reset(t.vm, &e_));
+	TINY_MUST(kvm->vcpu_reset(t.vcpu, &e_));
 	TINY_MUST(kvm->x86->get_regs(t.vcpu, &r, &e_));
 	assert_int_equal(r.rip, 0xfff0);
 	assert_int_equal(r.seg[X86_CS].base, 0xffff0000);
@@ -871,8 +871,8 @@ level_lines(void **state)
 	TINY_MUST(kvm->vcpu_new(&t.vcpu, t.vm, 0, &e_));
 	tiny_enter(&t, t.vcpu, &elcr);
 	assert_int_equal(next(&t), 0x1c20);
-	TINY_MUST(kvm->x86->vm_reset(t.vm, &e_));
-	TINY_MUST(kvm->x86->vcpu_reset(t.vcpu, &e_));
+	TINY_MUST(kvm->vm_reset(t.vm, &e_));
+	TINY_MUST(kvm->vcpu_reset(t.vcpu, &e_));
 	tiny_enter(&t, t.vcpu, &elcr);
 	assert_int_equal(next(&t), 0x1c20);
 	tiny_destroy(&t);
@@ -895,8 +895,8 @@ power_on_sandboxed(void **state)
 		tiny_new(&t, kvm);
 		TINY_MUST(sandbox_enter(&s, missing, &e_));
 		TINY_MUST(sandbox_enter_vcpu(&e_));
-		TINY_MUST(kvm->x86->vm_reset(t.vm, &e_));
-		TINY_MUST(kvm->x86->vcpu_reset(t.vcpu, &e_));
+		TINY_MUST(kvm->vm_reset(t.vm, &e_));
+		TINY_MUST(kvm->vcpu_reset(t.vcpu, &e_));
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);

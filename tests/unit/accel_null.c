@@ -191,16 +191,16 @@ saved(void **state)
 	(void)state;
 	begin(&w);
 	assert_int_equal(null->x86->set_regs(w.vcpu, &r, NULL), 0);
-	assert_non_null(s = null->x86->vcpu_save(w.vcpu, NULL));
-	assert_int_equal(null->x86->vcpu_reset(w.vcpu, NULL), 0);
+	assert_non_null(s = null->vcpu_save(w.vcpu, NULL));
+	assert_int_equal(null->vcpu_reset(w.vcpu, NULL), 0);
 	assert_int_equal(null->x86->get_regs(w.vcpu, &r, NULL), 0);
 	assert_int_equal(r.rip, 0xfff0);
-	assert_int_equal(null->x86->vcpu_load(w.vcpu, s, NULL), 0);
+	assert_int_equal(null->vcpu_load(w.vcpu, s, NULL), 0);
 	assert_int_equal(null->x86->get_regs(w.vcpu, &r, NULL), 0);
 	assert_int_equal(r.rip, 0x1234);
 	assert_int_equal(json_object_set_new(s, "format", json_string("kvm")),
 	    0);
-	assert_int_equal(null->x86->vcpu_load(w.vcpu, s, &e), -1);
+	assert_int_equal(null->vcpu_load(w.vcpu, s, &e), -1);
 	assert_non_null(strstr(e.text, "format kvm is not"));
 	end(&w);
 }

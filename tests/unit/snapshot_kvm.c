@@ -72,8 +72,8 @@ save(struct guest *g, const char *path)
 
 	kvm->vcpu_kick(g->t.vcpu);
 	TINY_MUST(kvm->vcpu_run(g->t.vcpu, &x, &e_));
-	if ((vcpu = kvm->x86->vcpu_save(g->t.vcpu, &e)) == NULL ||
-	    (vm = kvm->x86->vm_save(g->t.vm, &e)) == NULL)
+	if ((vcpu = kvm->vcpu_save(g->t.vcpu, &e)) == NULL ||
+	    (vm = kvm->vm_save(g->t.vm, &e)) == NULL)
 		tiny_die("save", &e);
 	p.machine = json_pack("{s:o, s:o}", "vcpu", vcpu, "vm", vm);
 	TINY_MUST(snapshot_save(&p, AT_FDCWD, path, &e_));
@@ -88,9 +88,9 @@ restore(struct guest *g, const char *path)
 
 	TINY_MUST(snapshot_open(&s, dir, &e_));
 	make(g, s.memory);
-	TINY_MUST(kvm->x86->vm_load(g->t.vm,
+	TINY_MUST(kvm->vm_load(g->t.vm,
 	    json_object_get(s.machine, "vm"), &e_));
-	TINY_MUST(kvm->x86->vcpu_load(g->t.vcpu,
+	TINY_MUST(kvm->vcpu_load(g->t.vcpu,
 	    json_object_get(s.machine, "vcpu"), &e_));
 	snapshot_close(&s);
 	(void)close(dir);
