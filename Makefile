@@ -125,6 +125,7 @@ vmm_FILES	= acpi \
 		  machine_cpus \
 		  machine_devices \
 		  machine_state \
+		  machine_x86 \
 		  main \
 		  memory \
 		  memory_file \

@@ -18,24 +18,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "accel/accel_x86.h"
 #include "chapi/vm_config.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "os/os.h"
-#include "vmm/acpi.h"
 #include "vmm/dev/cpuplug.h"
-#include "vmm/dev/debug.h"
-#include "vmm/dev/fw_cfg.h"
 #include "vmm/dev/hotplug.h"
-#include "vmm/dev/i8042.h"
-#include "vmm/dev/power.h"
-#include "vmm/dev/rtc.h"
-#include "vmm/dev/uart.h"
-#include "vmm/loader.h"
 #include "vmm/machine_private.h"
 #include "vmm/memory.h"
-#include "vmm/mptable.h"
 #include "vmm/pci.h"
 #include "vmm/vcpu.h"
 
@@ -165,72 +155,6 @@ open_files(struct machine *m, const struct vm_config *c, struct err *e)
 	return 0;
 }
 
-/* The kernel into memory, and the boot processor to its entry. */
-static int
-set_regs(struct accel_vcpu *v, void *arg, struct err *e)
-{
-	struct machine *m = arg;
-	struct x86_regs regs;
-	struct load load = {
-		.memory = m->memory,
-		.kernel = m->kernel,
-		.initrd = m->initrd,
-		.cmdline = m->cmdline,
-		.rsdp = m->rsdp,
-		.ecam = m->board.pci != NULL,
-	};
-
-	if (loader_load(&load, &regs, e) == -1)
-		return -1;
-	return m->board.accel->x86->set_regs(v, &regs, e);
-}
-
-/*
- * What a kernel uses first: low memory, and the top, where Linux has its
- * tables of pages, a 64th of the whole, and more.
- */
-#define FIRST_LOW	(12ULL << 20)		/* bytes */
-#define FIRST_TOP_MAX	(32ULL << 20)
-
-static void
-want_first(const struct memory *memory)
-{
-	uint64_t bytes = memory_bytes(memory);
-	uint64_t top = bytes <= MEMORY_LOW_MAX ? bytes :
-	    MEMORY_HIGH + bytes - MEMORY_LOW_MAX;
-	uint64_t n = MIN(bytes / 64 + (4ULL << 20), FIRST_TOP_MAX);
-
-	if (bytes > MEMORY_LOW_MAX)
-		n = MIN(n, bytes - MEMORY_LOW_MAX);
-	/* A small VM is not to be filled with what it might use. */
-	if (bytes < 4 * (FIRST_LOW + n))
-		return;
-	memory_want(memory, 0, FIRST_LOW);
-	memory_want(memory, top - n, n);
-}
-
-/* Firmware's tables, and memory for the kernel. */
-static int
-prepare(struct machine *m, struct err *e)
-{
-	struct acpi_setup acpi = {
-		.memory = m->memory,
-		.cpus = m->cpus,
-		.cpus_max = m->cpuplug != NULL ? m->cpus_max : 0,
-		.pci = m->board.pci != NULL,
-		.slots = m->board.pci == NULL ? 0 : pci_slots(m->board.pci),
-		.serial = m->uart != NULL,
-		.pvpanic = m->pvpanic,
-		.pic = m->pic,
-	};
-
-	want_first(m->memory);
-	if (mptable_write(m->memory, acpi.cpus, acpi.pci, e) == -1 ||
-	    acpi_write(&acpi, &m->rsdp, e) == -1)
-		return -1;
-	return power_write_vector(m->memory, e);
-}
-
 /* --- building ----------------------------------------------------------- */
 
 static int
@@ -257,15 +181,10 @@ make_vm(struct machine *m, const struct vm_config *c, struct err *e)
 		.cpus = m->cpus_max,
 		.cpu = c->cpu == VM_CPU_HOST ? ACCEL_CPU_HOST :
 		    ACCEL_CPU_BASELINE,
-		.irqchip = c->irqchip == VM_IRQCHIP_KERNEL ?
-		    ACCEL_IRQCHIP_KERNEL : ACCEL_IRQCHIP_SPLIT,
-		/* Devices share them. */
-		.level = machine_needs_pci(m, c) ? pci_intx_lines() : 0,
 	};
 
-	m->pic = s.irqchip == ACCEL_IRQCHIP_KERNEL;
-	m->board.msi_only = !m->pic;
-	m->board.transitional = c->virtio == VM_VIRTIO_TRANSITIONAL;
+	if (machine_arch_setup(m, c, &s, e) == -1)
+		return -1;
 	if (m->board.accel->vm_new(&m->board.vm, &s, e) == -1)
 		return -1;
 	return memory_attach(m->memory, m->board.accel, m->board.vm, e);
@@ -281,10 +200,10 @@ make_vcpus(struct machine *m, const struct vm_config *c, struct err *e)
 		.max = m->cpus_max,
 		.stopped = vcpu_stopped,
 		.arg = m,
-		.first = m->setup.restore ? NULL : set_regs,
+		.first = m->setup.restore ? NULL : machine_arch_enter,
 	};
 
-	if (!m->setup.restore && prepare(m, e) == -1)
+	if (!m->setup.restore && machine_arch_prepare(m, e) == -1)
 		return -1;
 	return vcpus_new(&m->vcpus, &s, e);
 }
@@ -300,45 +219,6 @@ make_wake(struct machine *m, struct err *e)
 	if (m->woken == NULL || event_add(m->woken, NULL) == -1)
 		return err_set(e, ENOMEM, "machine: event");
 	return 0;
-}
-
-/* The devices that every board has. */
-static int
-make_board(struct machine *m, struct err *e)
-{
-	if (i8042_add(&m->board, e) == -1 || power_add(&m->board, e) == -1)
-		return -1;
-	if (rtc_new(&m->rtc, &m->board, memory_bytes(m->memory), e) == -1 ||
-	    debug_new(&m->debug, &m->board, m->pvpanic, e) == -1)
-		return -1;
-	if (m->setup.serial != -1 && uart_new(&m->uart, &m->board,
-	    take_fd(&m->setup.serial), e) == -1)
-		return -1;
-	return 0;
-}
-
-/* The memory map, for firmware; kernels are told by their loaders. */
-static int
-make_fw_cfg(struct machine *m, struct err *e)
-{
-	struct load load = { .memory = m->memory,
-	    .ecam = m->board.pci != NULL };
-	struct loader_range map[LOADER_RANGES_MAX];
-	struct __attribute__((packed)) {
-		uint64_t	addr;
-		uint64_t	bytes;
-		uint32_t	type;
-	} e820[LOADER_RANGES_MAX];
-	unsigned n = loader_map(&load, map);
-
-	for (unsigned i = 0; i < n; i++) {
-		e820[i].addr = map[i].addr;
-		e820[i].bytes = map[i].len;
-		e820[i].type = map[i].type;
-	}
-	if (fw_cfg_new(&m->fw_cfg, &m->board, e) == -1)
-		return -1;
-	return fw_cfg_add(m->fw_cfg, "etc/e820", e820, n * sizeof(e820[0]), e);
 }
 
 static struct machine *
@@ -375,12 +255,10 @@ machine_new(struct machine **ret, const struct machine_setup *s, struct err *e)
 	    make_memory(m, c, e) == -1 || make_vm(m, c, e) == -1)
 		return -1;
 	m->board.memory = m->memory;
-	m->pvpanic = c->pvpanic;
-	if (make_board(m, e) == -1 || machine_make_cpuplug(m, c, e) == -1 ||
+	if (machine_arch_make(m, c, e) == -1 ||
+	    machine_make_cpuplug(m, c, e) == -1 ||
 	    machine_make_devices(m, c, e) == -1 ||
-	    make_fw_cfg(m, e) == -1 || make_vcpus(m, c, e) == -1)
-		return -1;
-	if (m->board.pci == NULL && power_add_control(&m->board, e) == -1)
+	    machine_arch_made(m, e) == -1 || make_vcpus(m, c, e) == -1)
 		return -1;
 	m->setup.config = NULL;		/* the caller's, and not needed more */
 	m->setup.state = NULL;
@@ -395,11 +273,8 @@ machine_destroy(struct machine *m)
 		return;
 	vcpus_destroy(m->vcpus);
 	machine_destroy_devices(m);
-	uart_destroy(m->uart);
-	fw_cfg_destroy(m->fw_cfg);
-	debug_destroy(m->debug);
 	cpuplug_destroy(m->cpuplug);
-	rtc_destroy(m->rtc);
+	machine_arch_destroy(m);
 	if (m->board.vm != NULL)
 		m->board.accel->vm_destroy(m->board.vm);
 	memory_destroy(m->memory);
@@ -461,9 +336,7 @@ reset_board(struct machine *m)
 	machine_reset_cpus(m);
 	if (m->board.pci != NULL)
 		pci_reset(m->board.pci);
-	fw_cfg_reset(m->fw_cfg);
-	if (m->uart != NULL)
-		uart_reset(m->uart);
+	machine_arch_reset(m);
 	board_unlock(&m->board);
 }
 
@@ -478,16 +351,16 @@ machine_reset(struct machine *m, struct err *e)
 	for (unsigned i = 0; i < vcpus_count(m->vcpus); i++)
 		if (vcpus_call(m->vcpus, i, reset_vcpu, m, e) == -1)
 			return -1;
-	if (prepare(m, e) == -1)
+	if (machine_arch_prepare(m, e) == -1)
 		return -1;
-	return vcpus_call(m->vcpus, 0, set_regs, m, e);
+	return vcpus_call(m->vcpus, 0, machine_arch_enter, m, e);
 }
 
 void
 machine_power_button(struct machine *m)
 {
 	board_lock(&m->board);
-	acpi_notify(&m->board, ACPI_GSI_BUTTON);
+	machine_arch_power_button(m);
 	board_unlock(&m->board);
 }
 
@@ -517,7 +390,7 @@ machine_boot_us(struct machine *m)
 	uint64_t reached;
 
 	board_lock(&m->board);
-	reached = debug_reached_us(m->debug);
+	reached = machine_arch_reached_us(m);
 	board_unlock(&m->board);
 	return reached > m->started_us ? reached - m->started_us : 0;
 }

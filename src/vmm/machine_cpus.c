@@ -45,6 +45,9 @@ machine_make_cpuplug(struct machine *m, const struct vm_config *c,
 	m->cpus_wanted = m->cpus = c->cpus;
 	if (!has_cpuplug(m))
 		return 0;
+	if (!machine_arch_hotplug)
+		return err_set(e, ENOTSUP, "on this machine processors do not "
+		    "come and go");
 	if (cpuplug_new(&m->cpuplug, &s, e) == -1)
 		return -1;
 	cpuplug_reset(m->cpuplug, m->cpus);

@@ -19,6 +19,8 @@
 #include "vmm/machine_private.h"
 #include "vmm/pci.h"
 
+#define NO_HOTPLUG	"on this machine devices do not come and go"
+
 /* Main thread, board locked. */
 static void
 back_end_died(void *arg, const char *name)
@@ -231,8 +233,9 @@ machine_make_devices(struct machine *m, const struct vm_config *c,
 
 	if (!machine_needs_pci(m, c))
 		return 0;
-	if (pci_new(&m->board.pci, &m->board, e) == -1 ||
-	    hotplug_new(&m->hotplug, &h, e) == -1)
+	if (pci_new(&m->board.pci, &m->board, e) == -1)
+		return -1;
+	if (machine_arch_hotplug && hotplug_new(&m->hotplug, &h, e) == -1)
 		return -1;
 	board_lock(&m->board);
 	for (size_t i = 0; i < COUNT(add) && r == 0; i++)
@@ -279,6 +282,8 @@ add_named(struct machine *m, const struct vm_config *c, const char *id,
 	if (m->board.pci == NULL)
 		return err_set(e, ENOTSUP, "%s: this VM was made without a PCI "
 		    "bus", id);
+	if (m->hotplug == NULL)
+		return err_set(e, ENOTSUP, "%s: " NO_HOTPLUG, id);
 	if (find(m, id, &at) != NULL)
 		return err_set(e, EEXIST, "%s is there already", id);
 	for (size_t k = 0; k < COUNT(kinds); k++)
@@ -322,26 +327,35 @@ machine_unplug(struct machine *m, uint32_t slots)
 	m->leaving &= ~slots;
 }
 
+/* The board is locked. */
+static int
+remove_named(struct machine *m, const char *name, struct err *e)
+{
+	unsigned at, slot;
+	struct vio *vio = find(m, name, &at);
+
+	if (vio == NULL)
+		return err_set(e, ENOENT, "%s: no such device", name);
+	if (m->started_us != 0 && m->hotplug == NULL)
+		return err_set(e, ENOTSUP, "%s: " NO_HOTPLUG, name);
+	slot = pci_slot(vio->pci);
+	m->leaving |= 1U << slot;
+	if (m->started_us == 0)
+		machine_unplug(m, 1U << slot);
+	else
+		hotplug_request(m->hotplug, slot);
+	return 0;
+}
+
 int
 machine_remove(struct machine *m, const char *name, struct err *e)
 {
-	struct vio *vio;
-	unsigned at, slot;
+	int r;
 
 	board_lock(&m->board);
-	vio = find(m, name, &at);
-	if (vio != NULL) {
-		slot = pci_slot(vio->pci);
-		m->leaving |= 1U << slot;
-		if (m->started_us == 0)
-			machine_unplug(m, 1U << slot);
-		else
-			hotplug_request(m->hotplug, slot);
-	}
+	r = remove_named(m, name, e);
 	board_unlock(&m->board);
-	if (vio == NULL)
-		return err_set(e, ENOENT, "%s: no such device", name);
-	return 0;
+	return r;
 }
 
 void

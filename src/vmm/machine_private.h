@@ -3,7 +3,8 @@
  * machine_private.h - a machine, for the files of machine.h
  *
  * machine.c builds, runs and resets it, machine_devices.c has what is on the
- * PCI bus, machine_state.c the snapshots.
+ * PCI bus, machine_state.c the snapshots, one machine_ARCH.c a processor the
+ * rest of its board.
  */
 
 #ifndef VMM_MACHINE_PRIVATE_H
@@ -15,25 +16,19 @@
 #include "vmm/machine.h"
 
 struct cpuplug;
-struct debug;
-struct fw_cfg;
 struct hotplug;
+struct machine_arch;
 struct memory;
-struct rtc;
-struct uart;
 
 struct machine {
 	struct machine_setup	 setup;
 	struct board		 board;
 	struct memory		*memory;
 	struct vcpus		*vcpus;
-	struct uart		*uart;		/* or NULL */
-	struct rtc		*rtc;
-	struct debug		*debug;
-	struct fw_cfg		*fw_cfg;
+	struct machine_arch	*arch;		/* what machine_ARCH.c has */
 	struct vio		*device[MACHINE_DEVICES_MAX];	/* as plugged */
 	unsigned		 ndevices;
-	struct hotplug		*hotplug;	/* with a PCI bus */
+	struct hotplug		*hotplug;	/* or NULL: none come or go */
 	uint32_t		 leaving;	/* slots: the guest was asked */
 	uint32_t		 ejected;	/* slots: it has given up */
 	struct cpuplug		*cpuplug;	/* NULL: none come or go */
@@ -49,9 +44,6 @@ struct machine {
 	int			 kernel;	/* for a reset too */
 	int			 initrd;
 	char			*cmdline;
-	uint64_t		 rsdp;		/* gpa of the ACPI tables */
-	bool			 pic;		/* there are 8259s */
-	bool			 pvpanic;	/* the guest may tell a panic */
 
 	int			 wake;		/* eventfd */
 	struct event		*woken;
@@ -96,5 +88,37 @@ void	machine_wake(struct machine *);
 /* For a snapshot; the vCPUs are paused. */
 void	machine_pause_devices(struct machine *);
 int	machine_resume_devices(struct machine *, struct err *);
+
+/* --- of the processor ---------------------------------------------------- */
+
+/* Can devices and processors come and go while the guest runs? */
+extern const bool machine_arch_hotplug;
+
+/* First: what the board asks of the accelerator; refuses what it has not. */
+int	machine_arch_setup(struct machine *, const struct vm_config *,
+	    struct accel_setup *, struct err *);
+/* The board's own devices; and what needs those of the PCI bus. */
+int	machine_arch_make(struct machine *, const struct vm_config *,
+	    struct err *);
+int	machine_arch_made(struct machine *, struct err *);
+void	machine_arch_destroy(struct machine *);
+
+/* Tables that describe the board, into memory of zeroes. */
+int	machine_arch_prepare(struct machine *, struct err *);
+/*
+ * The kernel into memory, and the boot processor to its entry; arg is the
+ * machine.  On the thread of the vCPU.
+ */
+int	machine_arch_enter(struct accel_vcpu *, void *arg, struct err *);
+
+/* All of these: board locked. */
+void	machine_arch_reset(struct machine *);
+void	machine_arch_power_button(struct machine *);
+uint64_t machine_arch_reached_us(const struct machine *);
+/* Put the board's devices into a machine's state; get them from one. */
+int	machine_arch_save(struct machine *, json_t *, struct err *);
+int	machine_arch_load(struct machine *, const json_t *, struct err *);
+/* The guest is another copy of itself from now on, and is told. */
+void	machine_arch_forked(struct machine *);
 
 #endif

@@ -5,25 +5,19 @@
  *	version   STATE_VERSION
  *	vm        interrupt controllers, clock
  *	vcpus     one for each
- *	clock     the RTC
- *	fw_cfg    what is selected
  *	cpuplug   processors that are new, where some come and go
  *	leaving   PCI slots the guest was asked to give up, a bit each
- *	serial    COM1, where there is one
  *	pci       the bus, where there is one
  *	devices   [{name, state}], in the order they were plugged
+ *
+ * and what machine_ARCH.c puts there.
  */
 
 #include <errno.h>
 #include <string.h>
 
-#include "accel/accel_x86.h"
 #include "lib/json.h"
-#include "vmm/acpi.h"
 #include "vmm/dev/cpuplug.h"
-#include "vmm/dev/fw_cfg.h"
-#include "vmm/dev/rtc.h"
-#include "vmm/dev/uart.h"
 #include "vmm/machine_private.h"
 #include "vmm/pci.h"
 #include "vmm/vcpu.h"
@@ -78,14 +72,11 @@ save_devices(struct machine *m, json_t *o, struct err *e)
 	own_json json_t *all = json_array();
 	json_t *state;
 
-	if (put(o, "clock", rtc_save(m->rtc), e) == -1 ||
-	    put(o, "fw_cfg", fw_cfg_save(m->fw_cfg), e) == -1 ||
+	if (machine_arch_save(m, o, e) == -1 ||
 	    put(o, "leaving", json_integer(m->leaving), e) == -1)
 		return -1;
 	if (m->cpuplug != NULL &&
 	    put(o, "cpuplug", cpuplug_save(m->cpuplug), e) == -1)
-		return -1;
-	if (m->uart != NULL && put(o, "serial", uart_save(m->uart), e) == -1)
 		return -1;
 	if (m->board.pci != NULL &&
 	    put(o, "pci", pci_bus_save(m->board.pci), e) == -1)
@@ -233,26 +224,13 @@ load_cpuplug(const struct machine *m, const json_t *o, struct err *e)
 static int
 load_board(struct machine *m, const json_t *o, struct err *e)
 {
-	json_t *serial = NULL, *clock = NULL, *fw_cfg = NULL;
 	uint64_t leaving;
 
-	if (json_get_obj(&fw_cfg, o, "fw_cfg", SIZE_MAX, e) == -1 ||
-	    fw_cfg_load(m->fw_cfg, fw_cfg, e) == -1)
-		return -1;
 	if (json_get_u64(&leaving, o, "leaving", 0, UINT32_MAX, e) != 1)
 		return -1;
 	m->leaving = (uint32_t)leaving;
-	if (json_get_obj(&clock, o, "clock", SIZE_MAX, e) == -1 ||
-	    rtc_load(m->rtc, clock, e) == -1)
-		return -1;
-	if (json_get_obj(&serial, o, "serial", SIZE_MAX, e) == -1)
-		return -1;
-	if ((serial != NULL) != (m->uart != NULL))
-		return err_set(e, EINVAL, "serial: %s", serial == NULL ?
-		    "has no state" : "there is none");
-	if (serial != NULL && uart_load(m->uart, serial, e) == -1)
-		return -1;
-	if (load_cpuplug(m, o, e) == -1 || load_bus(m, o, e) == -1)
+	if (machine_arch_load(m, o, e) == -1 ||
+	    load_cpuplug(m, o, e) == -1 || load_bus(m, o, e) == -1)
 		return -1;
 	return load_devices(m, o, e);
 }
@@ -276,8 +254,7 @@ machine_load(struct machine *m, const json_t *o, struct err *e)
 	r = load_board(m, o, e);
 	if (r == 0) {
 		m->devices_paused = true;
-		acpi_new_genid(m->memory);
-		acpi_notify(&m->board, ACPI_GSI_GENID);
+		machine_arch_forked(m);
 	}
 	board_unlock(&m->board);
 	return r == -1 ? err_prefix(e, "state") : 0;

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * machine_x86.c - the board of an x86-64 machine; see machine_private.h
+ *
+ * A PC without its chipset: COM1, RTC, fw_cfg and a few ports, described by
+ * ACPI and MP tables.
+ *
+ * In a machine's state it has
+ *
+ *	clock     the RTC
+ *	fw_cfg    what is selected
+ *	serial    COM1, where there is one
+ *
+ * Process: vmm.  Sandbox, Needs: as machine.c.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "accel/accel_x86.h"
+#include "chapi/vm_config.h"
+#include "lib/json.h"
+#include "lib/util.h"
+#include "vmm/acpi.h"
+#include "vmm/dev/debug.h"
+#include "vmm/dev/fw_cfg.h"
+#include "vmm/dev/i8042.h"
+#include "vmm/dev/power.h"
+#include "vmm/dev/rtc.h"
+#include "vmm/dev/uart.h"
+#include "vmm/loader.h"
+#include "vmm/machine_private.h"
+#include "vmm/memory.h"
+#include "vmm/mptable.h"
+#include "vmm/pci.h"
+
+struct machine_arch {
+	struct uart	*uart;		/* or NULL */
+	struct rtc	*rtc;
+	struct debug	*debug;
+	struct fw_cfg	*fw_cfg;
+	uint64_t	 rsdp;		/* gpa of the ACPI tables */
+	bool		 pic;		/* there are 8259s */
+	bool		 pvpanic;	/* the guest may tell a panic */
+};
+
+const bool machine_arch_hotplug = true;
+
+/* --- building ----------------------------------------------------------- */
+
+int
+machine_arch_setup(struct machine *m, const struct vm_config *c,
+    struct accel_setup *s, struct err *e)
+{
+	m->arch = calloc(1, sizeof(*m->arch));
+	if (m->arch == NULL)
+		return err_sys(e, "machine");
+	s->irqchip = c->irqchip == VM_IRQCHIP_KERNEL ?
+	    ACCEL_IRQCHIP_KERNEL : ACCEL_IRQCHIP_SPLIT;
+	/* Devices share them. */
+	s->level = machine_needs_pci(m, c) ? pci_intx_lines() : 0;
+	m->arch->pic = s->irqchip == ACCEL_IRQCHIP_KERNEL;
+	m->arch->pvpanic = c->pvpanic;
+	m->board.msi_only = !m->arch->pic;
+	m->board.transitional = c->virtio == VM_VIRTIO_TRANSITIONAL;
+	return 0;
+}
+
+int
+machine_arch_make(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	struct machine_arch *a = m->arch;
+
+	(void)c;
+	if (i8042_add(&m->board, e) == -1 || power_add(&m->board, e) == -1)
+		return -1;
+	if (rtc_new(&a->rtc, &m->board, memory_bytes(m->memory), e) == -1 ||
+	    debug_new(&a->debug, &m->board, a->pvpanic, e) == -1)
+		return -1;
+	if (m->setup.serial != -1 && uart_new(&a->uart, &m->board,
+	    take_fd(&m->setup.serial), e) == -1)
+		return -1;
+	return 0;
+}
+
+/* The memory map, for firmware; kernels are told by their loaders. */
+static int
+make_fw_cfg(struct machine *m, struct err *e)
+{
+	struct load load = { .memory = m->memory,
+	    .ecam = m->board.pci != NULL };
+	struct loader_range map[LOADER_RANGES_MAX];
+	struct __attribute__((packed)) {
+		uint64_t	addr;
+		uint64_t	bytes;
+		uint32_t	type;
+	} e820[LOADER_RANGES_MAX];
+	unsigned n = loader_map(&load, map);
+
+	for (unsigned i = 0; i < n; i++) {
+		e820[i].addr = map[i].addr;
+		e820[i].bytes = map[i].len;
+		e820[i].type = map[i].type;
+	}
+	if (fw_cfg_new(&m->arch->fw_cfg, &m->board, e) == -1)
+		return -1;
+	return fw_cfg_add(m->arch->fw_cfg, "etc/e820", e820,
+	    n * sizeof(e820[0]), e);
+}
+
+
+int
+machine_arch_made(struct machine *m, struct err *e)
+{
+	if (make_fw_cfg(m, e) == -1)
+		return -1;
+	return m->board.pci == NULL ? power_add_control(&m->board, e) : 0;
+}
+
+void
+machine_arch_destroy(struct machine *m)
+{
+	if (m->arch == NULL)
+		return;
+	uart_destroy(m->arch->uart);
+	fw_cfg_destroy(m->arch->fw_cfg);
+	debug_destroy(m->arch->debug);
+	rtc_destroy(m->arch->rtc);
+	free(m->arch);
+}
+
+/* --- kernel ------------------------------------------------------------- */
+
+/*
+ * What a kernel uses first: low memory, and the top, where Linux has its
+ * tables of pages, a 64th of the whole, and more.
+ */
+#define FIRST_LOW	(12ULL << 20)		/* bytes */
+#define FIRST_TOP_MAX	(32ULL << 20)
+
+static void
+want_first(const struct memory *memory)
+{
+	uint64_t bytes = memory_bytes(memory);
+	uint64_t top = bytes <= MEMORY_LOW_MAX ? bytes :
+	    MEMORY_HIGH + bytes - MEMORY_LOW_MAX;
+	uint64_t n = MIN(bytes / 64 + (4ULL << 20), FIRST_TOP_MAX);
+
+	if (bytes > MEMORY_LOW_MAX)
+		n = MIN(n, bytes - MEMORY_LOW_MAX);
+	/* A small VM is not to be filled with what it might use. */
+	if (bytes < 4 * (FIRST_LOW + n))
+		return;
+	memory_want(memory, 0, FIRST_LOW);
+	memory_want(memory, top - n, n);
+}
+
+int
+machine_arch_prepare(struct machine *m, struct err *e)
+{
+	struct acpi_setup acpi = {
+		.memory = m->memory,
+		.cpus = m->cpus,
+		.cpus_max = m->cpuplug != NULL ? m->cpus_max : 0,
+		.pci = m->board.pci != NULL,
+		.slots = m->board.pci == NULL ? 0 : pci_slots(m->board.pci),
+		.serial = m->arch->uart != NULL,
+		.pvpanic = m->arch->pvpanic,
+		.pic = m->arch->pic,
+	};
+
+	want_first(m->memory);
+	if (mptable_write(m->memory, acpi.cpus, acpi.pci, e) == -1 ||
+	    acpi_write(&acpi, &m->arch->rsdp, e) == -1)
+		return -1;
+	return power_write_vector(m->memory, e);
+}
+
+
+int
+machine_arch_enter(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct machine *m = arg;
+	struct x86_regs regs;
+	struct load load = {
+		.memory = m->memory,
+		.kernel = m->kernel,
+		.initrd = m->initrd,
+		.cmdline = m->cmdline,
+		.rsdp = m->arch->rsdp,
+		.ecam = m->board.pci != NULL,
+	};
+
+	if (loader_load(&load, &regs, e) == -1)
+		return -1;
+	return m->board.accel->x86->set_regs(v, &regs, e);
+}
+
+/* --- running ------------------------------------------------------------ */
+
+void
+machine_arch_reset(struct machine *m)
+{
+	fw_cfg_reset(m->arch->fw_cfg);
+	if (m->arch->uart != NULL)
+		uart_reset(m->arch->uart);
+}
+
+void
+machine_arch_power_button(struct machine *m)
+{
+	acpi_notify(&m->board, ACPI_GSI_BUTTON);
+}
+
+uint64_t
+machine_arch_reached_us(const struct machine *m)
+{
+	return debug_reached_us(m->arch->debug);
+}
+
+void
+machine_arch_forked(struct machine *m)
+{
+	acpi_new_genid(m->memory);
+	acpi_notify(&m->board, ACPI_GSI_GENID);
+}
+
+/* --- state -------------------------------------------------------------- */
+
+int
+machine_arch_save(struct machine *m, json_t *o, struct err *e)
+{
+	struct machine_arch *a = m->arch;
+
+	if (json_object_set_new(o, "clock", rtc_save(a->rtc)) == -1 ||
+	    json_object_set_new(o, "fw_cfg", fw_cfg_save(a->fw_cfg)) == -1 ||
+	    (a->uart != NULL &&
+	    json_object_set_new(o, "serial", uart_save(a->uart)) == -1))
+		return err_set(e, ENOMEM, "state: out of memory");
+	return 0;
+}
+
+int
+machine_arch_load(struct machine *m, const json_t *o, struct err *e)
+{
+	struct machine_arch *a = m->arch;
+	json_t *serial = NULL, *clock = NULL, *fw_cfg = NULL;
+
+	if (json_get_obj(&fw_cfg, o, "fw_cfg", SIZE_MAX, e) == -1 ||
+	    fw_cfg_load(a->fw_cfg, fw_cfg, e) == -1)
+		return -1;
+	if (json_get_obj(&clock, o, "clock", SIZE_MAX, e) == -1 ||
+	    rtc_load(a->rtc, clock, e) == -1)
+		return -1;
+	if (json_get_obj(&serial, o, "serial", SIZE_MAX, e) == -1)
+		return -1;
+	if ((serial != NULL) != (a->uart != NULL))
+		return err_set(e, EINVAL, "serial: %s", serial == NULL ?
+		    "has no state" : "there is none");
+	return serial == NULL ? 0 : uart_load(a->uart, serial, e);
+}
