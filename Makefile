@@ -125,7 +125,7 @@ vmm_FILES	= acpi \
 		  machine_cpus \
 		  machine_devices \
 		  machine_state \
-		  machine_x86 \
+		  $(vmm_$(HOST_ARCH)) \
 		  main \
 		  memory \
 		  memory_file \
@@ -148,6 +148,8 @@ vmm_FILES	= acpi \
 		  vio_pci \
 		  vio_state \
 		  working_set
+vmm_x86_64	= machine_x86 map_x86
+vmm_aarch64	= machine_arm64 map_arm64
 vmm_LAYERS	= chapi disk virtio accel os lib
 # Libc only at run time: a VM starts faster and shares more.
 vmm_STATIC_LIBS	= libevent_core jansson

@@ -11,7 +11,8 @@
  * Descriptors and memory that are passed stay the caller's and must outlive
  * the VM or be taken back before.  Destroying takes NULL.
  *
- * What only an architecture has, its registers, is in accel_x86.h.
+ * What only an architecture has, its registers, is in accel_x86.h and
+ * accel_arm64.h.
  */
 
 #ifndef ACCEL_ACCEL_H
@@ -30,8 +31,10 @@
 #define ACCEL_GSI_MAX		1024	/* GSIs are below this */
 
 struct accel_vm;
+struct accel_arm64;
 struct accel_vcpu;
 struct accel_x86;
+struct arm64_gic;
 
 /* CPUID as the guest sees it. */
 enum accel_cpu {
@@ -53,6 +56,7 @@ struct accel_setup {
 	 * each: a PC's firmware would say so (ELCR, ports 0x4d0 and 0x4d1).
 	 */
 	uint16_t		level;
+	const struct arm64_gic	*gic;		/* of an arm64 machine */
 };
 
 /* A piece of guest memory; bytes 0 takes the slot's piece away. */
@@ -69,6 +73,7 @@ struct accel_memory {
 struct accel_msi {
 	uint64_t	address;
 	uint32_t	data;
+	uint32_t	device;		/* who sends it: bus, slot, function */
 };
 
 /* Interrupt 'gsi' whenever fd is written to. */
@@ -138,7 +143,7 @@ struct accel {
 	/*
 	 * Set the level of an interrupt line of the board.  On x86 GSI n is
 	 * input n of the IOAPIC, and below 16 also of the PICs; the PIT's is
-	 * GSI 0, too.
+	 * GSI 0, too.  On arm64 it is the GIC's shared peripheral interrupt n.
 	 */
 	int	(*irq)(struct accel_vm *, unsigned gsi, int level,
 		    struct err *);
@@ -194,7 +199,9 @@ struct accel {
 	int	(*vcpu_load)(struct accel_vcpu *, const json_t *,
 		    struct err *);				/* [vcpu] */
 
-	const struct accel_x86	*x86;	/* NULL on other machines */
+	/* NULL on other machines */
+	const struct accel_x86		*x86;
+	const struct accel_arm64	*arm64;
 };
 
 extern const struct accel accel_kvm;

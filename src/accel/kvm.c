@@ -202,7 +202,8 @@ kvm_dirty(struct accel_vm *vm, unsigned slot, uint64_t *bitmap, struct err *e)
 static int
 kvm_irq(struct accel_vm *vm, unsigned gsi, int level, struct err *e)
 {
-	struct kvm_irq_level l = { .irq = gsi, .level = level != 0 };
+	struct kvm_irq_level l = { .irq = kvm_arch_line(gsi),
+	    .level = level != 0 };
 
 	return kvm_call(vm->fd, KVM_IRQ_LINE, &l, e);
 }
@@ -243,6 +244,7 @@ set_routes(struct accel_vm *vm, struct err *e)
 		n->u.msi.address_lo = (uint32_t)vm->route[gsi].address;
 		n->u.msi.address_hi = (uint32_t)(vm->route[gsi].address >> 32);
 		n->u.msi.data = vm->route[gsi].data;
+		kvm_arch_msi_from(n, vm->route[gsi].device);
 	}
 	return kvm_call(vm->fd, KVM_SET_GSI_ROUTING, r, e);
 }
@@ -321,4 +323,5 @@ const struct accel accel_kvm = {
 	.vcpu_save	= kvm_arch_vcpu_save,
 	.vcpu_load	= kvm_arch_vcpu_load,
 	.x86		= &kvm_x86,
+	.arm64		= &kvm_arm64,
 };

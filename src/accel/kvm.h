@@ -85,7 +85,9 @@ int	kvm_kick_prepare(struct err *);
 /* --- of the processor ---------------------------------------------------- */
 
 extern const struct kvm_need kvm_arch_needs[];
-extern const struct accel_x86 kvm_x86;
+/* Only that of the processor this was built for is there: NULL otherwise. */
+extern const struct accel_x86 kvm_x86 __attribute__((weak));
+extern const struct accel_arm64 kvm_arm64 __attribute__((weak));
 
 int	kvm_arch_vm_new(struct accel_vm *, struct err *);
 void	kvm_arch_vm_destroy(struct accel_vm *);
@@ -104,6 +106,14 @@ int	kvm_arch_vm_load(struct accel_vm *, const json_t *, struct err *);
 unsigned kvm_arch_routes(const struct accel_vm *,
 	    struct kvm_irq_routing_entry *, unsigned max);
 #define KVM_ARCH_ROUTES_MAX	64
+
+/* What KVM_IRQ_LINE calls an interrupt line. */
+uint32_t kvm_arch_line(unsigned gsi);
+/* Say who sends a message, where interrupt controllers want to know. */
+void	kvm_arch_msi_from(struct kvm_irq_routing_entry *, uint32_t device);
+
+/* Which of a debugger's points the vCPU has met, a bit each. */
+unsigned kvm_arch_hits(const struct accel_vcpu *);
 
 /* Where the vCPU is, for messages: its program counter. */
 uint64_t kvm_arch_pc(struct accel_vcpu *);

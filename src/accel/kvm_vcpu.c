@@ -223,9 +223,7 @@ decode(struct accel_vcpu *c, struct accel_exit *x)
 		break;
 	case KVM_EXIT_DEBUG:
 		x->why = ACCEL_EXIT_DEBUG;
-		/* DR6 is that of a debug exception only. */
-		x->hits = c->run->debug.arch.exception == 1 ?
-		    c->run->debug.arch.dr6 & 0xf : 0;
+		x->hits = kvm_arch_hits(c);
 		break;
 	case KVM_EXIT_FAIL_ENTRY:
 		broken(x, c, "the processor refused the vCPU's state (%#llx)",

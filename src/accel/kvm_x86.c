@@ -269,6 +269,29 @@ kvm_arch_vcpu_new(struct accel_vcpu *c, struct err *e)
 	return set_lapic(c, e);
 }
 
+uint32_t
+kvm_arch_line(unsigned gsi)
+{
+	return gsi;
+}
+
+/* A local APIC takes a message from anybody. */
+void
+kvm_arch_msi_from(struct kvm_irq_routing_entry *n, uint32_t device)
+{
+	(void)n;
+	(void)device;
+}
+
+/* DR6 is that of a debug exception only. */
+unsigned
+kvm_arch_hits(const struct accel_vcpu *c)
+{
+	const struct kvm_debug_exit_arch *d = &c->run->debug.arch;
+
+	return d->exception == 1 ? (unsigned)d->dr6 & 0xf : 0;
+}
+
 uint64_t
 kvm_arch_pc(struct accel_vcpu *c)
 {

@@ -18,6 +18,7 @@
 #include "accel/accel.h"
 #include "lib/util.h"
 #include "os/os.h"
+#include "vmm/map.h"
 #include "vmm/memory.h"
 
 #define ALIGN	(1ULL << 30)
@@ -72,7 +73,7 @@ backing(const struct memory_setup *s, int *ret, struct err *e)
 
 /* Put the backing at the reserved address. */
 static int
-map(struct memory *m, const struct memory_setup *s, struct err *e)
+map_backing(struct memory *m, const struct memory_setup *s, struct err *e)
 {
 	int flags = MAP_FIXED, fd = m->fd;
 	void *at;
@@ -144,14 +145,15 @@ copy_in(struct memory *m, int file, struct err *e)
 static int
 describe(struct memory *m, struct err *e)
 {
-	uint64_t low = MIN(m->bytes, MEMORY_LOW_MAX);
-	struct guest_region r = { .len = low, .host = m->host };
+	uint64_t low = MIN(m->bytes, map.low_max);
+	struct guest_region r = { .gpa = map.low, .user = map.low,
+	    .len = low, .host = m->host };
 
 	if (guest_memory_add(&m->table, &r, e) == -1)
 		return -1;
 	if (m->bytes == low)
 		return 0;
-	r.gpa = r.user = MEMORY_HIGH;
+	r.gpa = r.user = map.high;
 	r.len = m->bytes - low;
 	r.host = m->host + low;
 	return guest_memory_add(&m->table, &r, e);
@@ -187,10 +189,10 @@ memory_new(struct memory **ret, const struct memory_setup *s, struct err *e)
 {
 	OWN(memory_destroy) struct memory *m = NULL;
 
-	if (s->bytes == 0 || s->bytes > MEMORY_MAX ||
-	    s->bytes % MEMORY_STEP != 0)
+	if (s->bytes == 0 || s->bytes > map.max || s->bytes % MEMORY_STEP != 0)
 		return err_set(e, EINVAL, "memory: %llu bytes is not a number "
-		    "of MiB up to 1 TiB", (unsigned long long)s->bytes);
+		    "of MiB up to %llu GiB", (unsigned long long)s->bytes,
+		    (unsigned long long)(map.max >> 30));
 	if (s->page != 0 && s->bytes % s->page != 0)
 		return err_set(e, EINVAL, "memory: %llu MiB is not a multiple "
 		    "of its pages' %llu MiB",
@@ -207,7 +209,8 @@ memory_new(struct memory **ret, const struct memory_setup *s, struct err *e)
 	guest_memory_init(&m->table);
 	m->bytes = s->bytes;
 	if (reserve(m, e) == -1 || backing(s, &m->fd, e) == -1 ||
-	    map(m, s, e) == -1 || describe(m, e) == -1 || keep(m, s, e) == -1)
+	    map_backing(m, s, e) == -1 || describe(m, e) == -1 ||
+	    keep(m, s, e) == -1)
 		return -1;
 	if (m->fd != -1 && s->file != -1 && copy_in(m, s->file, e) == -1)
 		return -1;
@@ -354,5 +357,5 @@ memory_clear(struct memory *m, struct err *e)
 	/* Anew, without the snapshot; huge pages are reserved again. */
 	if (m->file != -1)
 		(void)close(take_fd(&m->file));
-	return map(m, &none, e);
+	return map_backing(m, &none, e);
 }

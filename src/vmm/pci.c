@@ -9,19 +9,17 @@
 #include "lib/util.h"
 #include "vmm/board.h"
 #include "vmm/dev/power.h"
+#include "vmm/map.h"
 #include "vmm/memory.h"
 #include "vmm/pci_private.h"
 
 #define CONFIG_PORTS	0xcf8		/* address, data: 4 bytes each */
 #define CONFIG_ENABLE	0x80000000U	/* of the address */
 
-/* Below 16, so that guests without an IOAPIC driver have them too. */
-static const uint8_t lines[PCI_LINES] = { 5, 10, 11, 12 };
-
 unsigned
 pci_intx_gsi(unsigned slot)
 {
-	return lines[slot % PCI_LINES];
+	return map.line[slot % MAP_LINES];
 }
 
 uint16_t
@@ -29,8 +27,8 @@ pci_intx_lines(void)
 {
 	unsigned all = 0;
 
-	for (unsigned i = 0; i < PCI_LINES; i++)
-		all |= 1U << lines[i];
+	for (unsigned i = 0; i < MAP_LINES; i++)
+		all |= 1U << map.line[i];
 	return (uint16_t)all;
 }
 
@@ -67,7 +65,7 @@ pci_config(struct pci_device *d)
 static void
 intx_settle(struct pci_device *d)
 {
-	unsigned n = d->slot % PCI_LINES;
+	unsigned n = d->slot % MAP_LINES;
 	uint32_t bit = 1U << d->slot, old = d->pci->line[n];
 	bool high = d->intx && !pci_msix_on(d) &&
 	    !(pci_get(d, PCI_COMMAND, 2) & PCI_COMMAND_NO_INTX);
@@ -79,7 +77,7 @@ intx_settle(struct pci_device *d)
 	d->pci->line[n] = high ? old | bit : old & ~bit;
 	if ((old != 0) != (d->pci->line[n] != 0) &&
 	    !d->pci->board->msi_only)
-		board_irq(d->pci->board, lines[n], old == 0);
+		board_irq(d->pci->board, map.line[n], old == 0);
 }
 
 void
@@ -373,7 +371,7 @@ pci_new(struct pci **ret, struct board *board, struct err *e)
 	    e) == -1)
 		goto no_ports;
 	if (bus_add(&board->mmio, &(struct bus_range){
-	    .base = MEMORY_ECAM, .len = MEMORY_ECAM_LEN, .ops = &ecam_ops,
+	    .base = map.ecam, .len = MEMORY_ECAM_LEN, .ops = &ecam_ops,
 	    .arg = pci }, e) == -1)
 		goto no_ecam;
 	if (pci_add(&d, pci, &bridge, e) == -1)
@@ -381,7 +379,7 @@ pci_new(struct pci **ret, struct board *board, struct err *e)
 	*ret = pci;
 	return 0;
 no_bridge:
-	bus_remove(&board->mmio, MEMORY_ECAM);
+	bus_remove(&board->mmio, map.ecam);
 no_ecam:
 	bus_remove(&board->pio, CONFIG_PORTS);
 no_ports:
@@ -397,7 +395,7 @@ pci_destroy(struct pci *pci)
 	if (pci == NULL)
 		return;
 	pci_remove(pci->slot[0]);
-	bus_remove(&pci->board->mmio, MEMORY_ECAM);
+	bus_remove(&pci->board->mmio, map.ecam);
 	bus_remove(&pci->board->pio, CONFIG_PORTS);
 	pci_show_fini(pci);
 	free(pci);

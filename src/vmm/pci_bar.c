@@ -12,7 +12,7 @@
 
 #include "lib/util.h"
 #include "vmm/board.h"
-#include "vmm/memory.h"
+#include "vmm/map.h"
 #include "vmm/pci_private.h"
 
 #define BAR_PIO		0x1		/* type bits: PCI 3.0, 6.2.5.1 */
@@ -49,9 +49,8 @@ allowed(const struct pci_bar *b, uint64_t addr)
 {
 	if (b->pio)
 		return inside(addr, b->len, PORTS_FIRST, PCI_PORTS_END);
-	return inside(addr, b->len, MEMORY_PCI, MEMORY_PCI_END) ||
-	    (b->wide && inside(addr, b->len, MEMORY_PCI64,
-	    MEMORY_PCI64 + MEMORY_PCI64_LEN));
+	return inside(addr, b->len, map.pci, map.pci_end) ||
+	    (b->wide && inside(addr, b->len, map.pci64, map.pci64_end));
 }
 
 /* Where the guest wants the window now; 0: nowhere. */
@@ -208,11 +207,10 @@ first_place(const struct pci *pci, const struct pci_bar *b)
 
 	if (b->pio)
 		return place(pci, b, PCI_PORTS, PCI_PORTS_END);
-	/* Low first: 2^40 is above what some processors can address. */
-	addr = place(pci, b, MEMORY_PCI, MEMORY_PCI_END);
+	/* Low first: the others may be above what a processor addresses. */
+	addr = place(pci, b, map.pci, map.pci_end);
 	if (addr == 0 && b->wide)
-		addr = place(pci, b, MEMORY_PCI64,
-		    MEMORY_PCI64 + MEMORY_PCI64_LEN);
+		addr = place(pci, b, map.pci64, map.pci64_end);
 	return addr;
 }
 

@@ -71,6 +71,7 @@ route(struct pci_device *d, unsigned v, struct err *e)
 
 	memcpy(&msi.address, entry, sizeof(msi.address));
 	memcpy(&msi.data, entry + 8, sizeof(msi.data));
+	msi.device = d->slot << 3;
 	if (vec->routed && vec->route.address == msi.address &&
 	    vec->route.data == msi.data)
 		return 0;

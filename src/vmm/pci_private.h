@@ -12,10 +12,10 @@
 
 #include "accel/accel.h"
 #include "lib/log.h"
+#include "vmm/map.h"
 #include "vmm/pci.h"
 
 #define PCI_NAME_MAX	32
-#define PCI_LINES	4		/* interrupt lines the slots share */
 
 /* Registers of the header: PCI 3.0, section 6.1. */
 enum {
@@ -103,7 +103,7 @@ struct pci {
 	uint8_t			*space;		/* as ECAM shows it */
 	unsigned		 shown;		/* slots the guest reads */
 	uint32_t		 address;	/* port 0xcf8 */
-	uint32_t		 line[PCI_LINES];	/* slots that pull it */
+	uint32_t		 line[MAP_LINES];	/* slots that pull it */
 	bool			 crowded;	/* a window lost its place */
 };
 

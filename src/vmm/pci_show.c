@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "vmm/board.h"
+#include "vmm/map.h"
 #include "vmm/memory.h"
 #include "vmm/pci_private.h"
 
@@ -49,7 +50,7 @@ show(struct pci *pci, unsigned n, struct err *e)
 {
 	struct board *board = pci->board;
 	struct accel_memory m = {
-		.slot = MEMORY_SLOT_PCI, .gpa = MEMORY_ECAM,
+		.slot = MEMORY_SLOT_PCI, .gpa = map.ecam,
 		.host = pci->space, .readonly = true,
 	};
 

@@ -289,8 +289,8 @@ TINY(msi, 64,
 static void
 halt_msi(void **state)
 {
-	const struct accel_msi other = { 0xfee00000, 0x42 };
-	const struct accel_msi m = { 0xfee00000, 0x41 };
+	const struct accel_msi other = { 0xfee00000, 0x42, 0 };
+	const struct accel_msi m = { 0xfee00000, 0x41, 0 };
 	struct tiny t;
 
 	(void)state;
@@ -908,7 +908,7 @@ split(void **state)
 {
 	const struct accel_setup setup = { .cpus = 1,
 	    .irqchip = ACCEL_IRQCHIP_SPLIT };
-	const struct accel_msi m = { 0xfee00000, 0x41 };
+	const struct accel_msi m = { 0xfee00000, 0x41, 0 };
 	struct tiny t;
 
 	(void)state;

@@ -120,7 +120,7 @@ ioevent(void **state)
 static void
 interrupts(void **state)
 {
-	const struct accel_msi m = { 0xfee00000, 0x41 };
+	const struct accel_msi m = { 0xfee00000, 0x41, 0 };
 	int fd = eventfd(0, 0), resample = eventfd(0, 0);
 	struct accel_irqfd q = { .fd = fd, .resample = resample, .gsi = 30 };
 	struct accel_msi got;

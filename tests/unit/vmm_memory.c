@@ -43,7 +43,7 @@ sizes(void **state)
 	refused((struct memory_setup){ .bytes = MIB + 4096, .file = -1 },
 	    "MiB");
 	refused((struct memory_setup){ .bytes = 2 * MEMORY_MAX, .file = -1 },
-	    "1 TiB");
+	    "1024 GiB");
 	refused((struct memory_setup){ .bytes = 3 * MIB, .page = 2 * MIB,
 	    .file = -1 }, "multiple");
 	refused((struct memory_setup){ .bytes = 2 * MIB, .file = fd },

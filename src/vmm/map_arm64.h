@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * map_arm64.h - the address map of the arm64 board
+ *
+ *	0x08000000    GIC: distributor
+ *	0x08080000    GIC: interrupt translation service (messages)
+ *	0x080a0000    GIC: redistributors, 128 KiB a processor
+ *	0x09000000    serial port (PL011)
+ *	0x09010000    clock (PL031)
+ *	0x09030000    power button (PL061)
+ *	0x09040000    debug registers
+ *	0x10000000    windows of PCI devices
+ *	0x3f000000    PCI configuration space (ECAM), one bus
+ *	0x40000000    memory, up to 1023 GiB
+ *
+ * Where QEMU's "virt" machine has the same device it has it there too: that
+ * map is known to be one that every system takes.
+ */
+
+#ifndef VMM_MAP_ARM64_H
+#define VMM_MAP_ARM64_H
+
+#define ARM64_GICD		0x08000000ULL
+#define ARM64_GICD_LEN		0x10000ULL
+#define ARM64_ITS		0x08080000ULL
+#define ARM64_ITS_LEN		0x20000ULL
+#define ARM64_GICR		0x080a0000ULL
+#define ARM64_GICR_LEN		0x20000ULL	/* a processor's */
+#define ARM64_UART		0x09000000ULL
+#define ARM64_RTC		0x09010000ULL
+#define ARM64_GPIO		0x09030000ULL
+#define ARM64_DEBUG		0x09040000ULL
+#define ARM64_DEVICE_LEN	0x1000ULL	/* of each of these four */
+#define ARM64_PCI		0x10000000ULL
+#define ARM64_PCI_END		0x3f000000ULL
+#define ARM64_ECAM		0x3f000000ULL
+#define ARM64_RAM		0x40000000ULL
+#define ARM64_RAM_MAX		((1ULL << 40) - ARM64_RAM)	/* bytes */
+
+/* GSIs; number n is the GIC's shared peripheral interrupt n. */
+#define ARM64_GSI_UART		1
+#define ARM64_GSI_RTC		2
+#define ARM64_GSI_GPIO		3
+#define ARM64_GSI_PCI		4		/* and 3 more */
+
+#endif
