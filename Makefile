@@ -115,6 +115,7 @@ vmm_FILES	= acpi \
 		  dev/vhost_kinds \
 		  dev/vhost_run \
 		  dev/vhost_state \
+		  elf \
 		  gdb \
 		  gdb_regs \
 		  gdb_session \

@@ -8,18 +8,17 @@
  * unikernels are such: no decompression, no firmware.
  *
  * Source: Xen, docs/misc/pvh.pandoc and
- * xen/include/public/arch-x86/hvm/start_info.h; System V ABI, chapters 4, 5.
+ * xen/include/public/arch-x86/hvm/start_info.h.
  */
 
-#include <elf.h>
 #include <errno.h>
 #include <string.h>
 
 #include "lib/util.h"
+#include "vmm/elf.h"
 #include "vmm/loader.h"
 #include "vmm/memory.h"
 
-#define SEGMENTS_MAX	64
 #define NOTES_MAX	65536U		/* bytes of a PT_NOTE that are read */
 #define NOTE_ENTRY	18		/* XEN_ELFNOTE_PHYS32_ENTRY */
 #define START_MAGIC	0x336ec578U
@@ -58,44 +57,16 @@ struct boot_page {
 	struct start_range	map[LOADER_RANGES_MAX];
 };
 
-/* What the file says, checked where it is used. */
-struct kernel {
-	const struct load	*load;
-	Elf64_Phdr		 segment[SEGMENTS_MAX];
-	unsigned		 nsegments;
-	uint64_t		 entry;
-	uint64_t		 end;		/* of the last segment */
-};
-
 static bool
 pvh_probe(const uint8_t head[LOADER_HEAD])
 {
 	return memcmp(head, ELFMAG, SELFMAG) == 0;
 }
 
-static int
-read_headers(struct kernel *k, struct err *e)
-{
-	Elf64_Ehdr h;
-
-	if (loader_read(k->load->kernel, &h, sizeof(h), 0, e) == -1)
-		return -1;
-	if (h.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    h.e_ident[EI_DATA] != ELFDATA2LSB || h.e_machine != EM_X86_64)
-		return err_set(e, ENOEXEC, "not an ELF file of x86-64");
-	if (h.e_phentsize != sizeof(k->segment[0]) || h.e_phnum == 0 ||
-	    h.e_phnum > SEGMENTS_MAX)
-		return err_set(e, ENOEXEC, "%u segments of %u bytes each: "
-		    "1 to %d are possible", h.e_phnum, h.e_phentsize,
-		    SEGMENTS_MAX);
-	k->nsegments = h.e_phnum;
-	return loader_read(k->load->kernel, k->segment,
-	    h.e_phnum * sizeof(k->segment[0]), h.e_phoff, e);
-}
-
 /* Look for the entry in one note segment. */
 static int
-read_notes(struct kernel *k, const Elf64_Phdr *p, struct err *e)
+read_notes(const struct elf *k, const Elf64_Phdr *p, uint64_t *entry,
+    struct err *e)
 {
 	static const char owner[] = "Xen";
 	uint8_t notes[NOTES_MAX];
@@ -114,57 +85,26 @@ read_notes(struct kernel *k, const Elf64_Phdr *p, struct err *e)
 		if (h.n_type == NOTE_ENTRY && h.n_namesz == sizeof(owner) &&
 		    memcmp(notes + name, owner, sizeof(owner)) == 0 &&
 		    (h.n_descsz == 4 || h.n_descsz == 8))
-			memcpy(&k->entry, notes + desc, h.n_descsz);
+			memcpy(entry, notes + desc, h.n_descsz);
 	}
 	return 0;
 }
 
 static int
-find_entry(struct kernel *k, struct err *e)
+find_entry(const struct elf *k, uint64_t *ret, struct err *e)
 {
-	for (unsigned i = 0; i < k->nsegments && k->entry == 0; i++)
+	uint64_t entry = 0;
+
+	for (unsigned i = 0; i < k->nsegments && entry == 0; i++)
 		if (k->segment[i].p_type == PT_NOTE &&
-		    read_notes(k, &k->segment[i], e) == -1)
+		    read_notes(k, &k->segment[i], &entry, e) == -1)
 			return -1;
-	if (k->entry == 0)
+	if (entry == 0)
 		return err_set(e, ENOEXEC, "has no PVH entry "
 		    "(Linux: CONFIG_PVH)");
-	if (k->entry > UINT32_MAX)
+	if (entry > UINT32_MAX)
 		return err_set(e, ENOEXEC, "its entry is above 4 GiB");
-	return 0;
-}
-
-/* Load the segments; what is behind the file's bytes is zero already. */
-static int
-load_segments(struct kernel *k, struct err *e)
-{
-	const Elf64_Phdr *p;
-	struct loader_range to;
-
-	for (unsigned i = 0; i < k->nsegments; i++) {
-		p = &k->segment[i];
-		if (p->p_type != PT_LOAD || p->p_memsz == 0)
-			continue;
-		if (p->p_filesz > p->p_memsz)
-			return err_set(e, ENOEXEC, "segment %u is larger in "
-			    "the file than in memory", i);
-		if (p->p_paddr < LOADER_KERNEL ||
-		    memory_at(k->load->memory, p->p_paddr, p->p_memsz) == NULL)
-			return err_set(e, ENOMEM, "segment %u: %llu bytes at "
-			    "0x%llx do not fit into %llu MiB of memory", i,
-			    (unsigned long long)p->p_memsz,
-			    (unsigned long long)p->p_paddr,
-			    (unsigned long long)
-			    (memory_bytes(k->load->memory) >> 20));
-		to = (struct loader_range){ .addr = p->p_paddr,
-		    .len = p->p_filesz };
-		if (loader_read_to(k->load, k->load->kernel, &to, p->p_offset,
-		    e) == -1)
-			return -1;
-		k->end = MAX(k->end, p->p_paddr + p->p_memsz);
-	}
-	if (k->end == 0)
-		return err_set(e, ENOEXEC, "nothing in it is to be loaded");
+	*ret = entry;
 	return 0;
 }
 
@@ -205,19 +145,20 @@ write_info(const struct load *load, const struct loader_range *initrd,
 static int
 pvh_load(const struct load *load, struct x86_regs *ret, struct err *e)
 {
-	struct kernel k = { .load = load };
 	struct loader_range initrd;
 	struct x86_regs r;
+	uint64_t entry = 0;
+	struct elf k;
 
-	if (read_headers(&k, e) == -1 || find_entry(&k, e) == -1 ||
-	    load_segments(&k, e) == -1)
+	if (elf_read(&k, load, e) == -1 || find_entry(&k, &entry, e) == -1 ||
+	    elf_load(&k, e) == -1)
 		return err_prefix(e, "kernel");
 	if (loader_initrd(load, k.end, UINT32_MAX, &initrd, e) == -1 ||
 	    loader_cmdline(load, LOADER_CMDLINE_MAX, e) == -1 ||
 	    write_info(load, &initrd, e) == -1 ||
 	    loader_flat(load, false, &r, e) == -1)
 		return -1;
-	r.rip = k.entry;
+	r.rip = entry;
 	r.gpr[X86_RBX] = LOADER_INFO;
 	*ret = r;
 	return 0;
