@@ -131,6 +131,7 @@ vmm_FILES	= acpi \
 		  memory \
 		  memory_file \
 		  mptable \
+		  openbsd \
 		  pci \
 		  pci_bar \
 		  pci_msix \

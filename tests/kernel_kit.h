@@ -87,6 +87,88 @@ kit_bzimage(void)
 	return k;
 }
 
+/*
+ * An OpenBSD kernel: text, data with random bytes and a BSS of odd length,
+ * and seven sections, of which four are for its debugger.
+ */
+#define KIT_BSD_TEXT	0x1000000U
+#define KIT_BSD_DATA	0x1001000U
+#define KIT_BSD_RANDOM	0x1001010U
+#define KIT_BSD_END	0x1003005U
+#define KIT_BSD_LINKED	0xffffffff80000000ULL
+#define KIT_BSD_SECTIONS 7
+
+struct kit_openbsd {
+	Elf64_Ehdr	h;
+	Elf64_Phdr	p[3];
+	Elf64_Shdr	s[KIT_BSD_SECTIONS];
+	char		data[64];
+	Elf64_Sym	symbols[2];
+	char		strings[13];
+	char		names[64];
+	char		ctf[5];
+	char		comment[8];
+	char		code[4096];
+};
+
+#define KIT_BSD_AT(member)	offsetof(struct kit_openbsd, member), \
+	sizeof(((struct kit_openbsd *)0)->member)
+
+static inline void
+kit_section(Elf64_Shdr *s, unsigned name, unsigned type, size_t offset,
+    size_t size)
+{
+	s->sh_name = name;
+	s->sh_type = type;
+	s->sh_offset = offset;
+	s->sh_size = size;
+}
+
+static inline void
+kit_segment(Elf64_Phdr *p, unsigned type, uint32_t at, size_t offset,
+    size_t size)
+{
+	p->p_type = type;
+	p->p_paddr = at;
+	p->p_vaddr = KIT_BSD_LINKED + at;
+	p->p_offset = offset;
+	p->p_filesz = p->p_memsz = size;
+}
+
+static inline struct kit_openbsd
+kit_openbsd(void)
+{
+	struct kit_openbsd k = {
+		.h = { .e_machine = EM_X86_64, .e_phnum = 3,
+		    .e_phentsize = sizeof(k.p[0]),
+		    .e_phoff = offsetof(struct kit_openbsd, p),
+		    .e_shnum = KIT_BSD_SECTIONS,
+		    .e_shentsize = sizeof(k.s[0]), .e_shstrndx = 4,
+		    .e_shoff = offsetof(struct kit_openbsd, s),
+		    .e_entry = KIT_BSD_LINKED + KIT_BSD_TEXT },
+		.data = "data", .strings = "\0_start\0_end",
+		.symbols[1] = { .st_name = 1, .st_value = 0x5eed },
+		.names = "\0.symtab\0.strtab\0.SUNW_ctf\0.comment",
+		.ctf = "types", .comment = "by hand",
+		.code = KIT_CODE,
+	};
+
+	memcpy(k.h.e_ident, ELFMAG, SELFMAG);
+	k.h.e_ident[EI_CLASS] = ELFCLASS64;
+	k.h.e_ident[EI_DATA] = ELFDATA2LSB;
+	kit_segment(&k.p[0], PT_LOAD, KIT_BSD_TEXT, KIT_BSD_AT(code));
+	kit_segment(&k.p[1], PT_LOAD, KIT_BSD_DATA, KIT_BSD_AT(data));
+	k.p[1].p_memsz = KIT_BSD_END - KIT_BSD_DATA;
+	kit_segment(&k.p[2], 0x65a3dbe6, KIT_BSD_RANDOM, 0, 32);
+	kit_section(&k.s[1], 0, SHT_PROGBITS, KIT_BSD_AT(code));
+	kit_section(&k.s[2], 1, SHT_SYMTAB, KIT_BSD_AT(symbols));
+	kit_section(&k.s[3], 9, SHT_STRTAB, KIT_BSD_AT(strings));
+	kit_section(&k.s[4], 9, SHT_STRTAB, KIT_BSD_AT(names));
+	kit_section(&k.s[5], 17, SHT_PROGBITS, KIT_BSD_AT(ctf));
+	kit_section(&k.s[6], 27, SHT_PROGBITS, KIT_BSD_AT(comment));
+	return k;
+}
+
 static inline int
 kit_file(const void *bytes, size_t len)
 {

@@ -19,6 +19,7 @@
 #define PAGE		4096ULL
 
 static const struct loader *const loaders[] = {
+	&loader_openbsd,
 	&loader_pvh,
 	&loader_bzimage,
 };

@@ -2,8 +2,9 @@
 /*
  * loader.h - put a kernel into guest memory and say how it is entered
  *
- * One loader a format: pvh.c (ELF with a PVH note), bzimage.c.  The first
- * whose probe accepts the file loads it.  Files are not trusted: whatever is
+ * One loader a format: openbsd.c (ELF with a segment for random bytes), pvh.c
+ * (ELF with a PVH note), bzimage.c.  The first whose probe accepts the file
+ * loads it.  Files are not trusted: whatever is
  * in them, nothing outside the guest's memory is written.
  *
  * What every loader finds: memory of zeroes, but for the tables of firmware
@@ -27,6 +28,7 @@
 #define LOADER_INFO		0x6000ULL	/* what a kernel is handed */
 #define LOADER_CMDLINE		0x7000ULL
 #define LOADER_TABLES		0x8000ULL	/* descriptors, page tables */
+#define LOADER_STACK	0xf000ULL	/* a page, for who wants one */
 #define LOADER_LOW_END		0x9fc00ULL	/* where low memory ends */
 #define LOADER_FIRMWARE		0xe0000ULL	/* ACPI and MP tables */
 #define LOADER_KERNEL		0x100000ULL	/* no kernel lies lower */
@@ -42,6 +44,7 @@ struct load {
 	const char	*cmdline;
 	uint64_t	 rsdp;		/* gpa of the ACPI tables; 0: none */
 	bool		 ecam;		/* there is PCI configuration space */
+	bool		 serial;	/* there is COM1 */
 };
 
 struct loader {
@@ -56,6 +59,7 @@ struct loader {
 /* Try each; -1 when none knows the file, or the one that does refuses it. */
 int	loader_load(const struct load *, struct x86_regs *ret, struct err *);
 
+extern const struct loader loader_openbsd;
 extern const struct loader loader_pvh;
 extern const struct loader loader_bzimage;
 

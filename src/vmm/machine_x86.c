@@ -189,6 +189,7 @@ machine_arch_enter(struct accel_vcpu *v, void *arg, struct err *e)
 		.cmdline = m->cmdline,
 		.rsdp = m->arch->rsdp,
 		.ecam = m->board.pci != NULL,
+		.serial = m->arch->uart != NULL,
 	};
 
 	if (loader_load(&load, &regs, e) == -1)

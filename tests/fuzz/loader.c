@@ -21,7 +21,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct memory_setup s = { .bytes = 4ULL << 20, .file = -1 };
-	struct load load = { .initrd = -1, .cmdline = "quiet" };
+	struct load load = { .initrd = -1, .cmdline = "quiet",
+	    .serial = true };
 	struct x86_regs r;
 
 	if (len == 0)
@@ -31,6 +32,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (load.kernel == -1 || memory_new(&load.memory, &s, NULL) == -1 ||
 	    write(load.kernel, data + 1, len - 1) != (ssize_t)(len - 1))
 		abort();
+	if (data[0] & 0x40)
+		load.cmdline = "-s duid=0123456789abcdef";
 	if (data[0] & 0x80)
 		load.initrd = load.kernel;
 	if (loader_load(&load, &r, NULL) == 0 && r.rip > UINT32_MAX)

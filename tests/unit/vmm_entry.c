@@ -59,6 +59,49 @@ TINY(old_kernel, 32,
     PUTC("o") PUTC("k")
     "8: " EXIT);
 
+/*
+ * What an OpenBSD kernel reads before it has memory of its own: the words on
+ * the stack, all of the list, its symbols, random bytes, a BSS of zeroes.
+ */
+#define ARG(n, value)	"cmpl $" value ", 4*" n "(%esp)\n jne 8f\n"
+#define IS(at, value)	"cmpl $" value ", " at "\n jne 8f\n"
+TINY(bsd_kernel, 32,
+    "mov %cr0, %eax\n test $0x80000000, %eax\n jnz 8f\n"
+    "pushf\n pop %eax\n test $0x200, %eax\n jnz 8f\n"
+    "mov %esp, %eax\n cmp $0xffdc, %eax\n jne 8f\n"
+    ARG("1", "0x10002") ARG("2", "0xa0000004") ARG("3", "0x0e")
+    ARG("5", "0") ARG("6", "639") ARG("7", "188")
+    /* memory */
+    "mov 32(%esp), %ebx\n" IS("(%ebx)", "0") IS("4(%ebx)", "132")
+    IS("12(%ebx)", "0") IS("20(%ebx)", "0x9fc00") IS("28(%ebx)", "1")
+    IS("32(%ebx)", "0xe0000") IS("40(%ebx)", "0x20000")
+    IS("48(%ebx)", "2") IS("52(%ebx)", "0x100000")
+    IS("60(%ebx)", "0x1f00000") IS("68(%ebx)", "1") IS("88(%ebx)", "0")
+    /* console */
+    "add 4(%ebx), %ebx\n" IS("(%ebx)", "5") IS("4(%ebx)", "44")
+    IS("12(%ebx)", "0x800") IS("16(%ebx)", "115200")
+    IS("20(%ebx)", "0x3f8") IS("24(%ebx)", "0") IS("28(%ebx)", "0")
+    IS("32(%ebx)", "0")
+    /* the end */
+    "add 4(%ebx), %ebx\n" IS("(%ebx)", "-1")
+    /* symbols: their header, that of the table, the second one's value */
+    "mov $0x1003008, %esi\n" IS("(%esi)", "0x464c457f")
+    IS("32(%esi)", "0") IS("40(%esi)", "64")
+    "mov 64+2*64+24(%esi), %edi\n add %esi, %edi\n"
+    IS("24+8(%edi)", "0x5eed")
+    "mov 64+5*64+24(%esi), %edi\n lea 8(%esi,%edi), %eax\n"
+    "cmp %eax, 16(%esp)\n jne 8f\n"
+    IS("0x1001000", "0x61746164")		/* data */
+    "mov $0x1001010, %esi\n mov $8, %ecx\n xor %eax, %eax\n"
+    "1: or (%esi), %eax\n add $4, %esi\n loop 1b\n"
+    "test %eax, %eax\n jz 8f\n"
+    "mov $0x1001030, %edi\n mov $0x7f5, %ecx\n xor %eax, %eax\n"
+    "cld\n repe scasl\n jne 8f\n"
+    /* and it may use the stack */
+    "call 2f\n 2: add $4, %esp\n"
+    PUTC("o") PUTC("k")
+    "8: " EXIT);
+
 /* INIT and start-up to all others; they begin at 0x20000 in real mode. */
 TINY(starting_kernel, 32,
     "mov $0x100100, %esi\n mov $0x20000, %edi\n mov $0x100, %ecx\n"
@@ -113,10 +156,11 @@ serial(struct machine_setup *s)
 
 /* Run the kernel in fd until its event; what it said is 'words'. */
 static void
-run(int fd, unsigned cpus, enum machine_event end, const char *words)
+run_with(const char *cmdline, int fd, unsigned cpus, enum machine_event end,
+    const char *words)
 {
 	char path[32], got[64] = "";
-	struct vm_config c = { .kernel = path, .cmdline = "quiet",
+	struct vm_config c = { .kernel = path, .cmdline = cmdline,
 	    .cpus = cpus, .memory = { .size = 32 << 20 } };
 	struct world w = { .base = event_base_new(), .reboots = 2 };
 	struct machine_setup s = { .base = w.base, .accel = &accel_kvm,
@@ -136,6 +180,12 @@ run(int fd, unsigned cpus, enum machine_event end, const char *words)
 	(void)close(peer);
 	(void)close(fd);
 	event_base_free(w.base);
+}
+
+static void
+run(int fd, unsigned cpus, enum machine_event end, const char *words)
+{
+	run_with("quiet", fd, cpus, end, words);
 }
 
 static int
@@ -177,6 +227,17 @@ pvh(void **state)
 }
 
 static void
+openbsd(void **state)
+{
+	struct kit_openbsd k = kit_openbsd();
+
+	(void)state;
+	memcpy(k.code, bsd_kernel.begin,
+	    (size_t)(bsd_kernel.end - bsd_kernel.begin));
+	run_with("-s", kit_file(&k, sizeof(k)), 1, MACHINE_POWERED_OFF, "ok");
+}
+
+static void
 bzimage(void **state)
 {
 	(void)state;
@@ -211,6 +272,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pvh),
+		cmocka_unit_test(openbsd),
 		cmocka_unit_test(bzimage),
 		cmocka_unit_test(second_processor),
 		cmocka_unit_test(triple_fault),

@@ -22,7 +22,8 @@ begin(struct world *w, uint64_t bytes, int kernel)
 
 	assert_int_equal(memory_new(&w->memory, &s, NULL), 0);
 	w->load = (struct load){ .memory = w->memory, .kernel = kernel,
-	    .initrd = -1, .cmdline = "console=ttyS0", .rsdp = 0xe0000 };
+	    .initrd = -1, .cmdline = "console=ttyS0", .rsdp = 0xe0000,
+	    .serial = true };
 }
 
 static void
@@ -176,6 +177,131 @@ old_bzimage(void **state)
 	end(&w);
 }
 
+/* --- OpenBSD ------------------------------------------------------------- */
+
+/* A word of the stack at the entry. */
+static uint32_t
+argument(struct world *w, const struct x86_regs *r, unsigned n)
+{
+	return (uint32_t)peek(w, r->gpr[X86_RSP] + 4 * n, 4);
+}
+
+static void
+openbsd_symbols(struct world *w, const struct kit_openbsd *k, uint64_t end)
+{
+	uint64_t base = (KIT_BSD_END + 7) & ~7U, at;
+	const size_t wanted[] = { 2, 3, 4, 5 };
+	uint64_t next = base + sizeof(k->h) + sizeof(k->s);
+
+	assert_memory_equal(memory_at(w->memory, base, SELFMAG), ELFMAG,
+	    SELFMAG);
+	assert_int_equal(peek(w, base + offsetof(Elf64_Ehdr, e_phoff), 8), 0);
+	assert_int_equal(peek(w, base + offsetof(Elf64_Ehdr, e_phnum), 2), 0);
+	assert_int_equal(peek(w, base + offsetof(Elf64_Ehdr, e_phentsize), 2),
+	    0);
+	assert_int_equal(peek(w, base + offsetof(Elf64_Ehdr, e_shoff), 8), 64);
+	for (unsigned i = 0; i < 4; i++) {
+		const Elf64_Shdr *s = memory_at(w->memory, base + 64 +
+		    wanted[i] * sizeof(*s), sizeof(*s));
+
+		at = base + s->sh_offset;
+		assert_int_equal(at, next);
+		assert_true(s->sh_flags & SHF_ALLOC);
+		assert_int_equal(s->sh_size, k->s[wanted[i]].sh_size);
+		assert_memory_equal(memory_at(w->memory, at, s->sh_size),
+		    (const char *)k + k->s[wanted[i]].sh_offset, s->sh_size);
+		next = at + ((s->sh_size + 7) & ~7ULL);
+	}
+	assert_int_equal(end, next);
+	/* What is not for it is as it was, and not there. */
+	assert_int_equal(peek(w, base + 64 + 6 * 64 + 24, 8),
+	    offsetof(struct kit_openbsd, comment));
+	assert_int_equal(peek(w, end, 8), 0);
+}
+
+/* The list, in order: memory, console, and what else was asked for. */
+static uint64_t
+openbsd_list(struct world *w, uint64_t list)
+{
+	uint64_t at = list + 12;
+
+	assert_int_equal(peek(w, list, 4), 0);
+	assert_int_equal(peek(w, at, 8), 0);
+	assert_int_equal(peek(w, at + 8, 8), LOADER_LOW_END);
+	assert_int_equal(peek(w, at + 16, 4), 1);
+	assert_int_equal(peek(w, at + 20 + 16, 4), 2);
+	assert_int_equal(peek(w, at + 40, 8), MIB);
+	assert_int_equal(peek(w, at + 48, 8), 63 * MIB);
+	assert_int_equal(peek(w, at + 60 + 16, 4), 0);	/* the last */
+	list += peek(w, list + 4, 4);
+	assert_int_equal(peek(w, list, 4), 5);
+	assert_int_equal(peek(w, list + 4, 4), 12 + 32);
+	assert_int_equal(peek(w, list + 12, 4), 0x800);
+	assert_int_equal(peek(w, list + 16, 4), 115200);
+	assert_int_equal(peek(w, list + 20, 8), 0x3f8);
+	assert_int_equal(peek(w, list + 28, 8), 0);
+	return list + peek(w, list + 4, 4);
+}
+
+static void
+openbsd(void **state)
+{
+	struct kit_openbsd k = kit_openbsd();
+	static const uint8_t zeroes[32];
+	struct x86_regs r;
+	struct world w;
+	uint64_t at;
+
+	(void)state;
+	begin(&w, 64 * MIB, kit_file(&k, sizeof(k)));
+	assert_int_equal(loader_load(&w.load, &r, NULL), 0);
+	assert_int_equal(r.rip, KIT_BSD_TEXT);
+	assert_int_equal(r.cr0 & 0x80000001, 1);	/* no paging */
+	assert_int_equal(r.rflags & 0x200, 0);
+	assert_int_equal(r.seg[X86_CS].flags & 0x40ff, 0x409b);
+	assert_memory_equal(memory_at(w.memory, KIT_BSD_TEXT, 22), KIT_CODE,
+	    22);
+	assert_memory_equal(memory_at(w.memory, KIT_BSD_DATA, 5), "data", 5);
+	assert_memory_not_equal(memory_at(w.memory, KIT_BSD_RANDOM, 32),
+	    zeroes, 32);
+	assert_int_equal(peek(&w, KIT_BSD_RANDOM + 32, 8), 0);
+
+	assert_int_equal(argument(&w, &r, 1), 0x10000);	/* random bytes */
+	assert_int_equal(argument(&w, &r, 2), 0xa0000004);
+	assert_int_equal(argument(&w, &r, 3), 0x0e);
+	openbsd_symbols(&w, &k, argument(&w, &r, 4));
+	assert_int_equal(argument(&w, &r, 6), 639);
+	at = openbsd_list(&w, argument(&w, &r, 8));
+	assert_int_equal(peek(&w, at, 4), UINT32_MAX);
+	assert_int_equal(at + 12 - argument(&w, &r, 8), argument(&w, &r, 7));
+	end(&w);
+}
+
+static void
+openbsd_options(void **state)
+{
+	struct kit_openbsd k = kit_openbsd();
+	struct x86_regs r;
+	struct world w;
+	uint64_t at;
+
+	(void)state;
+	k.h.e_shnum = 0;
+	begin(&w, 64 * MIB, kit_file(&k, sizeof(k)));
+	w.load.cmdline = "-s  -cd duid=0123456789abcdEF console=com0";
+	assert_int_equal(loader_load(&w.load, &r, NULL), 0);
+	assert_int_equal(argument(&w, &r, 1), 0x10000 | 2 | 0x400 | 0x40);
+	assert_int_equal(argument(&w, &r, 4), 0);	/* no symbols */
+	at = openbsd_list(&w, argument(&w, &r, 8));
+	assert_int_equal(peek(&w, at, 4), 9);
+	assert_int_equal(peek(&w, at + 4, 4), 20);
+	assert_memory_equal(memory_at(w.memory, at + 12, 8),
+	    "\x01\x23\x45\x67\x89\xab\xcd\xef", 8);
+	assert_int_equal(peek(&w, at + 20, 4), UINT32_MAX);
+	assert_int_equal(at + 32 - argument(&w, &r, 8), argument(&w, &r, 7));
+	end(&w);
+}
+
 /* --- what is refused ----------------------------------------------------- */
 
 static void
@@ -233,6 +359,73 @@ bad_pvh(void **state)
 	k = kit_pvh();
 	k.p[1].p_type = PT_NULL;
 	refused(&k, sizeof(k), "nothing");
+}
+
+static void
+openbsd_words(const char *words, const char *why)
+{
+	struct kit_openbsd k = kit_openbsd();
+	struct x86_regs r;
+	struct world w;
+	struct err e;
+
+	begin(&w, 64 * MIB, kit_file(&k, sizeof(k)));
+	w.load.cmdline = words;
+	assert_int_equal(loader_load(&w.load, &r, &e), -1);
+	if (strstr(e.text, why) == NULL)
+		fail_msg("\"%s\", not \"%s\"", e.text, why);
+	w.load.cmdline = "";
+	w.load.serial = false;
+	assert_int_equal(loader_load(&w.load, &r, &e), -1);
+	assert_non_null(strstr(e.text, "serial port"));
+	w.load.serial = true;
+	w.load.initrd = kit_file("archive", 7);
+	assert_int_equal(loader_load(&w.load, &r, &e), -1);
+	assert_non_null(strstr(e.text, "takes none"));
+	end(&w);
+}
+
+static void
+bad_openbsd(void **state)
+{
+	struct kit_openbsd k;
+
+	(void)state;
+	openbsd_words("-sx", "\"-x\"");
+	openbsd_words("-s root=/dev/vda", "\"root=/dev/vda\"");
+	openbsd_words("duid=0123456789abcde", "16 hexadecimal");
+	openbsd_words("duid=0123456789abcdef0", "more than");
+	k = kit_openbsd();
+	refused(&k, sizeof(k) - 8, "ends too early");
+	k.h.e_shnum = 513;
+	refused(&k, sizeof(k), "sections");
+	k = kit_openbsd();
+	k.h.e_shentsize = 40;
+	refused(&k, sizeof(k), "sections");
+	k = kit_openbsd();
+	k.h.e_shoff = UINT64_MAX - 10;
+	refused(&k, sizeof(k), "no file is that long");
+	k = kit_openbsd();
+	k.s[4].sh_size = UINT64_MAX;
+	refused(&k, sizeof(k), "names");
+	k = kit_openbsd();
+	k.s[2].sh_size = UINT64_MAX - 8;
+	refused(&k, sizeof(k), "symbols");
+	k = kit_openbsd();
+	k.s[2].sh_offset = sizeof(k);
+	refused(&k, sizeof(k), "symbols");
+	k = kit_openbsd();
+	k.p[2].p_filesz = UINT64_MAX;
+	refused(&k, sizeof(k), "random bytes");
+	k = kit_openbsd();
+	k.p[2].p_paddr = 0;
+	refused(&k, sizeof(k), "random bytes");
+	k = kit_openbsd();
+	k.p[1].p_memsz = 64 * MIB;
+	refused(&k, sizeof(k), "do not fit");
+	k = kit_openbsd();
+	k.p[1].p_memsz = 48 * MIB - 0x1000;	/* and no room for symbols */
+	refused(&k, sizeof(k), "symbols");
 }
 
 static void
@@ -309,6 +502,9 @@ main(void)
 		cmocka_unit_test(large_memory),
 		cmocka_unit_test(bzimage),
 		cmocka_unit_test(old_bzimage),
+		cmocka_unit_test(openbsd),
+		cmocka_unit_test(openbsd_options),
+		cmocka_unit_test(bad_openbsd),
 		cmocka_unit_test(bad_pvh),
 		cmocka_unit_test(bad_bzimage),
 		cmocka_unit_test(does_not_fit),
