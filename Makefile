@@ -20,7 +20,14 @@ VERSION		= 0.1.0
 LAYERS		= lib os disk virtio accel chapi agent conf priv guest oci
 
 lib_FILES	= buf err escape io json log num
-os_FILES	= image_lock_linux os_linux process_linux sandbox sandbox_linux tty
+os_FILES	= event \
+		  event_linux \
+		  image_lock_linux \
+		  os_linux \
+		  process_linux \
+		  sandbox \
+		  sandbox_linux \
+		  tty
 disk_FILES	= image image_files qcow2_compressed qcow2_header qcow2_map \
 		  qcow2_meta qcow2_open qcow2_refcount qcow2_repair
 virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
