@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * uart.h - the serial port COM1: a 16550A
- *
- * What the guest sends goes to a stream in bursts: a few milliseconds after
- * the first byte, or when much is there, in one write.  A reader that stops
- * stops the guest's transmitter, not the VMM.
+ * uart.h - the serial port COM1: a 16550A at one end of a wire.h
  */
 
 #ifndef VMM_DEV_UART_H
