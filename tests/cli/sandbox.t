@@ -115,9 +115,18 @@ if [ -w /dev/kvm ] && [ -f "$kernel" ] && [ -x "$bin/vmm" ]; then
 	until_true pgrep -P $! vmm
 	vmm=$(pgrep -P $! vmm)
 	inside "vmm" "$vmm" 2048
-	until_true grep -q '^Seccomp_filters:.2' /proc/"$vmm"/task/*/status
-	is "vmm: a vCPU's thread has a filter of its own" "$(grep -h \
-	    '^Seccomp_filters:' /proc/"$vmm"/task/*/status | grep -c 2$)" 1
+	# The kernel's worker of a VM is among the tasks as soon as a vCPU
+	# has run: it has that thread's filters, and a name of its own.  The
+	# tasks are looked for again each time: the vCPU's may not be there yet.
+	filters() {
+		for p in /proc/"$vmm"/task/*; do
+			[ "$(cat "$p/comm")" != vmm ] ||
+			    sed -n 's/^Seccomp_filters:.//p' "$p/status"
+		done
+	}
+	until_true sh -c "grep -l '^Seccomp_filters:.2' /proc/$vmm/task/*/status"
+	is "vmm: a vCPU's thread has a filter of its own" \
+	    "$(filters | sort | xargs)" "1 2"
 	kill "$vmm"
 fi
 
