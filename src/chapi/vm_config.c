@@ -175,14 +175,17 @@ static int
 parse_disk(struct vm_disk *d, const json_t *obj, struct err *e)
 {
 	static const char *const known[] = { "vhost_user", "vhost_socket",
-	    "readonly", "num_queues", "id", NULL };
+	    "readonly", "cdrom", "num_queues", "id", NULL };
 	uint64_t queues = 1;
 
 	if (json_only(obj, known, e) == -1 || get_id(&d->id, obj, e) == -1 ||
 	    get_vhost(&d->socket, obj, e) == -1 ||
 	    json_get_bool(&d->readonly, obj, "readonly", e) == -1 ||
-	    json_get_u64(&queues, obj, "num_queues", 1, VM_QUEUES_MAX, e) == -1)
+	    json_get_bool(&d->cdrom, obj, "cdrom", e) == -1 ||
+	    json_get_u64(&queues, obj, "num_queues", 1,
+	    d->cdrom ? 1 : VM_QUEUES_MAX, e) == -1)
 		return -1;
+	d->readonly = d->readonly || d->cdrom;
 	d->queues = (unsigned)queues;
 	return 0;
 }
@@ -470,7 +473,7 @@ static int
 unique_ids(const struct vm_config *c, struct err *e)
 {
 	static const char *const taken[] = { VM_VSOCK_ID, "balloon0",
-	    "console0", "rng0" };
+	    "console0", "rng0", "vmmci0" };
 	const char *ids[VM_DISKS_MAX + VM_NETS_MAX + VM_FS_MAX];
 	size_t n = 0;
 
@@ -504,7 +507,7 @@ check_whole(const struct vm_config *c, struct err *e)
 int
 vm_config_parse(struct vm_config *ret, json_t *doc, struct err *e)
 {
-	const char *known[COUNT(sections) + 2];
+	const char *known[COUNT(sections) + 3];
 	struct vm_config c = { .kernel = NULL };
 
 	if (!json_is_object(doc))
@@ -514,9 +517,11 @@ vm_config_parse(struct vm_config *ret, json_t *doc, struct err *e)
 	for (size_t i = 0; i < COUNT(sections); i++)
 		known[i] = sections[i].name;
 	known[COUNT(sections)] = "pvpanic";
-	known[COUNT(sections) + 1] = NULL;
+	known[COUNT(sections) + 1] = "vmmci";
+	known[COUNT(sections) + 2] = NULL;
 	if (json_only(doc, known, e) == -1 ||
-	    json_get_bool(&c.pvpanic, doc, "pvpanic", e) == -1)
+	    json_get_bool(&c.pvpanic, doc, "pvpanic", e) == -1 ||
+	    json_get_bool(&c.vmmci, doc, "vmmci", e) == -1)
 		return -1;
 	for (size_t i = 0; i < COUNT(sections); i++)
 		if (parse_section(&c, &sections[i], doc, e) == -1)

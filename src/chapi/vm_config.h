@@ -5,9 +5,10 @@
  * Source: cloud-hypervisor, vmm/src/api/openapi/cloud-hypervisor.yaml.  The
  * members that are known are exactly those of docs/ARCHITECTURE.md; any
  * other is refused by its name, because a member that is ignored is a
- * promise that is broken.  Ours are "vsock.vhost_socket", "gdb.socket" and
- * in "platform" "arch", "cpu", "irqchip", "virtio".  What a VMM has not of
- * these it refuses itself (struct vmm_backend, check).
+ * promise that is broken.  Ours are "vsock.vhost_socket", "gdb.socket",
+ * "disks.cdrom", "vmmci" and in "platform" "arch", "cpu", "irqchip",
+ * "virtio".  What a VMM has not of these it refuses itself (struct
+ * vmm_backend, check).
  */
 
 #ifndef CHAPI_VM_CONFIG_H
@@ -90,7 +91,9 @@ struct vm_disk {
 	const char	*id;		/* a letter, then letters digits _ - */
 	const char	*socket;
 	bool		 readonly;
-	unsigned	 queues;	/* 1..VM_QUEUES_MAX */
+	bool		 cdrom;		/* a CD in a drive of its own (SCSI);
+					   it cannot be written to */
+	unsigned	 queues;	/* 1..VM_QUEUES_MAX; of a cdrom: 1 */
 };
 
 struct vm_net {
@@ -148,6 +151,7 @@ struct vm_config {
 	struct vm_balloon balloon;
 	bool		 rng;
 	bool		 pvpanic;
+	bool		 vmmci;		/* OpenBSD's own device for control */
 	const char	*gdb;		/* socket for a debugger, or NULL */
 	json_t		*doc;		/* owned; private */
 };

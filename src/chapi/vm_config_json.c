@@ -63,9 +63,11 @@ disk_json(const struct vm_config *c, size_t i)
 {
 	const struct vm_disk *d = &c->disks[i];
 
-	return json_pack("{s:s, s:b, s:s, s:b, s:i}", "id", d->id,
+	return json_pack("{s:s, s:b, s:s, s:b, s:o*, s:i}", "id", d->id,
 	    "vhost_user", 1, "vhost_socket", d->socket,
-	    "readonly", d->readonly, "num_queues", (int)d->queues);
+	    "readonly", d->readonly,
+	    "cdrom", d->cdrom ? json_true() : NULL,
+	    "num_queues", (int)d->queues);
 }
 
 static json_t *
@@ -177,6 +179,12 @@ pvpanic_json(const struct vm_config *c)
 }
 
 static json_t *
+vmmci_json(const struct vm_config *c)
+{
+	return json_boolean(c->vmmci);
+}
+
+static json_t *
 platform_json(const struct vm_config *c)
 {
 	return json_pack("{s:s, s:s*, s:s*, s:s*}",
@@ -208,6 +216,7 @@ vm_config_json(const struct vm_config *c)
 		{ "balloon",	c->balloon.on,		balloon_json },
 		{ "rng",	c->rng,			rng_json },
 		{ "pvpanic",	c->pvpanic,		pvpanic_json },
+		{ "vmmci",	c->vmmci,		vmmci_json },
 		{ "gdb",	c->gdb != NULL,		gdb_json },
 		{ "platform",	true,			platform_json },
 	};

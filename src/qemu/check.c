@@ -7,6 +7,15 @@
 #include "lib/util.h"
 #include "qemu/check.h"
 
+static bool
+has_cdrom(const struct vm_config *c)
+{
+	for (size_t i = 0; i < c->ndisks; i++)
+		if (c->disks[i].cdrom)
+			return true;
+	return false;
+}
+
 int
 qemu_check(const struct vm_config *c, struct err *e)
 {
@@ -25,6 +34,8 @@ qemu_check(const struct vm_config *c, struct err *e)
 		{ c->console.mode == VM_STREAM_TTY, "console: mode Tty" },
 		{ c->balloon.on, "balloon" },
 		{ c->pvpanic, "pvpanic" },
+		{ has_cdrom(c), "disks: cdrom" },
+		{ c->vmmci, "vmmci" },
 		{ c->gdb != NULL, "gdb" },
 	};
 

@@ -81,7 +81,8 @@ largest(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < v.ndisks; i++)
-		v.disks[i] = (struct vm_disk){ "d", "s", true, 1 };
+		v.disks[i] = (struct vm_disk){ .id = "d", .socket = "s",
+		    .readonly = true, .queues = 1 };
 	for (size_t i = 0; i < v.nnets; i++)
 		v.nets[i] = (struct vm_net){ "n", "s", "m", 1 };
 	assert_int_equal(command_make(&c, &v, &host, &e), 0);

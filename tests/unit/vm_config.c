@@ -30,11 +30,12 @@ static const char full[] = "{'payload':{'kernel':'/k','initramfs':'initrd',"
 static const char whole[] = "{'payload':{'kernel':'/k'},"
     "'cpus':{'boot_vcpus':1,'max_vcpus':1},'memory':{'size':1073741824,"
     "'shared':false,'hugepages':true,'hugepage_size':1073741824,"
-    "'thp':false,'prefault':true},'disks':[],'net':[],'fs':[{" FS ","
+    "'thp':false,'prefault':true},'disks':[{'id':'cd0'," DISK
+    ",'readonly':true,'cdrom':true,'num_queues':1}],'net':[],'fs':[{" FS ","
     "'num_queues':2,'queue_size':512}],'console':{'mode':'Tty'},"
     "'serial':{'mode':'File','file':'serial.log'},'balloon':{'size':4096,"
     "'deflate_on_oom':true,'free_page_reporting':true},'pvpanic':true,"
-    "'gdb':{'socket':'gdb.sock'},'platform':{'arch':'amd64',"
+    "'vmmci':true,'gdb':{'socket':'gdb.sock'},'platform':{'arch':'amd64',"
     "'cpu':'baseline','irqchip':'split'}}";
 
 /* JSON in single quotes, as it reads well in C. */
@@ -204,6 +205,10 @@ static const struct {
 	    "balloon: size: 268435457 is not between 0 and 268435456" },
 	{ "{" MINIMAL ",'gdb':{}}", "gdb: socket: is required" },
 	{ "{" MINIMAL ",'pvpanic':1}", "pvpanic: must be true or false" },
+	{ "{" MINIMAL ",'vmmci':1}", "vmmci: must be true or false" },
+	{ "{" MINIMAL ",'disks':[{'id':'cd0'," DISK
+	    ",'cdrom':true,'num_queues':2}]}",
+	    "disks: [0]: num_queues: 2 is not between 1 and 1" },
 	{ "{" MINIMAL ",'platform':{'virtio':'old'}}",
 	    "platform: virtio: \"old\" is not known" },
 	{ "{" MINIMAL ",'platform':{'cpu':'z80'}}",
