@@ -122,6 +122,7 @@ vmm_FILES	= acpi \
 		  dev/vhost_kinds \
 		  dev/vhost_run \
 		  dev/vhost_state \
+		  dev/vmmci \
 		  dev/wire \
 		  elf \
 		  gdb \

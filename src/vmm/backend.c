@@ -24,6 +24,7 @@
 #include "vmm/confine.h"
 #include "vmm/coredump.h"
 #include "vmm/dev/balloon.h"
+#include "vmm/dev/vmmci.h"
 #include "vmm/gdb.h"
 #include "vmm/machine.h"
 #include "vmm/memory.h"
@@ -259,6 +260,8 @@ backend_resume(void *arg)
 	int r = machine_resume(b->machine, &e);
 
 	b->paused = r == -1;
+	if (r == 0)
+		machine_sync_clock(b->machine);
 	done(b, r, &e);
 }
 
@@ -385,7 +388,8 @@ static int
 check_devices(const struct backend *b, const struct vm_config *c,
     struct err *e)
 {
-	static const char *const always[] = { BALLOON, "console0", "rng0" };
+	static const char *const always[] = { BALLOON, "console0", "rng0",
+	    VMMCI_NAME };
 	const char *name;
 	bool found;
 
@@ -547,6 +551,10 @@ backend_check(const struct vm_config *c, struct err *e)
 		return err_api(e, ENOTSUP, "invalid_request",
 		    "cpus: more than %d are not supported by vmm",
 		    ACCEL_CPUS_MAX);
+	for (size_t i = 0; i < c->ndisks; i++)
+		if (c->disks[i].cdrom)
+			return err_api(e, ENOTSUP, "invalid_request",
+			    "disks: cdrom: not supported by vmm");
 	return 0;
 }
 

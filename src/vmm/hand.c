@@ -419,6 +419,15 @@ opt_pvpanic(struct hand *h, char *s, struct err *e)
 }
 
 static int
+opt_vmmci(struct hand *h, char *s, struct err *e)
+{
+	(void)s;
+	(void)e;
+	h->config.vmmci = true;
+	return 0;
+}
+
+static int
 opt_gdb(struct hand *h, char *s, struct err *e)
 {
 	return take_text(&h->config.gdb, s, VM_PATH_MAX, e);
@@ -469,6 +478,7 @@ static const struct {
 	{ "rng",	no_argument,		opt_rng },
 	{ "serial",	required_argument,	opt_serial },
 	{ "virtio",	required_argument,	opt_virtio },
+	{ "vmmci",	no_argument,		opt_vmmci },
 	{ "vsock",	required_argument,	opt_vsock },
 };
 

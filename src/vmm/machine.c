@@ -24,6 +24,7 @@
 #include "os/os.h"
 #include "vmm/dev/cpuplug.h"
 #include "vmm/dev/hotplug.h"
+#include "vmm/dev/vmmci.h"
 #include "vmm/machine_private.h"
 #include "vmm/memory.h"
 #include "vmm/pci.h"
@@ -121,6 +122,9 @@ woken_cb(evutil_socket_t fd, short what, void *arg)
 	happened = atomic_exchange(&m->happened, 0);
 	if (happened == 0)
 		return;
+	if (happened & 1U << MACHINE_REBOOT && m->vmmci != NULL &&
+	    vmmci_stopping(m->vmmci))
+		happened |= 1U << MACHINE_POWERED_OFF;
 	machine_pause(m);
 	for (unsigned i = 0; i < COUNT(gravest_first); i++) {
 		if ((happened & 1U << gravest_first[i]) == 0)
@@ -356,11 +360,22 @@ machine_reset(struct machine *m, struct err *e)
 	return vcpus_call(m->vcpus, 0, machine_arch_enter, m, e);
 }
 
+/* A driver of vmmci's is asked by that; others look at the button. */
 void
 machine_power_button(struct machine *m)
 {
 	board_lock(&m->board);
-	machine_arch_power_button(m);
+	if (m->vmmci == NULL || !vmmci_stop(m->vmmci))
+		machine_arch_power_button(m);
+	board_unlock(&m->board);
+}
+
+void
+machine_sync_clock(struct machine *m)
+{
+	board_lock(&m->board);
+	if (m->vmmci != NULL)
+		vmmci_sync(m->vmmci);
 	board_unlock(&m->board);
 }
 

@@ -70,8 +70,13 @@ int	machine_resume(struct machine *, struct err *);
 /* Back to the kernel's entry, as machine_new() left it; paused. */
 int	machine_reset(struct machine *, struct err *);
 
-/* Press the power button: an ACPI event; the guest may not listen. */
+/*
+ * Ask the guest to end, by vmmci where its driver is there, else by the
+ * power button of ACPI; the guest may not listen.
+ */
 void	machine_power_button(struct machine *);
+/* The machine stood still: a guest that can be told looks at the clock. */
+void	machine_sync_clock(struct machine *);
 int	machine_nmi(struct machine *, struct err *);
 
 /*

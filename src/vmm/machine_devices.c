@@ -16,6 +16,7 @@
 #include "vmm/dev/hotplug.h"
 #include "vmm/dev/rng.h"
 #include "vmm/dev/vhost.h"
+#include "vmm/dev/vmmci.h"
 #include "vmm/machine_private.h"
 #include "vmm/pci.h"
 
@@ -203,12 +204,38 @@ add_rng(struct machine *m, const struct vm_config *c, struct err *e)
 	return adopt(m, vio, e);
 }
 
+/* The guest does not hear vmmci: the button, then. */
+static void
+unheard(void *arg)
+{
+	struct machine *m = arg;
+
+	machine_arch_power_button(m);
+}
+
+static int
+add_vmmci(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	const struct vmmci_setup s = {
+		.board = &m->board,
+		.patience_ms = VMMCI_PATIENCE_MS,
+		.unheard = unheard,
+		.arg = m,
+	};
+
+	if (!c->vmmci)
+		return 0;
+	if (vmmci_new(&m->vmmci, &s, e) == -1)
+		return -1;
+	return adopt(m, m->vmmci, e);
+}
+
 bool
 machine_needs_pci(const struct machine *m, const struct vm_config *c)
 {
 	return m->setup.console != -1 || c->rng || c->ndisks > 0 ||
 	    c->nnets > 0 || c->nfs > 0 || c->vsock.vhost_socket != NULL ||
-	    c->balloon.on;
+	    c->balloon.on || c->vmmci;
 }
 
 /* On a vCPU's thread: the device may be in the middle of something. */
@@ -227,7 +254,7 @@ machine_make_devices(struct machine *m, const struct vm_config *c,
 {
 	static int (*const add[])(struct machine *, const struct vm_config *,
 	    struct err *) = { add_console, add_rng, add_balloon,
-	    add_processes };
+	    add_vmmci, add_processes };
 	struct hotplug_setup h = { &m->board, ejected, m };
 	int r = 0;
 

@@ -28,6 +28,7 @@ struct machine {
 	struct machine_arch	*arch;		/* what machine_ARCH.c has */
 	struct vio		*device[MACHINE_DEVICES_MAX];	/* as plugged */
 	unsigned		 ndevices;
+	struct vio		*vmmci;		/* one of them, or NULL */
 	struct hotplug		*hotplug;	/* or NULL: none come or go */
 	uint32_t		 leaving;	/* slots: the guest was asked */
 	uint32_t		 ejected;	/* slots: it has given up */

@@ -45,6 +45,11 @@ struct vio_class {
 	const char	*name;
 	unsigned	 id;		/* VIRTIO_ID_ */
 	uint32_t	 pci_class;	/* 24 bits */
+	/*
+	 * A device that only drivers older than virtio 1.0 know, by these
+	 * numbers; NULL: by those of 'id' and 'pci_class'.
+	 */
+	const struct pci_identity *old;
 
 	/*
 	 * Config space; offset + len lies within vio->config_len.  NULL:

@@ -598,6 +598,14 @@ add_caps(struct vio *vio, struct err *e)
 	return 0;
 }
 
+static void
+add_ports(struct pci_setup *s)
+{
+	s->bar[BAR_LEGACY] = (struct pci_bar){ .len = VIO_LEGACY_BYTES,
+	    .pio = true, .ops = &vio_legacy_ops, .moved = moved };
+	s->decode = true;
+}
+
 /* The device as old drivers know it, besides. */
 static void
 add_legacy(const struct vio *vio, struct pci_setup *s)
@@ -609,9 +617,18 @@ add_legacy(const struct vio *vio, struct pci_setup *s)
 	s->id.device = (uint16_t)id;
 	s->id.subdevice = (uint16_t)vio->class->id;
 	s->id.revision = 0;
-	s->bar[BAR_LEGACY] = (struct pci_bar){ .len = VIO_LEGACY_BYTES,
-	    .pio = true, .ops = &vio_legacy_ops, .moved = moved };
-	s->decode = true;
+	add_ports(s);
+}
+
+/* The device as only old drivers know it. */
+static void
+make_old(const struct vio *vio, struct pci_setup *s)
+{
+	s->id = *vio->class->old;
+	s->bar[BAR_MODERN] = (struct pci_bar){ .len = 0 };
+	s->config_read = NULL;
+	s->config_write = NULL;
+	add_ports(s);
 }
 
 int
@@ -642,13 +659,15 @@ vio_pci_plug(struct vio *vio, int slot, struct err *e)
 		.arg = vio,
 	};
 
-	if (vio->transitional)
+	if (class->old != NULL)
+		make_old(vio, &setup);
+	else if (vio->transitional)
 		add_legacy(vio, &setup);
 	vio->transport = calloc(1, sizeof(*vio->transport));
 	if (vio->transport == NULL)
 		return err_sys(e, "%s", vio->name);
 	if (pci_add(&vio->pci, vio->board->pci, &setup, e) == 0 &&
-	    add_caps(vio, e) == 0)
+	    (class->old != NULL || add_caps(vio, e) == 0))
 		return 0;
 	vio_pci_unplug(vio);
 	return -1;

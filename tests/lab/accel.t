@@ -3,7 +3,7 @@
 # which run on this machine's KVM, if it has one.
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
-programs="accel_kvm snapshot_kvm vmm_pci_kvm"
+programs="accel_kvm snapshot_kvm vmm_entry vmm_pci_kvm"
 for p in $programs; do
 	[ -x "$build/tests/unit/$p.t" ] ||
 	    { echo "1..0 # SKIP no $build/tests/unit/$p.t"; exit 0; }

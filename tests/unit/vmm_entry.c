@@ -102,6 +102,49 @@ TINY(bsd_kernel, 32,
     PUTC("o") PUTC("k")
     "8: " EXIT);
 
+/*
+ * As OpenBSD's pvbus(4) and pvclock(4): KVM says who it is, has a clock that
+ * is the same for all processors, and keeps it in the page it is told.
+ */
+TINY(pvclock_kernel, 32,
+    "mov $1, %eax\n cpuid\n bt $31, %ecx\n jnc 8f\n"
+    "mov $0x40000000, %eax\n cpuid\n"
+    "cmp $0x4b4d564b, %ebx\n jne 8f\n cmp $0x564b4d56, %ecx\n jne 8f\n"
+    "cmp $0x4d, %edx\n jne 8f\n cmp $0x40000001, %eax\n jb 8f\n"
+    PUTC("o")
+    "mov $0x40000001, %eax\n cpuid\n"
+    "bt $3, %eax\n jnc 8f\n bt $24, %eax\n jnc 8f\n"
+    "mov $0x4b564d01, %ecx\n mov $0x110001, %eax\n xor %edx, %edx\n"
+    "wrmsr\n"
+    /* version, even; time stamp counter's factor; the flag: stable */
+    "mov 0x110000, %eax\n test %eax, %eax\n jz 8f\n"
+    "test $1, %eax\n jnz 8f\n cmpl $0, 0x110018\n je 8f\n"
+    "testb $1, 0x11001d\n jz 8f\n"
+    PUTC("k")
+    "8: " EXIT);
+
+/*
+ * As vmmci(4): the device of slot 1, without interrupts.  It is asked to
+ * reboot, says that it heard, and resets the machine.
+ */
+#define OUTB(port, value) "mov $" port ", %dx\n mov $" value ", %al\n" \
+    "out %al, %dx\n"
+TINY(vmmci_kernel, 32,
+    "mov $0xcf8, %dx\n mov $0x80000800, %eax\n out %eax, %dx\n"
+    "mov $0xcfc, %dx\n in %dx, %eax\n"
+    "cmp $0x07770b5d, %eax\n jne 8f\n"
+    "mov $0xcf8, %dx\n mov $0x80000810, %eax\n out %eax, %dx\n"
+    "mov $0xcfc, %dx\n in %dx, %eax\n cmp $0xc001, %eax\n jne 8f\n"
+    OUTB("0xc012", "3")
+    "mov $0xc004, %dx\n mov $7, %eax\n out %eax, %dx\n"
+    OUTB("0xc012", "7")
+    PUTC("o")
+    "1: mov $0xc014, %dx\n in %dx, %eax\n cmp $2, %eax\n jne 1b\n"
+    "out %eax, %dx\n"
+    PUTC("k")
+    OUTB("0x64", "0xfe")
+    "8: " EXIT);
+
 /* INIT and start-up to all others; they begin at 0x20000 in real mode. */
 TINY(starting_kernel, 32,
     "mov $0x100100, %esi\n mov $0x20000, %edi\n mov $0x100, %ecx\n"
@@ -246,6 +289,54 @@ bzimage(void **state)
 }
 
 static void
+pvclock(void **state)
+{
+	(void)state;
+	run(pvh_file(&pvclock_kernel), 1, MACHINE_POWERED_OFF, "ok");
+}
+
+/* The guest said that its driver is there. */
+static void
+on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct world *w = arg;
+
+	(void)fd;
+	(void)what;
+	machine_power_button(w->machine);
+}
+
+/* A reset that was asked for is the end. */
+static void
+vmmci(void **state)
+{
+	char path[32], got[8] = "";
+	int fd = pvh_file(&vmmci_kernel);
+	struct vm_config c = { .kernel = path, .cmdline = "quiet",
+	    .cpus = 1, .vmmci = true, .memory = { .size = 32 << 20 } };
+	struct world w = { .base = event_base_new(), .reboots = 1 };
+	struct machine_setup s = { .base = w.base, .accel = &accel_kvm,
+	    .config = &c, .console = -1, .event = on_event, .arg = &w };
+	int peer = serial(&s);
+	struct event *ready = event_new(w.base, peer, EV_READ, on_ready, &w);
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(event_add(ready, NULL), 0);
+	assert_int_equal(machine_new(&w.machine, &s, NULL), 0);
+	assert_int_equal(machine_resume(w.machine, NULL), 0);
+	(void)event_base_dispatch(w.base);
+	machine_destroy(w.machine);
+	assert_true(read(peer, got, sizeof(got) - 1) >= 0);
+	assert_string_equal(got, "ok");
+	assert_int_equal(w.events, 1U << MACHINE_POWERED_OFF);
+	event_free(ready);
+	(void)close(peer);
+	(void)close(fd);
+	event_base_free(w.base);
+}
+
+static void
 second_processor(void **state)
 {
 	(void)state;
@@ -274,6 +365,8 @@ main(void)
 		cmocka_unit_test(pvh),
 		cmocka_unit_test(openbsd),
 		cmocka_unit_test(bzimage),
+		cmocka_unit_test(pvclock),
+		cmocka_unit_test(vmmci),
 		cmocka_unit_test(second_processor),
 		cmocka_unit_test(triple_fault),
 		cmocka_unit_test(reset_vector),
