@@ -91,10 +91,17 @@ viod_STATIC_LIBS = libevent_core liburing libzstd zlib
 PROGRAMS	+= viod-net
 viod-net_DIR	= viod
 viod-net_FILES	= commands_net limit main message net net_local net_main \
-		  net_offload net_port net_rx net_user queue serve start
+		  net_offload net_port net_rx net_udp net_user queue serve start
 viod-net_LAYERS	= virtio os lib
 viod-net_LIBS	= slirp glib-2.0
 viod-net_STATIC_LIBS = libevent_core
+
+PROGRAMS	+= viod-tap
+viod-tap_DIR	= viod
+viod-tap_FILES	= commands_tap limit main message net net_dhcp net_offload \
+		  net_rx net_tap net_udp queue serve start tap_main
+viod-tap_LAYERS	= virtio os lib
+viod-tap_STATIC_LIBS = libevent_core
 
 PROGRAMS	+= vmm
 vmm_DIR		= vmm

@@ -25,6 +25,12 @@ const struct sandbox_row sandbox_rows[SANDBOX_PROGRAMS] = {
 		.may	= MAY_SERVE | MAY_THREADS | MAY_INET | MAY_OPEN,
 		.nofile	= 8192,
 	},
+	/* The tap is there.  Opens nothing, talks to nobody. */
+	[SANDBOX_VIOD_TAP] = {
+		.name	= "viod-tap",
+		.may	= MAY_SERVE | MAY_TAP,
+		.nofile	= 512,
+	},
 	/* Connects to sockets in its VM's directory only. */
 	[SANDBOX_VIOD_VSOCK] = {
 		.name	= "viod-vsock",

@@ -34,6 +34,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 
 #include "lib/util.h"
@@ -165,6 +166,8 @@ static const unsigned long ioctls[] = { FIONREAD, FIONBIO, FIOCLEX, TCGETS };
 static const unsigned long disk_ioctls[] = { BLKGETSIZE64, BLKSSZGET,
 	BLKPBSZGET, BLKDISCARD, BLKZEROOUT, BLKFLSBUF, BLKIOMIN, BLKIOOPT,
 	FICLONE };
+/* What a guest takes of segments and checksums; the tap is there. */
+static const unsigned long tap_ioctls[] = { TUNSETOFFLOAD };
 /* The terminal of a VM that was started by hand. */
 static const unsigned long terminal_ioctls[] = { TCSETS };
 /* Any of its requests; what there is depends on the processor. */
@@ -318,6 +321,8 @@ allow_devices(struct filter *f, unsigned may)
 	allow_ioctls(f, WHOLE, ioctls, COUNT(ioctls));
 	if (may & MAY_DISK)
 		allow_ioctls(f, WHOLE, disk_ioctls, COUNT(disk_ioctls));
+	if (may & MAY_TAP)
+		allow_ioctls(f, WHOLE, tap_ioctls, COUNT(tap_ioctls));
 	if (may & MAY_KVM)
 		allow_ioctls(f, WHOLE, terminal_ioctls,
 		    COUNT(terminal_ioctls));

@@ -22,6 +22,7 @@ enum sandbox_may {
 	MAY_DEVICES	= 0x100, /* ioctl(2) of any kind */
 	MAY_OPEN	= 0x200, /* open files, by Landlock's rules */
 	MAY_KVM		= 0x400, /* ioctl(2) of KVM */
+	MAY_TAP		= 0x800, /* what a tap leaves to a guest */
 };
 
 struct sandbox_row {

@@ -10,6 +10,7 @@ const struct viod_command viod_commands[] = {
 	    "[-B format:fd] [-b rate] [-E engine] [-f format] [-i iops] "
 	    "[-n name] [-q queues] [-s serial] [-S path]" },
 	{ "net", NULL, "viod-net", SANDBOX_VIOD_NET, VIOD_NET_SYNOPSIS },
+	{ "tap", NULL, "viod-tap", SANDBOX_VIOD_TAP, VIOD_TAP_SYNOPSIS },
 	{ "vsock", vsock_main, NULL, SANDBOX_VIOD_VSOCK,
 	    "-c cid -d fd -l fd [-v] [-n name] [-S path]" },
 	{ .name = NULL },

@@ -6,13 +6,14 @@
  * them must not see them change.  Offered and done here: the checksums a
  * guest leaves to us, and segments of up to 64 KiB, which the network
  * behind takes whole; the other way large segments for a guest that takes
- * them.  Where the guest has no buffer a frame waits in a
+ * them.  A network that takes packets, a tap, does all of that itself, by
+ * their headers.  Where the guest has no buffer a frame waits in a
  * bounded backlog, then is dropped, as a card would.
  *
  * Queues: receive and transmit by turns, a pair for each of 'pairs'; then
  * the control queue, if there is more than one pair.
  *
- * Process: viod net.  Sandbox: see net_user.c.
+ * Process: viod net, viod tap.  Sandbox: see net_user.c, net_tap.c.
  */
 
 #include <errno.h>
@@ -38,7 +39,8 @@ struct net {
 	struct virtio_net_config	 config;
 	unsigned			 pairs;
 	unsigned			 wanted;	/* by the guest */
-	net_input			*input;	/* the network behind */
+	net_input			*input;	/* the network behind, */
+	net_packet_input		*packets;	/* or NULL: input */
 	void				*arg;
 	struct limit			 down;
 	struct limit			 up;
@@ -48,7 +50,7 @@ struct net {
 	uint32_t			 dirty;	/* receive queues to flush */
 	struct net_rx			 rx[NET_PAIRS_MAX];
 	struct net_stats		 stats;
-	uint8_t				 frame[NET_FRAME_MAX];
+	struct net_packet		 out;	/* of the guest */
 };
 
 static unsigned
@@ -118,7 +120,7 @@ rx_run(struct net *d, unsigned pair)
 	struct viod *v = &d->viod;
 	struct net_rx *rx = &d->rx[pair];
 	struct net_frame *f;
-	struct iovec from;
+	struct net_rx_frame from;
 	enum net_rx_result r;
 	uint64_t wait;
 
@@ -130,8 +132,9 @@ rx_run(struct net *d, unsigned pair)
 			event_in_us(d->down_ev, wait);
 			break;
 		}
-		from.iov_base = f->bytes;
-		from.iov_len = f->len;
+		from.bytes = f->bytes;
+		from.len = f->len;
+		from.hdr = f->described ? &f->hdr : NULL;
 		r = net_rx_put(v, rx_queue(pair), &from, d->config.mtu);
 		if (r == NET_RX_WAIT)
 			break;
@@ -171,23 +174,20 @@ flush_cb(evutil_socket_t fd, short what, void *arg)
 	d->dirty = 0;
 }
 
-/* A frame that the guest takes as it is. */
 static void
-deliver(void *arg, const void *frame, size_t len)
+deliver_frame(struct net *d, const struct net_rx_frame *f)
 {
-	struct net *d = arg;
 	struct viod *v = &d->viod;
-	unsigned pair = steer(d, frame, len);
+	unsigned pair = steer(d, f->bytes, f->len);
 	struct net_rx *rx = &d->rx[pair];
-	struct iovec from = { (void *)(uintptr_t)frame, len };
 
 	/* With nothing before it, and the rate's consent, without a copy. */
 	if (rx->count == 0 && limit_wait(&d->down, os_now_us()) == 0) {
-		switch (net_rx_put(v, rx_queue(pair), &from, d->config.mtu)) {
+		switch (net_rx_put(v, rx_queue(pair), f, d->config.mtu)) {
 		case NET_RX_DONE:
-			limit_take(&d->down, len);
+			limit_take(&d->down, f->len);
 			d->stats.down_frames++;
-			d->stats.down_bytes += len;
+			d->stats.down_bytes += f->len;
 			d->dirty |= 1U << pair;
 			event_active(d->flush_ev, EV_TIMEOUT, 1);
 			return;
@@ -198,10 +198,32 @@ deliver(void *arg, const void *frame, size_t len)
 			break;
 		}
 	}
-	if (net_rx_keep(rx, frame, len) == -1)
+	if (net_rx_keep(rx, f) == -1)
 		d->stats.down_dropped++;
 	else if (rx->count == 1)
 		rx_run(d, pair);	/* for the rate's timer */
+}
+
+/* A frame that the guest takes as it is. */
+static void
+deliver(void *arg, const void *frame, size_t len)
+{
+	struct net_rx_frame f = { frame, len, NULL };
+
+	deliver_frame(arg, &f);
+}
+
+void
+net_deliver_packet(struct viod *v, const struct net_packet *p, size_t len)
+{
+	struct net_rx_frame f = { p->frame, len, &p->hdr };
+	struct net *d = (struct net *)v;
+
+	/* A network that others use does not wait for a driver. */
+	if (viod_running(v, rx_queue(0)))
+		deliver_frame(d, &f);
+	else
+		d->stats.down_dropped++;
 }
 
 void
@@ -256,27 +278,45 @@ takes_segments(const struct net *d, const uint8_t *frame, size_t len)
 	}
 }
 
+/* Finish what the guest left to us, for a network that takes whole frames. */
+static int
+complete(struct net *d, size_t len)
+{
+	const struct virtio_net_hdr *hdr = &d->out.hdr;
+	uint8_t *frame = d->out.frame;
+
+	if ((hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && net_checksum_fill(
+	    frame, len, hdr->csum_start, hdr->csum_offset) == -1)
+		return -1;
+	if (takes_segments(d, frame, len))
+		net_mss_raise(frame, len, d->config.mtu);
+	return 0;
+}
+
 /* One frame of the guest; -1: it is none. */
 static int
 tx_frame(struct net *d, const struct virtq_chain *c)
 {
-	struct virtio_net_hdr hdr;
-	uint64_t len = c->out_len - sizeof(hdr);
+	struct virtio_net_hdr *hdr = &d->out.hdr;
+	uint64_t len = c->out_len - sizeof(*hdr);
 
-	if (virtq_copy_out(c, 0, &hdr, sizeof(hdr)) < sizeof(hdr) ||
-	    len == 0 || len > sizeof(d->frame) ||
-	    !offload_allowed(&d->viod, &hdr))
+	if (virtq_copy_out(c, 0, hdr, sizeof(*hdr)) < sizeof(*hdr) ||
+	    len == 0 || len > sizeof(d->out.frame) ||
+	    !offload_allowed(&d->viod, hdr))
 		return -1;
-	(void)virtq_copy_out(c, sizeof(hdr), d->frame, len);
-	if ((hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && net_checksum_fill(
-	    d->frame, len, hdr.csum_start, hdr.csum_offset) == -1)
+	(void)virtq_copy_out(c, sizeof(*hdr), d->out.frame, len);
+	if (d->packets == NULL && complete(d, len) == -1)
 		return -1;
-	if (takes_segments(d, d->frame, len))
-		net_mss_raise(d->frame, len, d->config.mtu);
 	limit_take(&d->up, len);
 	d->stats.up_frames++;
 	d->stats.up_bytes += len;
-	d->input(d->arg, d->frame, len);
+	if (d->packets == NULL) {
+		d->input(d->arg, d->out.frame, len);
+		return 0;
+	}
+	hdr->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	hdr->num_buffers = 0;
+	d->packets(d->arg, &d->out, len);
 	return 0;
 }
 
@@ -503,6 +543,21 @@ net_attach(struct viod *v, net_input *input, void *arg)
 
 	d->input = input;
 	d->arg = arg;
+}
+
+void
+net_attach_packets(struct viod *v, net_packet_input *input, void *arg)
+{
+	struct net *d = (struct net *)v;
+
+	d->packets = input;
+	d->arg = arg;
+}
+
+void
+net_refuse(struct viod *v)
+{
+	((struct net *)v)->stats.up_dropped++;
 }
 
 const struct net_stats *

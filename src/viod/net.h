@@ -15,6 +15,7 @@
 
 #include "lib/err.h"
 #include "viod/serve.h"
+#include "virtio/virtio.h"
 
 #define NET_PAIRS_MAX		7	/* with the control queue: 15 */
 #define NET_FRAME_MAX		65568	/* bytes; 64 KiB of IP and Ethernet */
@@ -42,6 +43,18 @@ struct net_stats {
 /* Takes a frame of the guest, in memory that is the device's. */
 typedef void net_input(void *arg, const void *frame, size_t len);
 
+/*
+ * A frame behind its header, as a driver or the host's kernel has them:
+ * checksums and segments are left to whoever takes it.
+ */
+struct net_packet {
+	struct virtio_net_hdr	hdr;
+	uint8_t			frame[NET_FRAME_MAX];
+};
+
+/* Takes a frame of the guest with its header; 'len' is of the frame. */
+typedef void net_packet_input(void *arg, struct net_packet *, size_t len);
+
 int	net_new(struct viod **, struct event_base *,
 	    const struct net_options *, struct err *);
 void	net_destroy(struct viod *);
@@ -49,8 +62,21 @@ void	net_destroy(struct viod *);
 /* The network behind the device; before it serves. */
 void	net_attach(struct viod *, net_input *, void *arg);
 
+/* One that takes packets instead, and gives them by net_deliver_packet(). */
+void	net_attach_packets(struct viod *, net_packet_input *, void *arg);
+
 /* A frame for the guest.  One that cannot wait either is dropped. */
 void	net_deliver(struct viod *, const void *frame, size_t len);
+
+/*
+ * A frame that the host's kernel described.  Dropped while the guest has no
+ * driver, and if it leaves to the guest what that does not take.
+ */
+void	net_deliver_packet(struct viod *, const struct net_packet *,
+	    size_t len);
+
+/* Count a frame of the guest that the network behind refuses. */
+void	net_refuse(struct viod *);
 
 const struct net_stats *net_stats(const struct viod *);
 

@@ -13,65 +13,18 @@
 #include <string.h>
 
 #include "viod/net_local.h"
+#include "viod/net_udp.h"
 
 #define ETHER_BYTES	14
 #define ETHER_IPV4	0x0800
 #define ETHER_IPV6	0x86dd
 #define IPV4_BYTES	20
 #define IPV6_BYTES	40
-#define UDP_BYTES	8
 #define TCP_BYTES	20
 #define TCP_SYN		0x02
 #define TCP_ACK		0x10
 #define GATEWAY		0x0a000202u	/* 10.0.2.2: this host, to the guest */
 #define FRAGMENT	0x3fff		/* more to come, or an offset */
-
-/* The UDP packet in a frame of IPv4. */
-struct udp {
-	uint32_t	 src, dst;
-	uint16_t	 sport, dport;
-	const uint8_t	*data;
-	size_t		 len;
-};
-
-static uint16_t
-get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t
-get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-/* Whole UDP packets only; fragments are none. */
-static bool
-udp_parse(struct udp *u, const uint8_t *frame, size_t len)
-{
-	const uint8_t *ip = frame + ETHER_BYTES, *p;
-	size_t head;
-
-	if (len < ETHER_BYTES + IPV4_BYTES + UDP_BYTES ||
-	    get16(frame + 12) != ETHER_IPV4 || ip[9] != IPPROTO_UDP ||
-	    (get16(ip + 6) & FRAGMENT) != 0)
-		return false;
-	head = (size_t)(ip[0] & 15) * 4;
-	if (head < IPV4_BYTES || len < ETHER_BYTES + head + UDP_BYTES)
-		return false;
-	p = ip + head;
-	len -= ETHER_BYTES + head;
-	u->src = get32(ip + 12);
-	u->dst = get32(ip + 16);
-	u->sport = get16(p);
-	u->dport = get16(p + 2);
-	if (get16(p + 4) < UDP_BYTES || get16(p + 4) > len)
-		return false;
-	u->data = p + UDP_BYTES;
-	u->len = get16(p + 4) - UDP_BYTES;
-	return true;
-}
 
 /* Would the host's stack take this destination for itself, unasked? */
 static bool
@@ -82,11 +35,11 @@ is_loopback(const uint8_t *frame, size_t len)
 
 	if (len < ETHER_BYTES)
 		return false;
-	if (get16(frame + 12) == ETHER_IPV4)
+	if (net_get16(frame + 12) == ETHER_IPV4)
 		/* 127.0.0.0/8 and 0.0.0.0/8, which is the same */
 		return len >= ETHER_BYTES + IPV4_BYTES &&
 		    (ip[16] == 127 || ip[16] == 0);
-	if (get16(frame + 12) == ETHER_IPV6)
+	if (net_get16(frame + 12) == ETHER_IPV6)
 		/* ::, ::1, and IPv4 in disguise */
 		return len >= ETHER_BYTES + IPV6_BYTES &&
 		    memcmp(ip + 24, zero, sizeof(zero)) == 0;
@@ -101,13 +54,13 @@ net_local_may_begin(const uint8_t *frame, size_t len)
 
 	if (len < ETHER_BYTES + IPV4_BYTES)
 		return false;
-	if (get16(frame + 12) == ETHER_IPV6) {
+	if (net_get16(frame + 12) == ETHER_IPV6) {
 		head = IPV6_BYTES;
 		if (ip[6] != IPPROTO_TCP)
 			return true;
-	} else if (get16(frame + 12) == ETHER_IPV4) {
+	} else if (net_get16(frame + 12) == ETHER_IPV4) {
 		head = (size_t)(ip[0] & 15) * 4;
-		if (ip[9] != IPPROTO_TCP || (get16(ip + 6) & FRAGMENT) != 0)
+		if (ip[9] != IPPROTO_TCP || (net_get16(ip + 6) & FRAGMENT) != 0)
 			return true;
 	} else
 		return false;
@@ -138,10 +91,10 @@ has_asked(const struct net_local *l, uint16_t port, uint16_t guest_port)
 void
 net_local_to_guest(struct net_local *l, const uint8_t *frame, size_t len)
 {
-	struct udp u;
+	struct net_udp u;
 	unsigned i;
 
-	if (l->nports == 0 || !udp_parse(&u, frame, len) ||
+	if (l->nports == 0 || !net_udp_parse(&u, frame, len) ||
 	    u.src != GATEWAY || has_asked(l, u.sport, u.dport))
 		return;
 	i = l->naskers++ % NET_LOCAL_ASKERS_MAX;
@@ -153,11 +106,11 @@ bool
 net_local_from_guest(struct net_local *l, const uint8_t *frame, size_t len)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET };
-	struct udp u;
+	struct net_udp u;
 
 	if (is_loopback(frame, len))
 		return false;
-	if (l->nports == 0 || !udp_parse(&u, frame, len) ||
+	if (l->nports == 0 || !net_udp_parse(&u, frame, len) ||
 	    u.dst != GATEWAY || !has_asked(l, u.dport, u.sport))
 		return true;
 	to.sin_port = htons(u.dport);

@@ -42,20 +42,23 @@ net_rx_clear(struct net_rx *rx)
 }
 
 int
-net_rx_keep(struct net_rx *rx, const void *bytes, size_t len)
+net_rx_keep(struct net_rx *rx, const struct net_rx_frame *from)
 {
 	struct net_frame *f;
 
 	if (rx->count >= NET_BACKLOG_FRAMES ||
-	    rx->bytes + len > NET_BACKLOG_BYTES)
+	    rx->bytes + from->len > NET_BACKLOG_BYTES)
 		return -1;
-	f = malloc(sizeof(*f) + len);
+	f = malloc(sizeof(*f) + from->len);
 	if (f == NULL)
 		return -1;
-	f->len = len;
-	memcpy(f->bytes, bytes, len);
+	f->len = from->len;
+	f->described = from->hdr != NULL;
+	if (f->described)
+		f->hdr = *from->hdr;
+	memcpy(f->bytes, from->bytes, from->len);
 	STAILQ_INSERT_TAIL(&rx->frames, f, next);
-	rx->bytes += len;
+	rx->bytes += from->len;
 	rx->count++;
 	return 0;
 }
@@ -86,13 +89,13 @@ more_room(struct viod *v, unsigned queue, struct taken *t)
 /* A header and the first bytes into 'first', the rest into what follows. */
 static enum net_rx_result
 spread(struct viod *v, unsigned queue, struct taken *t,
-    struct virtq_chain *first, const struct iovec *frame)
+    struct virtq_chain *first, const struct net_rx_frame *frame)
 {
 	unsigned max = viod_has(v, VIRTIO_NET_F_MRG_RXBUF) ? CHAINS_MAX : 1;
 	size_t done = 0, head = sizeof(struct virtio_net_hdr), n;
 	struct virtq_chain c, *at = first;
 
-	for (; done < frame->iov_len; done += n, head = 0, at = &c) {
+	for (; done < frame->len; done += n, head = 0, at = &c) {
 		if (t->n == max)
 			return NET_RX_DROPPED;
 		if (!viod_pop(v, queue, at))
@@ -103,25 +106,52 @@ spread(struct viod *v, unsigned queue, struct taken *t,
 			    "buffer is smaller than a header");
 			return NET_RX_DROPPED;
 		}
-		n = virtq_copy_in(at, head, (const char *)frame->iov_base +
-		    done, frame->iov_len - done);
+		n = virtq_copy_in(at, head, (const char *)frame->bytes +
+		    done, frame->len - done);
 		t->chain[t->n++].written = (uint32_t)(head + n);
 	}
 	return NET_RX_DONE;
 }
 
+/* Does the guest take what the host's kernel has left to it? */
+static bool
+takes(const struct viod *v, const struct virtio_net_hdr *hdr)
+{
+	if ((hdr->flags & ~VIRTIO_NET_HDR_F_DATA_VALID) != 0 &&
+	    !viod_has(v, VIRTIO_NET_F_GUEST_CSUM))
+		return false;
+	switch (hdr->gso_type) {
+	case VIRTIO_NET_HDR_GSO_NONE:
+		return true;
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		return viod_has(v, VIRTIO_NET_F_GUEST_TSO4);
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		return viod_has(v, VIRTIO_NET_F_GUEST_TSO6);
+	default:
+		return false;
+	}
+}
+
 /*
  * Say in the header what kind of frame this is.  A segment's checksum is
- * left to the guest; false: its first buffer has no room for that.
+ * left to the guest; false: its first buffer has no room for that, or it
+ * does not take such frames.
  */
 static bool
 describe(const struct viod *v, struct virtio_net_hdr *hdr,
-    const struct virtq_chain *first, const struct iovec *frame, uint16_t mtu)
+    const struct virtq_chain *first, const struct net_rx_frame *frame,
+    uint16_t mtu)
 {
-	const uint8_t *bytes = frame->iov_base;
-	size_t len = frame->iov_len;
+	const uint8_t *bytes = frame->bytes;
+	size_t len = frame->len;
 	uint16_t check;
 
+	if (frame->hdr != NULL) {
+		*hdr = *frame->hdr;
+		if (!viod_has(v, VIRTIO_NET_F_GUEST_CSUM))
+			hdr->flags &= (uint8_t)~VIRTIO_NET_HDR_F_DATA_VALID;
+		return takes(v, hdr);
+	}
 	/* The network behind us has made every checksum. */
 	if (viod_has(v, VIRTIO_NET_F_GUEST_CSUM))
 		hdr->flags = VIRTIO_NET_HDR_F_DATA_VALID;
@@ -135,7 +165,7 @@ describe(const struct viod *v, struct virtio_net_hdr *hdr,
 }
 
 enum net_rx_result
-net_rx_put(struct viod *v, unsigned queue, const struct iovec *frame,
+net_rx_put(struct viod *v, unsigned queue, const struct net_rx_frame *frame,
     uint16_t mtu)
 {
 	struct virtio_net_hdr hdr = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };

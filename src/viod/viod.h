@@ -2,9 +2,9 @@
 /*
  * viod.h - the program around a device: commands, start, end
  *
- * A command (blk_main, net_main, vsock_main) parses its options, makes its
- * device over start->base and hands it to viod_run(), which serves until
- * the VMM is gone.
+ * A command (blk_main, net_main, tap_main, vsock_main) parses its options,
+ * makes its device over start->base and hands it to viod_run(), which serves
+ * until the VMM is gone.
  */
 
 #ifndef VIOD_VIOD_H
@@ -53,6 +53,9 @@ extern const struct viod_command viod_commands[];
 #define VIOD_NET_SYNOPSIS "-m mac [-v] [-D rate] [-H hostname] [-n name] " \
 	"[-p [addr:]host:guest[/udp]] [-q pairs] [-S path] [-U rate]"
 
+#define VIOD_TAP_SYNOPSIS "-m mac -t fd [-lv] [-a address] [-b file] " \
+	"[-D rate] [-H hostname] [-n name] [-q pairs] [-S path] [-U rate]"
+
 /* Take option 'ch' of getopt() if it is one of VIOD_OPTIONS, else -1. */
 int	viod_option(struct viod_start *, int ch, const char *arg);
 
@@ -77,6 +80,7 @@ void	viod_usage(const char *device) __attribute__((noreturn));
 
 int	blk_main(struct viod_start *, int argc, char **argv);
 int	net_main(struct viod_start *, int argc, char **argv);
+int	tap_main(struct viod_start *, int argc, char **argv);
 int	vsock_main(struct viod_start *, int argc, char **argv);
 
 #endif

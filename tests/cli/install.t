@@ -49,7 +49,7 @@ umask 022
 is "the programs a user starts" "/usr/bin/vmctl /usr/sbin/vmd" \
     "$(cd "$root" && find . -path '*bin/*' -type f | sort | cut -c 2- |
     xargs)"
-is "and those of vmd" "viod viod-net vmd-conf vmd-control vmd-image vmd-share vmm vmm-null vmm-qemu" \
+is "and those of vmd" "viod viod-net viod-tap vmd-conf vmd-control vmd-image vmd-share vmm vmm-null vmm-qemu" \
     "$(ls "$root/usr/libexec/vmd" | xargs)"
 is "all for everybody, whatever the umask" "" \
     "$(find "$root/usr" ! -perm -go=r; find "$root/usr" -type d ! -perm 755

@@ -26,6 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 
 #include "unit.h"
@@ -34,6 +35,7 @@
 
 #define BLK	(1U << SANDBOX_VIOD_BLK)
 #define NET	(1U << SANDBOX_VIOD_NET)
+#define TAP	(1U << SANDBOX_VIOD_TAP)
 #define VSOCK	(1U << SANDBOX_VIOD_VSOCK)
 #define PULL	(1U << SANDBOX_IMAGE_PULL)
 #define UNPACK	(1U << SANDBOX_IMAGE_UNPACK)
@@ -242,24 +244,30 @@ push_terminal(void)
 	    errno != EACCES ? 0 : -1;
 }
 
-/* A descriptor that is no KVM: ENOTTY is the answer of one who may ask. */
+/* A descriptor that is none: ENOTTY is the answer of one who may ask. */
 static int
-ask_kvm(unsigned long request)
+ask_device(unsigned long request)
 {
 	return ioctl(STDIN_FILENO, request, 0) == -1 && errno != EPERM &&
 	    errno != EACCES ? 0 : -1;
 }
 
 static int
+tap_offload(void)
+{
+	return ask_device(TUNSETOFFLOAD);
+}
+
+static int
 kvm_create(void)
 {
-	return ask_kvm(KVM_CREATE_VM);
+	return ask_device(KVM_CREATE_VM);
 }
 
 static int
 kvm_run(void)
 {
-	return ask_kvm(KVM_RUN);
+	return ask_device(KVM_RUN);
 }
 
 static int
@@ -307,7 +315,7 @@ static const struct deed {
 	unsigned	 dies;	/* rows that are killed for it */
 } deeds[] = {
 	{ "pipe",		do_nothing,	ALL, 0 },
-	{ "read_granted",	read_granted,	ALL & ~(BLK | VSOCK), 0 },
+	{ "read_granted",	read_granted,	ALL & ~(BLK | TAP | VSOCK), 0 },
 	{ "read_foreign",	read_foreign,	0, 0 },
 	{ "write_granted",	write_granted,
 	    PULL | UNPACK | CONTROL | QEMU | VMM, 0 },
@@ -321,10 +329,10 @@ static const struct deed {
 	{ "inherited_connect",	inherited_connect, NET | PULL, 0 },
 	{ "run_true",		run_true,	PULL | UNPACK | QEMU, 0 },
 	{ "exec",		just_exec,	PULL | UNPACK | QEMU,
-	    BLK | NET | VSOCK | CONF | CONTROL | VMM },
+	    BLK | NET | TAP | VSOCK | CONF | CONTROL | VMM },
 	{ "exec_foreign",	exec_foreign,	0,
-	    BLK | NET | VSOCK | CONF | CONTROL | VMM },
-	{ "thread",		make_thread,	ALL & ~CONF, 0 },
+	    BLK | NET | TAP | VSOCK | CONF | CONTROL | VMM },
+	{ "thread",		make_thread,	ALL & ~(CONF | TAP), 0 },
 	{ "map_code",		map_code,
 	    PULL | UNPACK | CONF | CONTROL | QEMU, 0 },
 	{ "trace_parent",	trace_parent,	0, ALL },
@@ -332,6 +340,7 @@ static const struct deed {
 	{ "namespace",		new_namespace,	0, ALL },
 	{ "user_namespace",	user_namespace,	0, 0 },
 	{ "kvm_create",		kvm_create,	QEMU | VMM, 0 },
+	{ "tap_offload",	tap_offload,	TAP | QEMU, 0 },
 	{ "push_terminal",	push_terminal,	QEMU, 0 },
 	{ "io_uring",		make_ring,	0, 0 },
 	{ "raise_limit",	raise_limit,	0, 0 },

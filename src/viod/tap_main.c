@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: ISC */
+/* tap_main.c - viod tap: options and start of a network device on a tap */
+
+#include <arpa/inet.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/io.h"
+#include "lib/num.h"
+#include "viod/limit.h"
+#include "viod/net.h"
+#include "viod/net_tap.h"
+#include "viod/viod.h"
+
+#define TAP_MTU		1500	/* bytes */
+
+struct options {
+	struct net_options	 net;
+	struct net_tap_config	 tap;
+	struct net_dhcp		 dhcp;
+	bool			 have_mac;
+};
+
+/* Of a /31: the host has the address below. */
+static int
+parse_address(struct net_dhcp *d, const char *arg, struct err *e)
+{
+	struct in_addr a;
+
+	if (inet_pton(AF_INET, arg, &a) != 1 || (ntohl(a.s_addr) & 1) == 0)
+		return err_set(e, EINVAL, "%.40s is not the second address of "
+		    "a /31", arg);
+	d->addr = ntohl(a.s_addr);
+	d->host = d->addr - 1;
+	return 0;
+}
+
+/* Goes into answers as it is: what it is made of is said here. */
+static int
+parse_name(const char **ret, const char *arg, size_t max, struct err *e)
+{
+	size_t n = strlen(arg);
+
+	for (size_t i = 0; i < n; i++)
+		if (!isalnum((unsigned char)arg[i]) &&
+		    strchr("-._/", arg[i]) == NULL)
+			n = 0;
+	if (n == 0 || n > max)
+		return err_set(e, EINVAL, "\"%.40s\" is no name of 1 to %zu "
+		    "letters, digits and \"-._/\"", arg, max);
+	*ret = arg;
+	return 0;
+}
+
+static int
+parse_tap(struct options *o, const char *arg, struct err *e)
+{
+	uint64_t n;
+
+	if (num_parse(&n, arg, 0, INT32_MAX, e) == -1)
+		return err_prefix(e, "tap");
+	o->tap.fd = (int)n;
+	return 0;
+}
+
+static int
+parse(struct options *o, int ch, const char *arg, struct err *e)
+{
+	uint64_t n;
+
+	switch (ch) {
+	case 'a':
+		return parse_address(&o->dhcp, arg, e);
+	case 'b':
+		return parse_name(&o->dhcp.file, arg, NET_DHCP_FILE_MAX, e);
+	case 'D':
+		return rate_parse(&o->net.down, arg, e);
+	case 'H':
+		return parse_name(&o->dhcp.hostname, arg, NET_DHCP_NAME_MAX,
+		    e);
+	case 'l':
+		o->tap.locked = true;
+		return 0;
+	case 'm':
+		o->have_mac = true;
+		return net_mac_parse(o->net.mac, arg, e);
+	case 'q':
+		if (num_parse(&n, arg, 1, NET_PAIRS_MAX, e) == -1)
+			return err_prefix(e, "queue pairs");
+		o->net.pairs = (unsigned)n;
+		return 0;
+	case 't':
+		return parse_tap(o, arg, e);
+	case 'U':
+		return rate_parse(&o->net.up, arg, e);
+	default:
+		viod_usage("tap");
+	}
+}
+
+static void
+serve(struct viod_start *start, struct options *o)
+{
+	struct net_tap *tap;
+	struct viod *v;
+	struct err e;
+
+	o->net.mtu = TAP_MTU;
+	o->tap.base = start->base;
+	memcpy(o->tap.mac, o->net.mac, sizeof(o->tap.mac));
+	memcpy(o->dhcp.mac, o->net.mac, sizeof(o->dhcp.mac));
+	memcpy(o->dhcp.host_mac, o->net.mac, sizeof(o->dhcp.host_mac));
+	o->dhcp.host_mac[5]++;
+	if (o->dhcp.addr != 0)
+		o->tap.dhcp = &o->dhcp;
+	if (net_new(&v, start->base, &o->net, &e) == -1 ||
+	    net_tap_new(&tap, &o->tap, v, &e) == -1)
+		viod_refuse(start, &e);
+	viod_run(start, v);
+	net_tap_destroy(tap);
+	net_destroy(v);
+}
+
+int
+tap_main(struct viod_start *start, int argc, char **argv)
+{
+	static struct options opt = { .tap.fd = -1 };
+	struct err e, bad = { .num = 0 };
+	int ch;
+
+	while ((ch = getopt(argc, argv, VIOD_OPTIONS "a:b:D:H:lm:q:t:U:")) !=
+	    -1)
+		if (viod_option(start, ch, optarg) == -1 &&
+		    parse(&opt, ch, optarg, &e) == -1 && bad.num == 0)
+			bad = e;
+	if (argc != optind ||
+	    (bad.num == 0 && (!opt.have_mac || opt.tap.fd == -1)))
+		viod_usage("tap");
+	viod_begin(start);
+	if (bad.num == 0 && fd_cloexec(opt.tap.fd, 1) == -1)
+		(void)err_sys(&bad, "tap: descriptor %d", opt.tap.fd);
+	if (bad.num != 0)
+		viod_refuse(start, &bad);
+	serve(start, &opt);
+	return 0;
+}
