@@ -32,7 +32,7 @@ int
 state_get_any(const json_t *o, const char *name, void **ret, size_t *len,
     struct err *e)
 {
-	size_t n = json_string_length(json_object_get(o, name)) / 2;
+	size_t n = json_hex_len(json_object_get(o, name), STATE_BYTES_MAX);
 	own_mem void *bytes = malloc(n + 1);
 
 	if (bytes == NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * state.h - tables of bytes in JSON, as lower case hexadecimal digits
+ * state.h - tables of bytes in JSON, as json_hex() writes them
  *
  * Put takes a JSON object of the caller's.  Get refuses what is missing or
  * of another length, and names it.
@@ -13,6 +13,8 @@
 #include <stddef.h>
 
 #include "lib/err.h"
+
+#define STATE_BYTES_MAX	(1U << 20)	/* of one of them */
 
 int	state_put(json_t *, const char *name, const void *, size_t len,
 	    struct err *);

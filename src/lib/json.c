@@ -2,6 +2,7 @@
 /* json.c - strict JSON in and out, over jansson; see json.h */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/json.h"
@@ -148,20 +149,41 @@ json_only(const json_t *obj, const char *const names[], struct err *e)
 
 /* --- bytes --------------------------------------------------------------- */
 
+/* Fewer zeroes are shorter as they are. */
+#define RUN_MIN	3
+
+static size_t
+zeroes(const uint8_t *b, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && b[n] == 0)
+		n++;
+	return n;
+}
+
 json_t *
 json_hex(const void *bytes, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
 	own_mem char *text = malloc(len * 2 + 1);
 	const uint8_t *b = bytes;
+	size_t at = 0, n;
 
 	if (text == NULL)
 		return NULL;
-	for (size_t i = 0; i < len; i++) {
-		text[i * 2] = digits[b[i] >> 4];
-		text[i * 2 + 1] = digits[b[i] & 15];
+	for (size_t i = 0; i < len; i += n) {
+		n = zeroes(b + i, len - i);
+		if (n >= RUN_MIN) {
+			/* No longer than the digits would be. */
+			at += (size_t)sprintf(text + at, "z%zu.", n);
+			continue;
+		}
+		n = 1;
+		text[at++] = digits[b[i] >> 4];
+		text[at++] = digits[b[i] & 15];
 	}
-	return json_stringn(text, len * 2);
+	return json_stringn(text, at);
 }
 
 /* The value of a digit, or -1. */
@@ -173,27 +195,66 @@ digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/*
+ * What begins at *p, which moves behind it: a byte, or a run of zeroes.  How
+ * many bytes that is, at most max; 0: it is neither.
+ */
+static size_t
+next_bytes(const char **p, size_t max, uint8_t *value)
+{
+	const char *s = *p;
+	size_t n = 0;
+	int hi, lo;
+
+	*value = 0;
+	if (*s == 'z') {
+		for (s++; *s >= '0' && *s <= '9' && n <= max / 10; s++)
+			n = n * 10 + (size_t)(*s - '0');
+		*p = s + 1;
+		return *s == '.' && n <= max ? n : 0;
+	}
+	hi = digit(s[0]);
+	lo = hi == -1 ? -1 : digit(s[1]);
+	if (lo == -1 || max == 0)
+		return 0;
+	*value = (uint8_t)(hi << 4 | lo);
+	*p = s + 2;
+	return 1;
+}
+
+size_t
+json_hex_len(const json_t *v, size_t max)
+{
+	const char *p = json_string_value(v);
+	size_t len = 0, n;
+	uint8_t value;
+
+	for (; p != NULL && *p != '\0'; len += n)
+		if ((n = next_bytes(&p, max - len, &value)) == 0)
+			return 0;
+	return len;
+}
+
 int
 json_get_hex(void *ret, size_t len, const json_t *obj, const char *name,
     struct err *e)
 {
 	own_mem uint8_t *bytes = NULL;
 	const char *text;
-	int found = json_get_str(&text, obj, name, len * 2, e), hi, lo;
+	int found = json_get_str(&text, obj, name, len * 2, e);
+	uint8_t value;
+	size_t n;
 
 	if (found != 1)
 		return found;
 	bytes = malloc(len + 1);
 	if (bytes == NULL)
 		return err_sys(e, "%s", name);
-	if (strlen(text) != len * 2)
-		return wrong(e, name, "a string of hexadecimal digits");
-	for (size_t i = 0; i < len; i++) {
-		hi = digit(text[i * 2]);
-		lo = digit(text[i * 2 + 1]);
-		if (hi == -1 || lo == -1)
+	for (size_t i = 0; i < len || *text != '\0'; i += n) {
+		n = next_bytes(&text, len - i, &value);
+		if (n == 0)
 			return wrong(e, name, "a string of hexadecimal digits");
-		bytes[i] = (uint8_t)(hi << 4 | lo);
+		memset(bytes + i, value, n);
 	}
 	memcpy(ret, bytes, len);
 	return 1;

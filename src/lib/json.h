@@ -44,8 +44,14 @@ int	json_get_obj(json_t **ret, const json_t *obj, const char *name,
 int	json_get_arr(json_t **ret, const json_t *obj, const char *name,
 	    size_t max, struct err *);
 
-/* Bytes as a string of hexadecimal digits; the getter wants len of them. */
+/*
+ * Bytes as a string of hexadecimal digits in lower case, where "zN." is a run
+ * of N zero bytes: registers and tables are mostly those.  The getter wants
+ * len bytes.  json_hex_len(): how many a string stands for, 0 where it is
+ * none or they are more than max.
+ */
 json_t	*json_hex(const void *, size_t len);
+size_t	 json_hex_len(const json_t *, size_t max);
 int	json_get_hex(void *ret, size_t len, const json_t *obj,
 	    const char *name, struct err *);
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# vmm.sh [-v]: from the execve of a VMM to the first instruction of its
+# vmm.sh [-v | -vv]: from the execve of a VMM to the first instruction of its
 # guest's user space, in the lab, where the clock counts instructions
 #
 # The lab's machine runs under QEMU with -icount: one nanosecond is one
@@ -15,7 +15,7 @@
 #	RESULTS		where all that was measured is kept (build/bench.vmm)
 #
 # -v: also exits by reason, port and register, and system calls by number,
-# one a line.  What is compared with what stands at the end.
+# one a line; -vv: and each system call before the guest is entered.  What is compared with what stands at the end.
 cd "$(dirname "$0")/../.." || exit 1
 
 build=${BUILD:-build}
@@ -26,7 +26,9 @@ runs=${RUNS:-1}
 results=${RESULTS:-$build/bench.vmm}
 kvmtool=${KVMTOOL:-$(command -v lkvm-static || command -v lkvm)}
 verbose=
-[ "${1:-}" != -v ] || verbose=-v
+case ${1:-} in
+-v | -vv) verbose=$1 ;;
+esac
 PATH=$PATH:/usr/sbin:/sbin
 skip() { echo "vmm.sh: $*" >&2; exit 0; }
 
@@ -112,6 +114,15 @@ ask() { # CALL [BODY]
 	./curl -sf -m 60 --unix-socket api -X PUT \
 	    "http://vmm/api/v1/\$1" -d "\${2:-{\}}" || echo "no \$1" >&2
 }
+record() { # the working set of the snapshot that is there
+	./vmm --restore snapshot --serial off --api-socket api &
+	sleep 1
+	ask vm.working-set '{"destination_url":"file:snapshot"}'
+	ask vmm.shutdown
+	kill -9 \$! 2> /dev/null
+	wait
+	rm -f api
+}
 restore() { # NAME MEMORY [WORD...]: a guest that spins, from a snapshot
 	case " \${PEERS:-\$1} " in *" \$1 "*) ;; *) return ;; esac
 	rm -rf api snapshot
@@ -124,10 +135,13 @@ restore() { # NAME MEMORY [WORD...]: a guest that spins, from a snapshot
 	# Whatever it answered: a guest that spins would do so for ever.
 	kill -9 \$! 2> /dev/null
 	wait
-	name=\$1
+	name=\$1 set=
+	case \$name in
+	*-set) set=,prefetch; record ;;
+	esac
 	shift 2
 	./observe $verbose -n $runs "\$@" "\$name" \
-	    ./vmm --restore snapshot --serial off || :
+	    ./vmm --restore snapshot\$set --serial off || :
 }
 mkdir -p /etc
 cp /lab/ld.so.cache /etc/
@@ -164,6 +178,7 @@ done
 	    --vsock cid=3,socket=vsock --rng --balloon --console null
 	restore restore 256M -k 20
 	restore restore-1g 1G
+	restore restore-set 256M
 	load vmm-load ./vmm --kernel own --initramfs initrd.load \
 	    --cmdline "\$quiet" --memory 256M --serial off --disk disk \
 	    --net user,port=5000:5000
@@ -237,6 +252,8 @@ line "rss viods" KiB vmm-devices qemu-devices '(.devices_rss // 0)' \
 line "anon viods" KiB vmm-devices qemu-devices '(.devices_anon // 0)' \
     '<= 300 KiB each'
 line restore Minsn restore null '.user / 1000' '<= 4 Minsn'
+line "restore, with a working set" Minsn restore-set null '.user / 1000' \
+    '<= 4 Minsn'
 line "restore, private memory" KiB restore vmm-quiet '.guest_private' \
     '<= 1024 KiB'
 line "restore 1 GiB : 256 MiB" Minsn restore-1g restore '.user / 1000' \

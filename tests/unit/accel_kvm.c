@@ -13,6 +13,7 @@
 
 #include "tiny.h"
 
+#include "accel/state.h"
 #include "lib/json.h"
 #include "lib/util.h"
 #include "os/sandbox.h"
@@ -784,20 +785,20 @@ other_cpuid(struct tiny *t, json_t *vm, uint32_t leaf, unsigned word,
     const char *why)
 {
 	json_t *good = json_incref(json_object_get(vm, "cpuid"));
-	char *hex = strdup(json_string_value(good)), *at, wanted[9];
+	own_mem void *bytes = NULL;
+	uint32_t *at;
 	struct err e;
+	size_t len, i = 0;
 
-	assert_non_null(hex);
-	(void)snprintf(wanted, sizeof(wanted), "%02x000000", leaf);
-	for (at = hex; memcmp(at, wanted, 8) != 0; at += 2 * 40)
-		assert_true(strlen(at) >= 2 * 2 * 40);
-	at[8 * word] = at[8 * word] == '0' ? '1' : '0';
-	(void)json_object_set_new(vm, "cpuid", json_string(hex));
+	assert_int_equal(state_get_any(vm, "cpuid", &bytes, &len, &e), 0);
+	for (at = bytes; at[i] != leaf; i += 10)
+		assert_true((i + 20) * sizeof(*at) <= len);
+	at[i + word] ^= 1;
+	assert_int_equal(state_put(vm, "cpuid", bytes, len, &e), 0);
 	assert_int_equal(kvm->vm_load(t->vm, vm, &e), -1);
 	if (strstr(e.text, why) == NULL)
 		fail_msg("\"%s\", not \"%s\"", e.text, why);
 	(void)json_object_set_new(vm, "cpuid", good);
-	free(hex);
 }
 
 static void
