@@ -170,19 +170,19 @@ vmm_x86_64	= machine_x86 map_x86
 vmm_aarch64	= machine_arm64 map_arm64
 vmm_LAYERS	= chapi disk virtio accel os lib
 # Libc only at run time: a VM starts faster and shares more.
-vmm_STATIC_LIBS	= libevent_core jansson
+vmm_STATIC_LIBS	= jansson
 
 PROGRAMS	+= vmm-null
 vmm-null_DIR	= null
 vmm-null_FILES	= main snapshot
 vmm-null_LAYERS	= chapi os lib
-vmm-null_LIBS	= libevent_core jansson
+vmm-null_LIBS	= jansson
 
 PROGRAMS	+= vmm-qemu
 vmm-qemu_DIR	= qemu
 vmm-qemu_FILES	= check child command launch main qemu qmp runstate
 vmm-qemu_LAYERS	= chapi accel os lib
-vmm-qemu_LIBS	= libevent_core jansson
+vmm-qemu_LIBS	= jansson
 
 vmd_DIR		= vmd
 vmd_FILES	= children conf control file jobs listen main options report \

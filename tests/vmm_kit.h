@@ -14,8 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
+#include "event_kit.h"
 #include "lib/util.h"
 #include "virtio/virtq_driver.h"
 #include "vmm/board.h"
@@ -181,8 +180,8 @@ kit_init(struct kit *k)
 	k->board.accel = &kit_accel;
 	k->board.vm = &k->vm;
 	k->board.event = kit_event;
-	k->board.base = event_base_new();
-	if (k->board.base == NULL ||
+	k->board.loop = kit_loop();
+	if (k->board.loop == NULL ||
 	    pthread_mutex_init(&k->board.lock, NULL) != 0 ||
 	    memory_new(&k->board.memory, &s, NULL) == -1 ||
 	    pci_new(&k->board.pci, &k->board, NULL) == -1)
@@ -195,7 +194,7 @@ kit_fini(struct kit *k)
 	pci_destroy(k->board.pci);
 	memory_destroy(k->board.memory);
 	(void)pthread_mutex_destroy(&k->board.lock);
-	event_base_free(k->board.base);
+	event_loop_destroy(k->board.loop);
 	if (k->vm.nirqfds != 0 || k->vm.nioevents != 0 ||
 	    k->vm.shown.bytes != 0 ||
 	    k->board.mmio.nranges != 0 || k->board.pio.nranges != 0)
@@ -206,7 +205,7 @@ kit_fini(struct kit *k)
 static inline void
 kit_turn(struct kit *k)
 {
-	(void)event_base_loop(k->board.base, EVLOOP_NONBLOCK);
+	kit_settle(k->board.loop);
 }
 
 /* --- what a guest does -------------------------------------------------- */

@@ -14,12 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "chapi/console.h"
 #include "lib/buf.h"
 #include "lib/io.h"
 #include "lib/log.h"
+#include "os/event.h"
 #include "os/os.h"
 
 #define READ_SIZE	4096	/* bytes a read */
@@ -28,14 +27,16 @@ struct viewer {
 	struct console		*console;
 	LIST_ENTRY(viewer)	 entry;
 	int			 fd;
-	struct event		*readable, *writable;
+	struct event_watch	 watch;
 	struct buf		 behind;	/* output it has not taken */
 };
 
 struct console {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	int			 guest, listener, log;
-	struct event		*readable, *writable, *accepting;
+	struct event_watch	 talk;		/* on guest */
+	struct event_watch	 accepting;	/* on listener */
+	bool			 silent;	/* the guest says no more */
 	struct buf		 typed;		/* the guest has not taken it */
 	const char		*file;		/* of log */
 	off_t			 log_len;
@@ -101,13 +102,19 @@ viewer_destroy(struct viewer *v)
 {
 	LIST_REMOVE(v, entry);
 	v->console->nviewers--;
-	if (v->readable != NULL)
-		event_free(v->readable);
-	if (v->writable != NULL)
-		event_free(v->writable);
+	event_watch_fini(&v->watch);
 	buf_fini(&v->behind);
 	(void)close(v->fd);
 	free(v);
+}
+
+/* While the guest is behind nobody types. */
+static bool
+viewer_watch(struct viewer *v)
+{
+	return event_watch_set(&v->watch,
+	    (v->console->typed.len == 0 ? EVENT_READ : 0) |
+	    (v->behind.len > 0 ? EVENT_WRITE : 0)) == 0;
 }
 
 /* Write what a viewer is behind; false when it is gone. */
@@ -121,22 +128,13 @@ viewer_flush(struct viewer *v)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno == EAGAIN)
-			return event_add(v->writable, NULL) == 0;
+			return viewer_watch(v);
 		if (n == -1)
 			return false;
 		buf_drain(&v->behind, (size_t)n);
 	}
 	buf_fini(&v->behind);
-	return true;
-}
-
-static void
-viewer_writable(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	if (!viewer_flush(arg))
-		viewer_destroy(arg);
+	return viewer_watch(v);
 }
 
 static void
@@ -153,18 +151,16 @@ show(struct console *c, const uint8_t *bytes, size_t len)
 
 /* --- the guest ----------------------------------------------------------- */
 
-/* Let viewers type, or not while the guest is behind. */
+/* Watch the guest, and viewers as far as it can take what they type. */
 static void
-viewers_listen(struct console *c, bool on)
+watch(struct console *c)
 {
 	struct viewer *v;
 
-	LIST_FOREACH(v, &c->viewers, entry) {
-		if (on)
-			(void)event_add(v->readable, NULL);
-		else
-			(void)event_del(v->readable);
-	}
+	(void)event_watch_set(&c->talk, (c->silent ? 0 : EVENT_READ) |
+	    (c->typed.len > 0 ? EVENT_WRITE : 0));
+	LIST_FOREACH(v, &c->viewers, entry)
+		(void)viewer_watch(v);
 }
 
 static void
@@ -176,9 +172,8 @@ guest_flush(struct console *c)
 		n = send(c->guest, c->typed.data, c->typed.len, MSG_NOSIGNAL);
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1 && errno == EAGAIN &&
-		    event_add(c->writable, NULL) == 0) {
-			viewers_listen(c, false);
+		if (n == -1 && errno == EAGAIN) {
+			watch(c);
 			return;
 		}
 		if (n == -1)
@@ -187,15 +182,7 @@ guest_flush(struct console *c)
 	}
 	/* Nobody at the other end: what was typed is lost with it. */
 	buf_fini(&c->typed);
-	viewers_listen(c, true);
-}
-
-static void
-guest_writable(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	guest_flush(arg);
+	watch(c);
 }
 
 /* Read once; false when nothing is there now, or never again. */
@@ -205,8 +192,10 @@ guest_read(struct console *c)
 	uint8_t bytes[READ_SIZE];
 	ssize_t n = recv(c->guest, bytes, sizeof(bytes), 0);
 
-	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
-		(void)event_del(c->readable);
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
+		c->silent = true;
+		watch(c);
+	}
 	if (n <= 0)
 		return false;
 	record(c, bytes, (size_t)n);
@@ -215,11 +204,12 @@ guest_read(struct console *c)
 }
 
 static void
-guest_readable(evutil_socket_t fd, short what, void *arg)
+guest_ready(void *arg, unsigned what)
 {
-	(void)fd;
-	(void)what;
-	(void)guest_read(arg);
+	if (what & EVENT_WRITE)
+		guest_flush(arg);
+	if (what & EVENT_READ)
+		(void)guest_read(arg);
 }
 
 void
@@ -230,14 +220,12 @@ console_drain(struct console *c)
 }
 
 static void
-viewer_readable(evutil_socket_t fd, short what, void *arg)
+viewer_read(struct viewer *v)
 {
-	struct viewer *v = arg;
 	struct console *c = v->console;
 	uint8_t bytes[READ_SIZE];
-	ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+	ssize_t n = recv(v->fd, bytes, sizeof(bytes), 0);
 
-	(void)what;
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0 || buf_put(&c->typed, bytes, (size_t)n) == -1) {
@@ -245,6 +233,17 @@ viewer_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	guest_flush(c);
+}
+
+static void
+viewer_ready(void *arg, unsigned what)
+{
+	struct viewer *v = arg;
+
+	if ((what & EVENT_WRITE) && !viewer_flush(v))
+		viewer_destroy(v);
+	else if (what & EVENT_READ)
+		viewer_read(v);
 }
 
 static void
@@ -261,20 +260,16 @@ viewer_new(struct console *c, int fd)
 	buf_init(&v->behind, CONSOLE_BEHIND_MAX);
 	LIST_INSERT_HEAD(&c->viewers, v, entry);
 	c->nviewers++;
-	v->readable = event_new(c->base, fd, EV_READ | EV_PERSIST,
-	    viewer_readable, v);
-	v->writable = event_new(c->base, fd, EV_WRITE, viewer_writable, v);
-	if (v->readable == NULL || v->writable == NULL ||
-	    fd_nonblock(fd, 1) == -1 || fd_cloexec(fd, 1) == -1 ||
-	    (c->typed.len == 0 && event_add(v->readable, NULL) == -1))
+	event_watch_init(&v->watch, c->loop, fd, viewer_ready, v);
+	if (!viewer_watch(v))
 		viewer_destroy(v);
 }
 
 static void
-accept_viewer(evutil_socket_t fd, short what, void *arg)
+accept_viewer(void *arg, unsigned what)
 {
 	struct console *c = arg;
-	int conn = accept(fd, NULL, NULL);
+	int conn = os_accept(c->listener);
 
 	(void)what;
 	if (conn == -1)
@@ -288,23 +283,19 @@ accept_viewer(evutil_socket_t fd, short what, void *arg)
 /* --- life ---------------------------------------------------------------- */
 
 static int
-watch(struct console *c, struct err *e)
+begin(struct console *c, struct err *e)
 {
-	c->readable = event_new(c->base, c->guest, EV_READ | EV_PERSIST,
-	    guest_readable, c);
-	c->writable = event_new(c->base, c->guest, EV_WRITE, guest_writable,
+	event_watch_init(&c->talk, c->loop, c->guest, guest_ready, c);
+	event_watch_init(&c->accepting, c->loop, c->listener, accept_viewer,
 	    c);
-	if (c->readable == NULL || c->writable == NULL ||
-	    fd_nonblock(c->guest, 1) == -1 ||
-	    event_add(c->readable, NULL) == -1)
-		return err_set(e, ENOMEM, "console: no event");
+	if (fd_nonblock(c->guest, 1) == -1 ||
+	    event_watch_set(&c->talk, EVENT_READ) == -1)
+		return err_sys(e, "console");
 	if (c->listener == -1)
 		return 0;
-	c->accepting = event_new(c->base, c->listener, EV_READ | EV_PERSIST,
-	    accept_viewer, c);
-	if (c->accepting == NULL || fd_nonblock(c->listener, 1) == -1 ||
-	    event_add(c->accepting, NULL) == -1)
-		return err_set(e, ENOMEM, "console: no event");
+	if (fd_nonblock(c->listener, 1) == -1 ||
+	    event_watch_set(&c->accepting, EVENT_READ) == -1)
+		return err_sys(e, "console");
 	return 0;
 }
 
@@ -318,7 +309,7 @@ console_new(struct console **ret, const struct console_setup *s,
 		(void)close(s->guest);
 		return err_sys(e, "console");
 	}
-	c->base = s->base;
+	c->loop = s->loop;
 	c->guest = s->guest;
 	c->listener = c->log = -1;
 	c->file = s->file;
@@ -332,7 +323,7 @@ console_new(struct console **ret, const struct console_setup *s,
 		if (c->listener == -1)
 			return -1;
 	}
-	if (watch(c, e) == -1)
+	if (begin(c, e) == -1)
 		return -1;
 	*ret = take(&c);
 	return 0;
@@ -345,12 +336,8 @@ console_destroy(struct console *c)
 		return;
 	while (!LIST_EMPTY(&c->viewers))
 		viewer_destroy(LIST_FIRST(&c->viewers));
-	if (c->readable != NULL)
-		event_free(c->readable);
-	if (c->writable != NULL)
-		event_free(c->writable);
-	if (c->accepting != NULL)
-		event_free(c->accepting);
+	event_watch_fini(&c->talk);
+	event_watch_fini(&c->accepting);
 	if (c->listener != -1)
 		(void)close(c->listener);
 	if (c->log != -1)

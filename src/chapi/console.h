@@ -17,7 +17,7 @@
 #define CONSOLE_VIEWERS_MAX	8		/* more are turned away */
 #define CONSOLE_BEHIND_MAX	(256 << 10)	/* bytes a viewer may lag */
 
-struct event_base;
+struct event_loop;
 struct console;
 
 /*
@@ -26,7 +26,7 @@ struct console;
  * be NULL.  Paths are relative to the working directory; not copied.
  */
 struct console_setup {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	int			 guest;
 	const char		*path, *file;
 };

@@ -11,13 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "chapi/http.h"
 #include "chapi/server.h"
 #include "lib/buf.h"
 #include "lib/io.h"
 #include "lib/util.h"
+#include "os/event.h"
+#include "os/os.h"
 
 #define IN_MAX		((size_t)HTTP_HEAD_MAX + HTTP_BODY_MAX)
 #define OUT_MAX		((size_t)4 * HTTP_BODY_MAX)	/* not yet written */
@@ -35,40 +35,48 @@ struct chapi_request {
 	TAILQ_ENTRY(chapi_request)	 entry;	/* longest silent first */
 	enum conn_state			 state;
 	int				 fd;
-	struct event			*readable, *writable, *timer;
+	struct event_watch		 watch;
+	struct event_timer		 timer;
+	struct event_timer		 ahead;	/* 'in' is to be looked at */
 	struct buf			 in, out;
 	bool				 continued; /* sent "100 Continue" */
-	bool				 ahead;	/* 'in' is not looked at */
 	struct http_head		 head;	/* of the request in 'in' */
 };
 
 struct chapi_server {
-	struct event_base			*base;
+	struct event_loop			*loop;
 	const struct chapi_route		*routes;
 	void					*arg;
 	int					 fd;
-	struct event				*accepting;
+	struct event_watch			 accepting;
 	TAILQ_HEAD(conns, chapi_request)	 conns;
 	size_t					 nconns;
 };
 
-static const struct timeval idle = { CHAPI_IDLE_S, 0 };
+#define IDLE_US		((uint64_t)CHAPI_IDLE_S * 1000000)
 
 static void
 conn_destroy(struct chapi_request *r)
 {
 	TAILQ_REMOVE(&r->server->conns, r, entry);
 	r->server->nconns--;
-	if (r->readable != NULL)
-		event_free(r->readable);
-	if (r->writable != NULL)
-		event_free(r->writable);
-	if (r->timer != NULL)
-		event_free(r->timer);
+	event_watch_fini(&r->watch);
+	event_timer_clear(&r->timer);
+	event_timer_clear(&r->ahead);
 	buf_fini(&r->in);
 	buf_fini(&r->out);
 	(void)close(r->fd);
 	free(r);
+}
+
+/* Watch for what its state waits for; r may be no more afterwards. */
+static void
+conn_watch(struct chapi_request *r)
+{
+	if (event_watch_set(&r->watch,
+	    (r->state == CONN_READING ? EVENT_READ : 0) |
+	    (r->out.len > 0 ? EVENT_WRITE : 0)) == -1)
+		conn_destroy(r);
 }
 
 /* Write what there is; r may be no more afterwards. */
@@ -81,17 +89,18 @@ conn_flush(struct chapi_request *r)
 		n = send(r->fd, r->out.data, r->out.len, MSG_NOSIGNAL);
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1 && errno == EAGAIN &&
-		    event_add(r->writable, NULL) == 0)
-			return;
+		if (n == -1 && errno == EAGAIN)
+			break;
 		if (n == -1) {
 			conn_destroy(r);
 			return;
 		}
 		buf_drain(&r->out, (size_t)n);
 	}
-	if (r->state == CONN_CLOSING)
+	if (r->out.len == 0 && r->state == CONN_CLOSING)
 		conn_destroy(r);
+	else
+		conn_watch(r);
 }
 
 /* An answer into 'out'; body may be NULL. */
@@ -131,15 +140,11 @@ conn_next(struct chapi_request *r)
 	if (r->state == CONN_READING) {
 		TAILQ_REMOVE(&s->conns, r, entry);
 		TAILQ_INSERT_TAIL(&s->conns, r, entry);
-		if (event_add(r->readable, NULL) == -1)
-			r->state = CONN_CLOSING;
 		/* A next request is taken by the loop, not a call deeper. */
-		r->ahead = r->in.len > 0;
-		if (r->ahead)
-			event_active(r->readable, EV_READ, 0);
+		if (r->in.len > 0)
+			event_timer_soon(&r->ahead);
 	}
-	if (event_add(r->timer, &idle) == -1)
-		r->state = CONN_CLOSING;
+	event_timer_set(&r->timer, IDLE_US);
 	conn_flush(r);
 }
 
@@ -161,7 +166,6 @@ conn_malformed(struct chapi_request *r, const struct err *e)
 {
 	memset(&r->head, 0, sizeof(r->head));
 	r->head.close = true;
-	(void)event_del(r->readable);
 	conn_refuse(r, http_status(e), "", e->text);
 }
 
@@ -206,9 +210,9 @@ conn_parse(struct chapi_request *r)
 	} else if (n == 0) {
 		return;
 	} else if (r->in.len >= r->head.head_len + r->head.body_len) {
+		/* Most answer at once: it is watched until more comes. */
 		r->state = CONN_WAITING;
-		(void)event_del(r->readable);
-		(void)event_del(r->timer);
+		event_timer_clear(&r->timer);
 		dispatch(r);
 	} else if (r->head.expect && !r->continued) {
 		r->continued = true;
@@ -218,18 +222,15 @@ conn_parse(struct chapi_request *r)
 }
 
 static void
-conn_readable(evutil_socket_t fd, short what, void *arg)
+conn_read(struct chapi_request *r)
 {
-	struct chapi_request *r = arg;
 	size_t room = MIN((size_t)READ_SIZE, IN_MAX - r->in.len);
 	uint8_t *to;
 	ssize_t n;
 
-	(void)what;
-	/* First what came together with the last request. */
-	if (room > 0 && !r->ahead) {
+	if (room > 0) {
 		to = buf_reserve(&r->in, room);
-		n = to != NULL ? recv(fd, to, room, 0) : 0;
+		n = to != NULL ? recv(r->fd, to, room, 0) : 0;
 		if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
 			conn_destroy(r);
 			return;
@@ -237,25 +238,37 @@ conn_readable(evutil_socket_t fd, short what, void *arg)
 		if (n > 0)
 			buf_added(&r->in, (size_t)n);
 	}
-	r->ahead = false;
 	if (r->in.len > 0)
 		conn_parse(r);
 }
 
 static void
-conn_writable(evutil_socket_t fd, short what, void *arg)
+conn_ready(void *arg, unsigned what)
 {
-	(void)fd;
-	(void)what;
-	conn_flush(arg);
+	struct chapi_request *r = arg;
+
+	if (what & EVENT_WRITE)
+		conn_flush(r);
+	else if (r->state == CONN_READING)
+		conn_read(r);
+	else
+		conn_watch(r);
+}
+
+/* What came together with the last request. */
+static void
+conn_ahead(void *arg)
+{
+	struct chapi_request *r = arg;
+
+	if (r->state == CONN_READING && r->in.len > 0)
+		conn_parse(r);
 }
 
 /* A request, or the taking of its answer, took too long. */
 static void
-conn_timeout(evutil_socket_t fd, short what, void *arg)
+conn_timeout(void *arg)
 {
-	(void)fd;
-	(void)what;
 	conn_destroy(arg);
 }
 
@@ -275,15 +288,11 @@ conn_new(struct chapi_server *s, int fd)
 	buf_init(&r->out, OUT_MAX);
 	TAILQ_INSERT_TAIL(&s->conns, r, entry);
 	s->nconns++;
-	r->readable = event_new(s->base, fd, EV_READ | EV_PERSIST,
-	    conn_readable, r);
-	r->writable = event_new(s->base, fd, EV_WRITE, conn_writable, r);
-	r->timer = evtimer_new(s->base, conn_timeout, r);
-	if (r->readable == NULL || r->writable == NULL || r->timer == NULL ||
-	    fd_nonblock(fd, 1) == -1 || fd_cloexec(fd, 1) == -1 ||
-	    event_add(r->readable, NULL) == -1 ||
-	    event_add(r->timer, &idle) == -1)
-		conn_destroy(r);
+	event_watch_init(&r->watch, s->loop, fd, conn_ready, r);
+	event_timer_init(&r->timer, s->loop, conn_timeout, r);
+	event_timer_init(&r->ahead, s->loop, conn_ahead, r);
+	event_timer_set(&r->timer, IDLE_US);
+	conn_watch(r);
 }
 
 /* Room for one more: the longest silent goes; false when all are at work. */
@@ -304,10 +313,10 @@ make_room(struct chapi_server *s)
 }
 
 static void
-server_accept(evutil_socket_t fd, short what, void *arg)
+server_accept(void *arg, unsigned what)
 {
 	struct chapi_server *s = arg;
-	int conn = accept(fd, NULL, NULL);
+	int conn = os_accept(s->fd);
 
 	(void)what;
 	if (conn == -1)
@@ -319,7 +328,7 @@ server_accept(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-chapi_server_new(struct chapi_server **ret, struct event_base *base, int fd,
+chapi_server_new(struct chapi_server **ret, struct event_loop *loop, int fd,
     const struct chapi_route *routes, void *arg, struct err *e)
 {
 	OWN(chapi_server_destroy) struct chapi_server *s = NULL;
@@ -328,14 +337,13 @@ chapi_server_new(struct chapi_server **ret, struct event_base *base, int fd,
 	if (s == NULL)
 		return err_sys(e, "API server");
 	s->fd = -1;
-	s->base = base;
+	s->loop = loop;
 	s->routes = routes;
 	s->arg = arg;
 	TAILQ_INIT(&s->conns);
-	s->accepting = event_new(base, fd, EV_READ | EV_PERSIST,
-	    server_accept, s);
-	if (s->accepting == NULL || fd_nonblock(fd, 1) == -1 ||
-	    fd_cloexec(fd, 1) == -1 || event_add(s->accepting, NULL) == -1)
+	event_watch_init(&s->accepting, loop, fd, server_accept, s);
+	if (fd_nonblock(fd, 1) == -1 || fd_cloexec(fd, 1) == -1 ||
+	    event_watch_set(&s->accepting, EVENT_READ) == -1)
 		return err_sys(e, "API socket %d", fd);
 	s->fd = fd;
 	*ret = take(&s);
@@ -349,8 +357,7 @@ chapi_server_destroy(struct chapi_server *s)
 		return;
 	while (!TAILQ_EMPTY(&s->conns))
 		conn_destroy(TAILQ_FIRST(&s->conns));
-	if (s->accepting != NULL)
-		event_free(s->accepting);
+	event_watch_fini(&s->accepting);
 	if (s->fd != -1)
 		(void)close(s->fd);
 	free(s);

@@ -20,7 +20,7 @@
 #define CHAPI_CONNECTIONS_MAX	16	/* the longest silent is closed */
 #define CHAPI_IDLE_S		30	/* seconds for one request to come */
 
-struct event_base;
+struct event_loop;
 struct chapi_server;
 struct chapi_request;
 
@@ -35,7 +35,7 @@ struct chapi_route {
  * non-blocking.  'arg' goes to each handler.  Destroying closes every
  * connection; requests that wait for their answer must not be used after.
  */
-int	chapi_server_new(struct chapi_server **ret, struct event_base *,
+int	chapi_server_new(struct chapi_server **ret, struct event_loop *,
 	    int fd, const struct chapi_route *routes, void *arg, struct err *);
 void	chapi_server_destroy(struct chapi_server *);
 OWN_DEFINE(struct chapi_server, chapi_server_destroy);

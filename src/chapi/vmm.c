@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "chapi/counters.h"
 #include "chapi/server.h"
 #include "chapi/vm_config.h"
@@ -23,6 +21,7 @@
 #include "lib/log.h"
 #include "lib/num.h"
 #include "lib/util.h"
+#include "os/event.h"
 
 #define REPORT_FD	3
 #define API		"/api/v1/"
@@ -32,14 +31,14 @@
 
 struct lifeline {
 	struct vmm	*vmm;
-	struct event	*event;
+	struct event_watch watch;
 	int		 fd;
 	char		 name[VM_ID_MAX + 1];
 	struct counters	 counters;
 };
 
 struct vmm {
-	struct event_base		*base;
+	struct event_loop		*loop;
 	const struct vmm_backend	*backend;
 	void				*arg;
 	int				 dirfd;
@@ -58,8 +57,8 @@ struct vmm {
 	size_t				 nlifelines;
 	struct chapi_request		*counting[COUNT_CALLS_MAX];
 	unsigned			 ncounting;
-	struct event			*count_ev;	/* enough was waited */
-	struct event			*signals[2];
+	struct event_timer		 patience;	/* with devices */
+	struct event_signal		 signals;
 };
 
 #define IN(state)	(1U << (state))
@@ -332,13 +331,11 @@ reply_counters(struct vmm *v, struct chapi_request *r)
 
 /* Every device has answered, or had its time. */
 static void
-count_done(evutil_socket_t fd, short what, void *arg)
+count_done(void *arg)
 {
 	struct vmm *v = arg;
 
-	(void)fd;
-	(void)what;
-	(void)event_del(v->count_ev);
+	event_timer_clear(&v->patience);
 	while (v->ncounting > 0)
 		reply_counters(v, v->counting[--v->ncounting]);
 }
@@ -354,13 +351,12 @@ count_heard(struct lifeline *l, const char *bytes, size_t len)
 	for (size_t i = 0; i < v->nlifelines; i++)
 		if (v->lifelines[i].counters.asked)
 			return;
-	count_done(-1, 0, v);
+	count_done(v);
 }
 
 static void
 handle_counters(struct chapi_request *r, void *arg)
 {
-	static const struct timeval patience = { 0, COUNT_MS * 1000 };
 	struct vmm *v = arg;
 	bool asked = false;
 
@@ -381,7 +377,7 @@ handle_counters(struct chapi_request *r, void *arg)
 		return;
 	}
 	v->counting[v->ncounting++] = r;
-	(void)event_add(v->count_ev, &patience);
+	event_timer_set(&v->patience, COUNT_MS * 1000);
 }
 
 /* The back-end, and of the calls not all have those that it has. */
@@ -584,7 +580,7 @@ vmm_end(struct vmm *v, enum vm_exit_code code, const char *fmt, ...)
 	/* For calls that came at the same time. */
 	if ((IN_BOOTED & IN(v->state)) != 0)
 		v->state = VMM_SHUTDOWN;
-	(void)event_base_loopbreak(v->base);
+	event_loop_stop(v->loop);
 }
 
 const struct vm_exit *
@@ -595,11 +591,11 @@ vmm_why(const struct vmm *v)
 
 /* A device says what it counted, when it is asked; the end is its death. */
 static void
-lifeline_event(evutil_socket_t fd, short what, void *arg)
+lifeline_event(void *arg, unsigned what)
 {
 	struct lifeline *l = arg;
 	char bytes[COUNTERS_LINE_MAX];
-	ssize_t n = read(fd, bytes, sizeof(bytes));
+	ssize_t n = read(l->fd, bytes, sizeof(bytes));
 
 	(void)what;
 	if (n > 0)
@@ -626,35 +622,30 @@ lifeline_add(struct vmm *v, const char *spec, struct err *e)
 	l->fd = (int)fd;
 	if (fd_nonblock(l->fd, 1) == -1 || fd_cloexec(l->fd, 1) == -1)
 		return err_sys(e, "-L %s", spec);
-	l->event = event_new(v->base, l->fd, EV_READ | EV_PERSIST,
-	    lifeline_event, l);
-	if (l->event == NULL || event_add(l->event, NULL) == -1)
-		return err_set(e, ENOMEM, "-L %s", spec);
+	event_watch_init(&l->watch, v->loop, l->fd, lifeline_event, l);
+	if (event_watch_set(&l->watch, EVENT_READ) == -1)
+		return err_sys(e, "-L %s", spec);
 	v->nlifelines++;
 	return 0;
 }
 
 static void
-signal_event(evutil_socket_t signo, short what, void *arg)
+signal_event(void *arg, int signo)
 {
-	(void)what;
-	vmm_end(arg, VM_EXIT_SHUT_DOWN, "shut down by signal %d", (int)signo);
+	vmm_end(arg, VM_EXIT_SHUT_DOWN, "shut down by signal %d", signo);
 }
 
 static int
 watch_signals(struct vmm *v, struct err *e)
 {
-	static const int signos[] = { SIGTERM, SIGINT };
+	sigset_t set;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < COUNT(signos); i++) {
-		v->signals[i] = evsignal_new(v->base, signos[i], signal_event,
-		    v);
-		if (v->signals[i] == NULL ||
-		    event_add(v->signals[i], NULL) == -1)
-			return err_set(e, ENOMEM, "signals");
-	}
-	return 0;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	event_signal_init(&v->signals, v->loop, signal_event, v);
+	return event_signal_take(&v->signals, &set, e);
 }
 
 static int
@@ -688,7 +679,8 @@ vmm_alloc(const struct vmm_setup *setup)
 
 	if (v == NULL)
 		return NULL;
-	v->base = setup->base;
+	v->loop = setup->loop;
+	event_timer_init(&v->patience, v->loop, count_done, v);
 	v->backend = setup->backend;
 	v->arg = setup->arg;
 	v->by_hand = setup->by_hand;
@@ -711,13 +703,10 @@ vmm_new(struct vmm **ret, const struct vmm_setup *setup, struct err *e)
 	if ((!v->by_hand && vm_exit_clear(v->dirfd, e) == -1) ||
 	    watch_signals(v, e) == -1)
 		return -1;
-	v->count_ev = evtimer_new(v->base, count_done, v);
-	if (v->count_ev == NULL)
-		return err_set(e, ENOMEM, "VMM: timer");
 	for (size_t i = 0; i < setup->nlifelines; i++)
 		if (lifeline_add(v, setup->lifelines[i], e) == -1)
 			return -1;
-	if (setup->api != 0 && chapi_server_new(&v->server, v->base,
+	if (setup->api != 0 && chapi_server_new(&v->server, v->loop,
 	    setup->api, routes, v, e) == -1)
 		return -1;
 	*ret = take(&v);
@@ -731,15 +720,12 @@ vmm_destroy(struct vmm *v)
 		return;
 	chapi_server_destroy(v->server);
 	for (size_t i = 0; i < v->nlifelines; i++) {
-		event_free(v->lifelines[i].event);
+		event_watch_fini(&v->lifelines[i].watch);
 		(void)close(v->lifelines[i].fd);
 		counters_fini(&v->lifelines[i].counters);
 	}
-	if (v->count_ev != NULL)
-		event_free(v->count_ev);
-	for (size_t i = 0; i < COUNT(v->signals); i++)
-		if (v->signals[i] != NULL)
-			event_free(v->signals[i]);
+	event_timer_clear(&v->patience);
+	event_signal_fini(&v->signals);
 	ask_fini(&v->ask);
 	vm_config_fini(&v->config);
 	if (v->restore != -1)

@@ -19,7 +19,7 @@
 
 #define VMM_LIFELINES_MAX	32
 
-struct event_base;
+struct event_loop;
 struct vm_config;
 struct vmm;
 
@@ -82,7 +82,7 @@ struct vmm_backend {
 
 /* What a VMM is started with; zero where there is none. */
 struct vmm_setup {
-	struct event_base		*base;
+	struct event_loop		*loop;
 	const struct vmm_backend	*backend;
 	void				*arg;		/* the back-end's */
 	int				 api;		/* -a FD, listening */

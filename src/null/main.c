@@ -14,12 +14,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "chapi/vm_config.h"
 #include "chapi/vmm.h"
 #include "lib/log.h"
 #include "null/snapshot.h"
+#include "os/event.h"
 
 struct null {
 	struct vmm	*vmm;
@@ -220,17 +219,15 @@ main(int argc, char *argv[])
 	if (optind != argc || setup.api == 0)
 		usage();
 	log_init(name, LOG_STYLE_PLAIN, verbose);
-	setup.base = event_base_new();
-	if (setup.base == NULL)
-		fatalx("no event loop");
-	if (vmm_new(&vmm, &setup, &e) == -1) {
+	if (event_loop_new(&setup.loop, &e) == -1 ||
+	    vmm_new(&vmm, &setup, &e) == -1) {
 		vmm_report(&e);
 		fatalx("%s", e.text);
 	}
 	n.vmm = vmm;
 	vmm_report(NULL);
-	(void)event_base_dispatch(setup.base);
+	event_loop_run(setup.loop);
 	vmm_destroy(vmm);
-	event_base_free(setup.base);
+	event_loop_destroy(setup.loop);
 	return 0;
 }

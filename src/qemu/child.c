@@ -14,19 +14,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "lib/buf.h"
 #include "lib/io.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "os/event.h"
 #include "os/os.h"
 #include "qemu/child.h"
 
 struct child {
 	pid_t		 pid;		/* -1: it was waited for */
 	int		 stderr_fd;
-	struct event	*stderr_event, *sigchld;
+	struct event_watch talk;	/* on stderr_fd */
+	struct event_signal sigchld;
 	char		 line[CHILD_LINE_MAX];	/* being read */
 	size_t		 line_len;
 	char		 last[CHILD_LINE_MAX];	/* the last whole one */
@@ -69,14 +69,13 @@ read_stderr(struct child *c)
 		take_bytes(c, bytes, (size_t)n);
 	if (n == 0) {
 		line_end(c);
-		(void)event_del(c->stderr_event);
+		event_watch_fini(&c->talk);
 	}
 }
 
 static void
-stderr_readable(evutil_socket_t fd, short what, void *arg)
+stderr_readable(void *arg, unsigned what)
 {
-	(void)fd;
 	(void)what;
 	read_stderr(arg);
 }
@@ -95,14 +94,13 @@ say_why(struct child *c, char *why, size_t len, int status)
 }
 
 static void
-sigchld(evutil_socket_t signo, short what, void *arg)
+sigchld(void *arg, int signo)
 {
 	char why[CHILD_LINE_MAX + 64];
 	struct child *c = arg;
 	int status;
 
 	(void)signo;
-	(void)what;
 	if (c->pid == -1 || waitpid(c->pid, &status, WNOHANG) != c->pid)
 		return;
 	c->pid = -1;
@@ -143,20 +141,23 @@ run(const struct child_setup *s, int err)
 }
 
 static int
-watch(struct child *c, struct event_base *base, struct err *e)
+watch(struct child *c, struct event_loop *loop, struct err *e)
 {
-	c->stderr_event = event_new(base, c->stderr_fd,
-	    EV_READ | EV_PERSIST, stderr_readable, c);
-	c->sigchld = evsignal_new(base, SIGCHLD, sigchld, c);
-	if (c->stderr_event == NULL || c->sigchld == NULL ||
-	    event_add(c->stderr_event, NULL) == -1 ||
-	    event_add(c->sigchld, NULL) == -1)
-		return err_set(e, ENOMEM, "QEMU: no event");
-	return 0;
+	sigset_t set;
+
+	event_watch_init(&c->talk, loop, c->stderr_fd, stderr_readable, c);
+	event_signal_init(&c->sigchld, loop, sigchld, c);
+	if (event_watch_set(&c->talk, EVENT_READ) == -1)
+		return err_sys(e, "QEMU: pipe");
+	/* Ignored, children would leave nothing to wait for. */
+	(void)signal(SIGCHLD, SIG_DFL);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	return event_signal_take(&c->sigchld, &set, e);
 }
 
 int
-child_new(struct child **ret, struct event_base *base,
+child_new(struct child **ret, struct event_loop *loop,
     const struct child_setup *setup, struct err *e)
 {
 	OWN(child_destroy) struct child *c = calloc(1, sizeof(*c));
@@ -174,7 +175,7 @@ child_new(struct child **ret, struct event_base *base,
 	if (fd_nonblock(c->stderr_fd, 1) == -1)
 		return err_sys(e, "QEMU: pipe");
 	/* Before the fork: an early death must not be missed. */
-	if (watch(c, base, e) == -1)
+	if (watch(c, loop, e) == -1)
 		return -1;
 	c->pid = fork();
 	if (c->pid == -1)
@@ -203,14 +204,12 @@ child_destroy(struct child *c)
 		while (waitpid(c->pid, NULL, 0) == -1 && errno == EINTR)
 			continue;
 	}
-	if (c->stderr_event != NULL) {
+	if (c->stderr_fd != -1) {
 		read_stderr(c);
-		event_free(c->stderr_event);
-	}
-	if (c->sigchld != NULL)
-		event_free(c->sigchld);
-	if (c->stderr_fd != -1)
+		event_watch_fini(&c->talk);
 		(void)close(c->stderr_fd);
+	}
+	event_signal_fini(&c->sigchld);
 	free(c);
 }
 

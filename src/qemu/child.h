@@ -19,7 +19,7 @@
 #define CHILD_FD_FIRST	3	/* descriptors for QEMU begin here */
 #define CHILD_LINE_MAX	300	/* bytes with the NUL of a line of stderr */
 
-struct event_base;
+struct event_loop;
 struct child;
 
 /* What it is started with. */
@@ -35,7 +35,7 @@ struct child_setup {
  * the event loop, with a sentence such as "QEMU was killed by signal 9: LAST
  * LINE"; not after destroy.
  */
-int	child_new(struct child **ret, struct event_base *,
+int	child_new(struct child **ret, struct event_loop *,
 	    const struct child_setup *, struct err *);
 void	child_on_end(struct child *, void (*ended)(void *arg,
 	    const char *why), void *arg);

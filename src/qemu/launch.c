@@ -111,7 +111,7 @@ make_pair(int *ours, int *theirs, struct err *e)
 }
 
 static int
-spawn(struct child **ret, const struct launch *l, struct event_base *base,
+spawn(struct child **ret, const struct launch *l, struct event_loop *loop,
     const struct vm_config *v, const int theirs[FD_COUNT], struct err *e)
 {
 	struct child_setup s = { .fds = theirs, .nfds = FD_COUNT };
@@ -129,18 +129,18 @@ spawn(struct child **ret, const struct launch *l, struct event_base *base,
 	if (command_make(&c, v, &host, e) == -1)
 		return -1;
 	s.argv = c.argv;
-	r = child_new(ret, base, &s, e);
+	r = child_new(ret, loop, &s, e);
 	command_fini(&c);
 	return r;
 }
 
 int
-launch_start(struct launched *ret, struct launch *l, struct event_base *base,
+launch_start(struct launched *ret, struct launch *l, struct event_loop *loop,
     const struct vm_config *v, struct err *e)
 {
 	OWN(console_destroy) struct console *console = NULL;
 	own_fd int qmp = -1, qmp_theirs = -1, guest = -1, guest_theirs = -1;
-	struct console_setup s = { .base = base, .path = v->console.socket,
+	struct console_setup s = { .loop = loop, .path = v->console.socket,
 	    .file = v->console.file };
 	struct child *child;
 	int theirs[FD_COUNT];
@@ -156,7 +156,7 @@ launch_start(struct launched *ret, struct launch *l, struct event_base *base,
 	}
 	theirs[FD_QMP] = qmp_theirs;
 	theirs[FD_CONSOLE] = guest_theirs;
-	if (spawn(&child, l, base, v, theirs, e) == -1)
+	if (spawn(&child, l, loop, v, theirs, e) == -1)
 		return -1;
 	ret->child = child;
 	ret->qmp = take_fd(&qmp);

@@ -10,7 +10,7 @@
 
 struct child;
 struct console;
-struct event_base;
+struct event_loop;
 struct vm_config;
 
 /* What runs the guest's processors. */
@@ -43,6 +43,6 @@ int	launch_accel_parse(enum launch_accel *ret, const char *, struct err *);
 bool	launch_kvm(const struct launch *, const struct vm_config *);
 
 int	launch_start(struct launched *ret, struct launch *,
-	    struct event_base *, const struct vm_config *, struct err *);
+	    struct event_loop *, const struct vm_config *, struct err *);
 
 #endif

@@ -11,11 +11,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "accel/probe.h"
 #include "lib/json.h"
 #include "lib/log.h"
+#include "os/event.h"
 #include "qemu/qemu.h"
 
 #define REPORT_FD	3	/* by contract */
@@ -67,14 +66,14 @@ run(struct vmm_setup *setup, enum launch_accel accel, struct err *e)
 	OWN(qemu_destroy) struct qemu *q = NULL;
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
 
-	if (qemu_new(&q, setup->base, accel, e) == -1)
+	if (qemu_new(&q, setup->loop, accel, e) == -1)
 		return -1;
 	setup->arg = q;
 	if (vmm_new(&vmm, setup, e) == -1)
 		return -1;
 	qemu_attach(q, vmm);
 	vmm_report(NULL);
-	(void)event_base_dispatch(setup->base);
+	event_loop_run(setup->loop);
 	return 0;
 }
 
@@ -104,13 +103,11 @@ main(int argc, char *argv[])
 	if (optind != argc || setup.api == 0)
 		usage();
 	log_init(name, LOG_STYLE_PLAIN, verbose);
-	setup.base = event_base_new();
-	if (setup.base == NULL)
-		fatalx("no event loop");
-	if (run(&setup, accel, &e) == -1) {
+	if (event_loop_new(&setup.loop, &e) == -1 ||
+	    run(&setup, accel, &e) == -1) {
 		vmm_report(&e);
 		fatalx("%s", e.text);
 	}
-	event_base_free(setup.base);
+	event_loop_destroy(setup.loop);
 	return 0;
 }

@@ -11,11 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "chapi/console.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "os/event.h"
 #include "qemu/check.h"
 #include "qemu/child.h"
 #include "qemu/launch.h"
@@ -32,7 +31,7 @@ struct op {
 };
 
 struct qemu {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	struct vmm		*vmm;
 	struct launch		 launch;
 	struct child		*child;		/* NULL: no QEMU */
@@ -45,7 +44,7 @@ struct qemu {
 	const struct op		*op;		/* NULL: none */
 	size_t			 step;		/* its next command */
 	uint64_t		 id;		/* of its last command */
-	struct event		*timer;
+	struct event_timer	 timer;
 };
 
 static const struct op ops[VMM_ACTIONS] = {
@@ -78,7 +77,7 @@ op_end(struct qemu *q, const struct err *e)
 	if (op == NULL)
 		return;
 	q->op = NULL;
-	(void)event_del(q->timer);
+	event_timer_clear(&q->timer);
 	if (e != NULL && op == &ops[VMM_BOOT])
 		put_down(q);
 	vmm_done(q->vmm, e);
@@ -127,13 +126,10 @@ op_next(struct qemu *q)
 static void
 op_begin(struct qemu *q, enum vmm_action what)
 {
-	static const struct timeval limit = { ANSWER_S, 0 };
-
 	q->op = &ops[what];
 	q->step = 0;
 	q->id = 0;
-	/* Without a timer the client's own limit remains. */
-	(void)event_add(q->timer, &limit);
+	event_timer_set(&q->timer, (uint64_t)ANSWER_S * 1000000);
 }
 
 /* All commands were taken and the state is known: is it the right one? */
@@ -299,13 +295,11 @@ child_ended(void *arg, const char *why)
 }
 
 static void
-timed_out(evutil_socket_t fd, short what, void *arg)
+timed_out(void *arg)
 {
 	struct qemu *q = arg;
 	struct err e;
 
-	(void)fd;
-	(void)what;
 	(void)err_set(&e, ETIMEDOUT, "QEMU did not answer within %d s",
 	    ANSWER_S);
 	op_end(q, &e);
@@ -319,13 +313,13 @@ start(struct qemu *q, struct err *e)
 	const struct qmp_handler handler = { take_message, qmp_ended, q };
 	struct launched l;
 
-	if (launch_start(&l, &q->launch, q->base, vmm_config(q->vmm),
+	if (launch_start(&l, &q->launch, q->loop, vmm_config(q->vmm),
 	    e) == -1)
 		return -1;
 	q->child = l.child;
 	q->console = l.console;
 	child_on_end(q->child, child_ended, q);
-	return qmp_new(&q->qmp, q->base, l.qmp, &handler, e);
+	return qmp_new(&q->qmp, q->loop, l.qmp, &handler, e);
 }
 
 static void
@@ -427,18 +421,16 @@ const struct vmm_backend qemu_backend = {
 /* --- life ---------------------------------------------------------------- */
 
 int
-qemu_new(struct qemu **ret, struct event_base *base, enum launch_accel accel,
+qemu_new(struct qemu **ret, struct event_loop *loop, enum launch_accel accel,
     struct err *e)
 {
 	OWN(qemu_destroy) struct qemu *q = calloc(1, sizeof(*q));
 
 	if (q == NULL)
 		return err_sys(e, "QEMU");
-	q->base = base;
+	q->loop = loop;
 	q->launch.accel = accel;
-	q->timer = evtimer_new(base, timed_out, q);
-	if (q->timer == NULL)
-		return err_set(e, ENOMEM, "QEMU: no event");
+	event_timer_init(&q->timer, loop, timed_out, q);
 	*ret = take(&q);
 	return 0;
 }
@@ -455,7 +447,6 @@ qemu_destroy(struct qemu *q)
 	if (q == NULL)
 		return;
 	put_down(q);
-	if (q->timer != NULL)
-		event_free(q->timer);
+	event_timer_clear(&q->timer);
 	free(q);
 }

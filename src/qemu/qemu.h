@@ -9,12 +9,12 @@
 #include "lib/own.h"
 #include "qemu/launch.h"
 
-struct event_base;
+struct event_loop;
 struct qemu;
 
 extern const struct vmm_backend qemu_backend;	/* its arg: struct qemu */
 
-int	qemu_new(struct qemu **ret, struct event_base *, enum launch_accel,
+int	qemu_new(struct qemu **ret, struct event_loop *, enum launch_accel,
 	    struct err *);
 /* Whom to answer; before the first action. */
 void	qemu_attach(struct qemu *, struct vmm *);

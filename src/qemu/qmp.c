@@ -11,11 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "lib/buf.h"
 #include "lib/io.h"
 #include "lib/util.h"
+#include "os/event.h"
 #include "qemu/qmp.h"
 
 #define READ_SIZE	4096	/* bytes a read */
@@ -23,7 +22,7 @@
 #define TEXT_MAX	1024	/* bytes of an error's description */
 
 struct qmp {
-	struct event		*readable;
+	struct event_watch	 watch;
 	int			 fd;
 	uint64_t		 last_id;
 	struct qmp_handler	 handler;
@@ -101,7 +100,7 @@ qmp_close(struct qmp *q, const struct err *e)
 	if (q->closed)
 		return;
 	q->closed = true;
-	(void)event_del(q->readable);
+	event_watch_fini(&q->watch);
 	q->handler.closed(q->handler.arg, e);
 }
 
@@ -163,9 +162,8 @@ qmp_read(struct qmp *q)
 }
 
 static void
-qmp_readable(evutil_socket_t fd, short what, void *arg)
+qmp_readable(void *arg, unsigned what)
 {
-	(void)fd;
 	(void)what;
 	(void)qmp_read(arg);
 }
@@ -198,7 +196,7 @@ qmp_send(struct qmp *q, const char *command, uint64_t *id, struct err *e)
 }
 
 int
-qmp_new(struct qmp **ret, struct event_base *base, int fd,
+qmp_new(struct qmp **ret, struct event_loop *loop, int fd,
     const struct qmp_handler *handler, struct err *e)
 {
 	OWN(qmp_destroy) struct qmp *q = calloc(1, sizeof(*q));
@@ -208,10 +206,9 @@ qmp_new(struct qmp **ret, struct event_base *base, int fd,
 	q->fd = -1;
 	q->handler = *handler;
 	buf_init(&q->in, QMP_LINE_MAX);
-	q->readable = event_new(base, fd, EV_READ | EV_PERSIST, qmp_readable,
-	    q);
-	if (q->readable == NULL || fd_nonblock(fd, 1) == -1 ||
-	    event_add(q->readable, NULL) == -1)
+	event_watch_init(&q->watch, loop, fd, qmp_readable, q);
+	if (fd_nonblock(fd, 1) == -1 ||
+	    event_watch_set(&q->watch, EVENT_READ) == -1)
 		return err_sys(e, "QMP");
 	q->fd = fd;
 	*ret = take(&q);
@@ -225,8 +222,7 @@ qmp_destroy(struct qmp *q)
 		return;
 	if (q->gone != NULL)
 		*q->gone = true;
-	if (q->readable != NULL)
-		event_free(q->readable);
+	event_watch_fini(&q->watch);
 	if (q->fd != -1)
 		(void)close(q->fd);
 	buf_fini(&q->in);

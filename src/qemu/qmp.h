@@ -20,7 +20,7 @@
 #define QMP_LINE_MAX	65536	/* bytes, CR LF included */
 #define QMP_WORD_MAX	64	/* bytes of an event's name or run state */
 
-struct event_base;
+struct event_loop;
 struct qmp;
 
 enum qmp_kind {
@@ -51,7 +51,7 @@ struct qmp_handler {
 };
 
 /* Speak on fd, which is taken.  The handler is copied, and may destroy. */
-int	qmp_new(struct qmp **ret, struct event_base *, int fd,
+int	qmp_new(struct qmp **ret, struct event_loop *, int fd,
 	    const struct qmp_handler *, struct err *);
 void	qmp_destroy(struct qmp *);
 OWN_DEFINE(struct qmp, qmp_destroy);

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "accel/accel.h"
 #include "chapi/vm_config.h"
 #include "lib/log.h"
@@ -141,7 +139,7 @@ static int
 make_gdb(struct backend *b, const struct vm_config *c, struct err *e)
 {
 	const struct gdb_setup s = {
-		.base = b->setup.base,
+		.loop = b->setup.loop,
 		.machine = b->machine,
 		.path = c->gdb,
 		.paused = gdb_paused,
@@ -164,7 +162,7 @@ static int
 make_streams(struct backend *b, const struct vm_config *c, int *console,
     int *serial, struct err *e)
 {
-	struct stream_setup s = { .base = b->setup.base, .leave = leave,
+	struct stream_setup s = { .loop = b->setup.loop, .leave = leave,
 	    .arg = b };
 
 	s.config = &c->console;
@@ -200,7 +198,7 @@ make_machine(struct backend *b, const struct vm_config *c,
     const struct snapshot *snapshot, struct err *e)
 {
 	own_fd int console = -1, serial = -1;
-	struct machine_setup s = { .base = b->setup.base,
+	struct machine_setup s = { .loop = b->setup.loop,
 	    .accel = b->setup.accel, .config = c, .memory = -1,
 	    .event = machine_event, .arg = b };
 
@@ -655,25 +653,6 @@ const struct vmm_backend machine_backend = {
 
 /* --- life ---------------------------------------------------------------- */
 
-/*
- * Asking for the environment costs sixteen system calls, and a heap for
- * each thread four: vCPUs allocate next to nothing.
- */
-struct event_base *
-backend_loop(void)
-{
-	struct event_config *c = event_config_new();
-	struct event_base *base = NULL;
-
-	os_one_heap();
-	if (c != NULL && event_config_set_flag(c,
-	    EVENT_BASE_FLAG_IGNORE_ENV | EVENT_BASE_FLAG_NOLOCK) == 0)
-		base = event_base_new_with_config(c);
-	if (c != NULL)
-		event_config_free(c);
-	return base;
-}
-
 int
 backend_new(struct backend **ret, const struct backend_setup *setup,
     struct err *e)
@@ -682,6 +661,8 @@ backend_new(struct backend **ret, const struct backend_setup *setup,
 
 	if (b == NULL)
 		return err_sys(e, "machine");
+	/* One a thread costs four system calls each: they hardly allocate. */
+	os_one_heap();
 	b->setup = *setup;
 	*ret = b;
 	return 0;

@@ -16,22 +16,16 @@
 struct accel;
 struct backend;
 struct confine;
-struct event_base;
+struct event_loop;
 
 struct backend_setup {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	const struct accel	*accel;
 	/* Enter the sandbox before the first boot; NULL: a test's. */
 	const struct confine	*confine;
 };
 
 extern const struct vmm_backend machine_backend;
-
-/*
- * An event loop; no variable of the environment changes it.  NULL when out
- * of memory.
- */
-struct event_base *backend_loop(void);
 
 /* What the setup points to stays the caller's and outlives this. */
 int	backend_new(struct backend **ret, const struct backend_setup *,

@@ -19,7 +19,7 @@
 #include "lib/err.h"
 #include "vmm/bus.h"
 
-struct event_base;
+struct event_loop;
 struct memory;
 struct pci;
 
@@ -35,7 +35,7 @@ struct board {
 	const struct accel	*accel;
 	struct accel_vm		*vm;
 	struct memory		*memory;
-	struct event_base	*base;		/* of the main thread */
+	struct event_loop	*loop;		/* of the main thread */
 	struct bus		 mmio;
 	struct bus		 pio;
 	struct pci		*pci;		/* or NULL: no PCI */

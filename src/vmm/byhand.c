@@ -11,11 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "accel/accel.h"
 #include "chapi/vmm_ask.h"
 #include "lib/log.h"
+#include "os/event.h"
 #include "os/os.h"
 #include "vmm/backend.h"
 #include "vmm/byhand.h"
@@ -121,7 +120,7 @@ serve(struct hand *h, struct vmm_setup *setup, struct helpers *helpers,
 	OWN(backend_destroy) struct backend *backend = NULL;
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
 	struct confine confine = { .api = h->api };
-	const struct backend_setup b = { .base = setup->base,
+	const struct backend_setup b = { .loop = setup->loop,
 	    .accel = &accel_kvm, .confine = &confine };
 	const struct vm_exit *why;
 
@@ -136,7 +135,7 @@ serve(struct hand *h, struct vmm_setup *setup, struct helpers *helpers,
 		helpers_blame(helpers, e);
 		return -1;
 	}
-	(void)event_base_dispatch(setup->base);
+	event_loop_run(setup->loop);
 	why = vmm_why(vmm);
 	if (why == NULL || why->code == VM_EXIT_POWERED_OFF ||
 	    why->code == VM_EXIT_SHUT_DOWN)
@@ -157,25 +156,16 @@ run(struct hand *h, struct err *e)
 		if (setup.api == -1)
 			return -1;
 	}
-	setup.base = backend_loop();
-	if (setup.base == NULL)
-		return err_set(e, ENOMEM, "no event loop");
+	if (event_loop_new(&setup.loop, e) == -1)
+		return -1;
 	r = helpers_new(&helpers, h, &setup, e);
 	if (r == 0)
 		r = serve(h, &setup, helpers, e);
 	/* The sandbox lets it go below the working directory only. */
 	if (h->api != NULL)
 		(void)unlink(h->api);
-	event_base_free(setup.base);
+	event_loop_destroy(setup.loop);
 	return r;
-}
-
-/* That a file cannot be waited for is no news (terminal.c). */
-static void
-libevent_says(int severity, const char *text)
-{
-	(void)severity;
-	log_debug("libevent: %s", text);
 }
 
 int
@@ -190,7 +180,6 @@ byhand(int argc, char *argv[])
 		return 2;
 	}
 	log_init(h.name, LOG_STYLE_PLAIN, h.verbose);
-	event_set_log_callback(libevent_says);
 	if (run(&h, &e) == -1) {
 		log_warnx("%s", e.text);
 		return 1;

@@ -13,12 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "accel/accel_x86.h"
 #include "lib/io.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "os/event.h"
 #include "os/os.h"
 #include "vmm/board.h"
 #include "vmm/gdb.h"
@@ -30,10 +29,9 @@
 struct gdb {
 	struct gdb_setup	 setup;
 	int			 listening;
-	struct event		*accepting;
+	struct event_watch	 accepting;
 	int			 peer;		/* -1: nobody is there */
-	struct event		*readable;
-	struct event		*writable;
+	struct event_watch	 talk;		/* on peer */
 	struct gdb_session	*session;
 	struct x86_debug	 debug;		/* where to stop */
 };
@@ -237,11 +235,7 @@ static const struct gdb_target target = {
 static void
 forget_peer(struct gdb *g)
 {
-	if (g->readable != NULL)
-		event_free(g->readable);
-	if (g->writable != NULL)
-		event_free(g->writable);
-	g->readable = g->writable = NULL;
+	event_watch_fini(&g->talk);
 	gdb_session_destroy(take(&g->session));
 	if (g->peer != -1)
 		(void)close(take_fd(&g->peer));
@@ -271,34 +265,22 @@ flush(struct gdb *g)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno == EAGAIN)
-			return event_add(g->writable, NULL);
+			break;
 		if (n <= 0)
 			return -1;
 		buf_drain(b, (size_t)n);
 	}
-	return 0;
+	return event_watch_set(&g->talk, b->len > 0 ?
+	    EVENT_READ | EVENT_WRITE : EVENT_READ);
 }
 
 static void
-on_writable(evutil_socket_t fd, short what, void *arg)
+listen_to(struct gdb *g)
 {
-	struct gdb *g = arg;
-
-	(void)fd;
-	(void)what;
-	if (flush(g) == -1)
-		drop(g);
-}
-
-static void
-on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct gdb *g = arg;
 	uint8_t bytes[GDB_PACKET_MAX];
-	ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+	ssize_t n = recv(g->peer, bytes, sizeof(bytes), 0);
 	int r;
 
-	(void)what;
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -310,24 +292,32 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		drop(g);
 }
 
+static void
+on_ready(void *arg, unsigned what)
+{
+	struct gdb *g = arg;
+
+	if ((what & EVENT_WRITE) && flush(g) == -1)
+		drop(g);
+	else if (what & EVENT_READ)
+		listen_to(g);
+}
+
 static int
 welcome(struct gdb *g, int fd, struct err *e)
 {
 	g->peer = fd;
-	g->readable = event_new(g->setup.base, fd, EV_READ | EV_PERSIST,
-	    on_readable, g);
-	g->writable = event_new(g->setup.base, fd, EV_WRITE, on_writable, g);
-	if (g->readable == NULL || g->writable == NULL ||
-	    event_add(g->readable, NULL) == -1)
-		return err_set(e, ENOMEM, "event");
+	event_watch_init(&g->talk, g->setup.loop, fd, on_ready, g);
+	if (event_watch_set(&g->talk, EVENT_READ) == -1)
+		return err_sys(e, "socket");
 	return gdb_session_new(&g->session, &target, g, e);
 }
 
 static void
-on_accept(evutil_socket_t fd, short what, void *arg)
+on_accept(void *arg, unsigned what)
 {
 	struct gdb *g = arg;
-	own_fd int peer = os_accept(fd);
+	own_fd int peer = os_accept(g->listening);
 	struct err e;
 
 	(void)what;
@@ -376,10 +366,9 @@ gdb_new(struct gdb **ret, const struct gdb_setup *s, struct err *e)
 		return err_prefix(e, "gdb");
 	if (fd_nonblock(g->listening, 1) == -1)
 		return err_sys(e, "gdb: socket");
-	g->accepting = event_new(s->base, g->listening, EV_READ | EV_PERSIST,
-	    on_accept, g);
-	if (g->accepting == NULL || event_add(g->accepting, NULL) == -1)
-		return err_set(e, ENOMEM, "gdb: event");
+	event_watch_init(&g->accepting, s->loop, g->listening, on_accept, g);
+	if (event_watch_set(&g->accepting, EVENT_READ) == -1)
+		return err_sys(e, "gdb: socket");
 	*ret = take(&g);
 	return 0;
 }
@@ -390,8 +379,7 @@ gdb_destroy(struct gdb *g)
 	if (g == NULL)
 		return;
 	forget_peer(g);
-	if (g->accepting != NULL)
-		event_free(g->accepting);
+	event_watch_fini(&g->accepting);
 	if (g->listening != -1)
 		(void)close(g->listening);
 	free(g);

@@ -15,12 +15,12 @@
 #include "lib/err.h"
 #include "lib/own.h"
 
-struct event_base;
+struct event_loop;
 struct gdb;
 struct machine;
 
 struct gdb_setup {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	struct machine		*machine;	/* outlives this */
 	const char		*path;		/* of the socket */
 	/* The debugger stopped the VM, or let it run. */

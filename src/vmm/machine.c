@@ -12,7 +12,6 @@
 #include <sys/eventfd.h>
 
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -99,7 +98,7 @@ vcpu_stopped(void *arg, unsigned id, const struct accel_exit *x)
 
 /* Of all that happened the gravest; the owner may destroy the machine. */
 static void
-woken_cb(evutil_socket_t fd, short what, void *arg)
+woken_cb(void *arg, unsigned what)
 {
 	static const enum machine_event gravest_first[] = {
 	    MACHINE_DEVICE_DIED, MACHINE_BROKEN, MACHINE_PANICKED,
@@ -110,7 +109,7 @@ woken_cb(evutil_socket_t fd, short what, void *arg)
 	bool ejected;
 
 	(void)what;
-	if (read(fd, &n, sizeof(n)) == -1)
+	if (read(m->wake, &n, sizeof(n)) == -1)
 		return;
 	board_lock(&m->board);
 	machine_unplug(m, m->ejected);
@@ -218,10 +217,9 @@ make_wake(struct machine *m, struct err *e)
 	m->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (m->wake == -1)
 		return err_sys(e, "machine: eventfd");
-	m->woken = event_new(m->setup.base, m->wake, EV_READ | EV_PERSIST,
-	    woken_cb, m);
-	if (m->woken == NULL || event_add(m->woken, NULL) == -1)
-		return err_set(e, ENOMEM, "machine: event");
+	event_watch_init(&m->woken, m->setup.loop, m->wake, woken_cb, m);
+	if (event_watch_set(&m->woken, EVENT_READ) == -1)
+		return err_sys(e, "machine: eventfd");
 	return 0;
 }
 
@@ -236,7 +234,7 @@ machine_alloc(const struct machine_setup *s)
 	m->cpus_max = MAX(s->config->cpus, s->config->cpus_max);
 	m->kernel = m->initrd = m->wake = -1;
 	m->board.accel = s->accel;
-	m->board.base = s->base;
+	m->board.loop = s->loop;
 	m->board.event = board_event;
 	m->board.event_arg = m;
 	(void)pthread_mutex_init(&m->board.lock, NULL);
@@ -282,8 +280,7 @@ machine_destroy(struct machine *m)
 	if (m->board.vm != NULL)
 		m->board.accel->vm_destroy(m->board.vm);
 	memory_destroy(m->memory);
-	if (m->woken != NULL)
-		event_free(m->woken);
+	event_watch_fini(&m->woken);
 	for (unsigned i = 0; i < 5; i++) {
 		int fd = (int[]){ m->wake, m->kernel, m->initrd,
 		    m->setup.console, m->setup.serial }[i];

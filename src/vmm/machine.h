@@ -20,7 +20,7 @@
 
 #define MACHINE_DEVICES_MAX	31	/* slot 0 is the host bridge */
 
-struct event_base;
+struct event_loop;
 struct machine;
 struct vcpus;
 struct vm_config;
@@ -37,7 +37,7 @@ enum machine_event {
 
 /* Streams are -1 where there is none. */
 struct machine_setup {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	const struct accel	*accel;
 	const struct vm_config	*config;
 	int			 console;	/* hvc0, a stream; taken */

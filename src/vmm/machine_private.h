@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 
+#include "os/event.h"
 #include "vmm/board.h"
 #include "vmm/machine.h"
 
@@ -47,7 +48,7 @@ struct machine {
 	char			*cmdline;
 
 	int			 wake;		/* eventfd */
-	struct event		*woken;
+	struct event_watch	 woken;
 	atomic_uint		 happened;	/* 1 << enum machine_event */
 	char			 broken[120];	/* why; board locked */
 	atomic_uint		 stopped;	/* MACHINE_DEBUG: vCPU, and

@@ -16,13 +16,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "accel/accel.h"
 #include "accel/device.h"
 #include "accel/probe.h"
 #include "lib/log.h"
 #include "lib/num.h"
+#include "os/event.h"
 #include "vmm/backend.h"
 #include "vmm/byhand.h"
 #include "vmm/confine.h"
@@ -77,7 +76,7 @@ serve(struct vmm_setup *setup, struct err *e)
 	OWN(backend_destroy) struct backend *backend = NULL;
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
 	const struct confine confine = { .npaths = 0 };
-	const struct backend_setup b = { .base = setup->base,
+	const struct backend_setup b = { .loop = setup->loop,
 	    .accel = &accel_kvm, .confine = &confine };
 
 	if (backend_new(&backend, &b, e) == -1)
@@ -87,7 +86,7 @@ serve(struct vmm_setup *setup, struct err *e)
 		return -1;
 	backend_attach(backend, vmm);
 	vmm_report(NULL);
-	(void)event_base_dispatch(setup->base);
+	event_loop_run(setup->loop);
 	return 0;
 }
 
@@ -96,14 +95,12 @@ run(struct vmm_setup *setup)
 {
 	struct err e;
 
-	setup->base = backend_loop();
-	if (setup->base == NULL)
-		fatalx("no event loop");
-	if (serve(setup, &e) == -1) {
+	if (event_loop_new(&setup->loop, &e) == -1 ||
+	    serve(setup, &e) == -1) {
 		vmm_report(&e);
 		fatalx("%s", e.text);
 	}
-	event_base_free(setup->base);
+	event_loop_destroy(setup->loop);
 	return 0;
 }
 

@@ -22,9 +22,9 @@ attach(struct stream *s, int fd, const struct stream_setup *setup,
     struct err *e)
 {
 	const struct vm_stream *c = setup->config;
-	const struct console_setup console = { .base = setup->base,
+	const struct console_setup console = { .loop = setup->loop,
 	    .guest = fd, .path = c->socket, .file = c->file };
-	const struct terminal_setup terminal = { .base = setup->base,
+	const struct terminal_setup terminal = { .loop = setup->loop,
 	    .guest = fd, .leave = setup->leave, .arg = setup->arg };
 
 	if (c->mode == VM_STREAM_TTY)

@@ -13,12 +13,12 @@
 #include "lib/err.h"
 #include "lib/own.h"
 
-struct event_base;
+struct event_loop;
 struct stream;
 struct vm_stream;
 
 struct stream_setup {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	const struct vm_stream	*config;	/* borrowed, as its strings */
 	/* The person at the terminal wants to leave. */
 	void			(*leave)(void *arg);

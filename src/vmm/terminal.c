@@ -9,12 +9,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "lib/buf.h"
 #include "lib/escape.h"
 #include "lib/io.h"
 #include "lib/util.h"
+#include "os/event.h"
 #include "os/tty.h"
 #include "vmm/terminal.h"
 
@@ -25,10 +24,11 @@
 
 struct terminal {
 	struct terminal_setup	 setup;
-	struct event		*typed;		/* on standard input */
-	struct event		*said;		/* on the guest's socket */
-	struct event		*taken;		/* output may go on, or NULL */
-	struct event		*room;		/* guest takes input again */
+	struct event_watch	 typed;		/* on standard input */
+	struct event_watch	 taken;		/* on standard output */
+	struct event_watch	 guest;		/* on its socket */
+	bool			 ended;		/* nothing more is typed */
+	bool			 silent;	/* nor said */
 	struct buf		 in, out;	/* one read each */
 	struct escape		 escape;
 };
@@ -36,6 +36,20 @@ struct terminal {
 static const char help[] =
 	"\r\n~.  end the virtual machine\r\n~^Z suspend it and vmm\r\n"
 	"~~  send the tilde\r\n~?  this text\r\n";
+
+/*
+ * What comes from one side is read when the other has taken all before.
+ * Files are never waited for: nothing is typed at one.
+ */
+static void
+watch(struct terminal *t)
+{
+	(void)event_watch_set(&t->typed, t->in.len == 0 && !t->ended ?
+	    EVENT_READ : 0);
+	(void)event_watch_set(&t->guest,
+	    (t->out.len == 0 && !t->silent ? EVENT_READ : 0) |
+	    (t->in.len > 0 ? EVENT_WRITE : 0));
+}
 
 /* --- from the guest ------------------------------------------------------ */
 
@@ -58,11 +72,9 @@ show(struct terminal *t, int wait_ms)
 	ssize_t n;
 
 	while (t->out.len > 0) {
-		if (t->taken != NULL && !writable(wait_ms)) {
-			(void)event_del(t->said);
-			(void)event_add(t->taken, NULL);
-			return;
-		}
+		if (!writable(wait_ms) &&
+		    event_watch_set(&t->taken, EVENT_WRITE) == 0)
+			break;
 		n = write(STDOUT_FILENO, t->out.data,
 		    MIN(t->out.len, (size_t)WRITE_SIZE));
 		if (n == -1 && (errno == EINTR || errno == EAGAIN))
@@ -73,7 +85,7 @@ show(struct terminal *t, int wait_ms)
 		else
 			buf_drain(&t->out, (size_t)n);
 	}
-	(void)event_add(t->said, NULL);
+	watch(t);
 }
 
 /* Read once; false when nothing is there now, or never again. */
@@ -84,8 +96,10 @@ hear(struct terminal *t, int wait_ms)
 	ssize_t n = to == NULL ? 0 : recv(t->setup.guest, to, READ_SIZE,
 	    MSG_DONTWAIT);
 
-	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
-		(void)event_del(t->said);
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
+		t->silent = true;
+		watch(t);
+	}
 	if (n <= 0)
 		return false;
 	buf_added(&t->out, (size_t)n);
@@ -94,19 +108,13 @@ hear(struct terminal *t, int wait_ms)
 }
 
 static void
-said_cb(evutil_socket_t fd, short what, void *arg)
+taken_cb(void *arg, unsigned what)
 {
-	(void)fd;
-	(void)what;
-	(void)hear(arg, 0);
-}
+	struct terminal *t = arg;
 
-static void
-taken_cb(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
 	(void)what;
-	show(arg, 0);
+	(void)event_watch_set(&t->taken, 0);
+	show(t, 0);
 }
 
 /* --- to the guest -------------------------------------------------------- */
@@ -122,25 +130,23 @@ pass(struct terminal *t)
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1 && errno == EAGAIN) {
-			(void)event_del(t->typed);
-			(void)event_add(t->room, NULL);
-			return;
-		}
+		if (n == -1 && errno == EAGAIN)
+			break;
 		if (n == -1)
 			buf_reset(&t->in);
 		else
 			buf_drain(&t->in, (size_t)n);
 	}
-	(void)event_add(t->typed, NULL);
+	watch(t);
 }
 
 static void
-room_cb(evutil_socket_t fd, short what, void *arg)
+guest_cb(void *arg, unsigned what)
 {
-	(void)fd;
-	(void)what;
-	pass(arg);
+	if (what & EVENT_WRITE)
+		pass(arg);
+	if (what & EVENT_READ)
+		(void)hear(arg, 0);
 }
 
 static void
@@ -178,20 +184,21 @@ take_typed(struct terminal *t, const uint8_t *bytes, size_t len)
 }
 
 static void
-typed_cb(evutil_socket_t fd, short what, void *arg)
+typed_cb(void *arg, unsigned what)
 {
 	struct terminal *t = arg;
 	uint8_t bytes[READ_SIZE];
-	ssize_t n = read(fd, bytes, sizeof(bytes));
+	ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
 
 	(void)what;
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		(void)event_del(t->typed);
+		t->ended = true;
+		watch(t);
 		return;
 	}
-	if (!isatty(fd))
+	if (!isatty(STDIN_FILENO))
 		(void)buf_put(&t->in, bytes, (size_t)n);
 	else if (!take_typed(t, bytes, (size_t)n))
 		return;
@@ -208,32 +215,6 @@ terminal_drain(struct terminal *t)
 		continue;
 }
 
-static int
-watch(struct terminal *t, struct err *e)
-{
-	struct event_base *base = t->setup.base;
-
-	t->typed = event_new(base, STDIN_FILENO, EV_READ | EV_PERSIST,
-	    typed_cb, t);
-	t->said = event_new(base, t->setup.guest, EV_READ | EV_PERSIST,
-	    said_cb, t);
-	t->room = event_new(base, t->setup.guest, EV_WRITE, room_cb, t);
-	if (t->typed == NULL || t->said == NULL || t->room == NULL ||
-	    event_add(t->said, NULL) == -1)
-		return err_set(e, ENOMEM, "terminal: no event");
-	/* Files always take what is written, and cannot be waited for. */
-	t->taken = event_new(base, STDOUT_FILENO, EV_WRITE, taken_cb, t);
-	if (t->taken != NULL && event_add(t->taken, NULL) == -1) {
-		event_free(t->taken);
-		t->taken = NULL;
-	} else if (t->taken != NULL) {
-		(void)event_del(t->taken);
-	}
-	/* Nothing can be typed at a file or /dev/null. */
-	(void)event_add(t->typed, NULL);
-	return 0;
-}
-
 int
 terminal_new(struct terminal **ret, const struct terminal_setup *s,
     struct err *e)
@@ -248,8 +229,10 @@ terminal_new(struct terminal **ret, const struct terminal_setup *s,
 	t->escape.line_start = true;
 	buf_init(&t->in, READ_SIZE + 1);
 	buf_init(&t->out, READ_SIZE);
-	if (watch(t, e) == -1)
-		return -1;
+	event_watch_init(&t->typed, s->loop, STDIN_FILENO, typed_cb, t);
+	event_watch_init(&t->taken, s->loop, STDOUT_FILENO, taken_cb, t);
+	event_watch_init(&t->guest, s->loop, s->guest, guest_cb, t);
+	watch(t);
 	if (isatty(STDIN_FILENO) && tty_raw(STDIN_FILENO, e) == -1)
 		return -1;
 	*ret = take(&t);
@@ -262,14 +245,9 @@ terminal_destroy(struct terminal *t)
 	if (t == NULL)
 		return;
 	tty_restore();
-	if (t->typed != NULL)
-		event_free(t->typed);
-	if (t->said != NULL)
-		event_free(t->said);
-	if (t->taken != NULL)
-		event_free(t->taken);
-	if (t->room != NULL)
-		event_free(t->room);
+	event_watch_fini(&t->typed);
+	event_watch_fini(&t->taken);
+	event_watch_fini(&t->guest);
 	(void)close(t->setup.guest);
 	buf_fini(&t->in);
 	buf_fini(&t->out);

@@ -13,11 +13,11 @@
 #include "lib/err.h"
 #include "lib/own.h"
 
-struct event_base;
+struct event_loop;
 struct terminal;
 
 struct terminal_setup {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	int			 guest;	/* a stream socket; taken */
 	/* "~." was typed; not NULL. */
 	void			(*leave)(void *arg);

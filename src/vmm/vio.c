@@ -3,7 +3,7 @@
  * vio.c - the rules of virtio; see vio.h
  *
  * Whatever a driver writes comes through here.  Events are made and freed
- * by the main thread alone: libevent has no locks.  What a vCPU's thread
+ * by the main thread alone, whose the loop is.  What a vCPU's thread
  * finds to be done about them is a chore.
  *
  * Source: virtio 1.2, chapter 2 and section 3.1.
@@ -16,8 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <event2/event.h>
 
 #include "lib/util.h"
 #include "vmm/board.h"
@@ -108,14 +106,14 @@ vio_broken(struct vio *vio, const char *why)
 }
 
 static void
-on_call(evutil_socket_t fd, short what, void *arg)
+on_call(void *arg, unsigned what)
 {
 	struct vio_queue *q = arg;
 	struct vio *vio = q->vio;
 
 	(void)what;
 	board_lock(vio->board);
-	if (!pci_msix_on(vio->pci) && drain_fd((int)fd))
+	if (!pci_msix_on(vio->pci) && drain_fd(q->call))
 		line_up(vio, 1);
 	board_unlock(vio->board);
 }
@@ -136,23 +134,20 @@ chores(struct vio *vio)
 	for (unsigned i = 0; i < vio->nqueues; i++) {
 		struct vio_queue *q = &vio->queue[i];
 
-		if (q->called == NULL)
-			continue;
-		if (watch && event_add(q->called, NULL) == -1)
-			fatalx("%s: event_add", vio->name);
-		if (!watch)
-			(void)event_del(q->called);
+		if (q->call != -1 &&
+		    event_watch_set(&q->called, watch ? EVENT_READ : 0) == -1)
+			fatal("%s", vio->name);
 	}
 }
 
 static void
-on_chore(evutil_socket_t fd, short what, void *arg)
+on_chore(void *arg, unsigned what)
 {
 	struct vio *vio = arg;
 
 	(void)what;
 	board_lock(vio->board);
-	(void)drain_fd((int)fd);
+	(void)drain_fd(vio->chores);
 	chores(vio);
 	board_unlock(vio->board);
 }
@@ -226,14 +221,14 @@ vio_spend(struct vio *vio, unsigned n)
 }
 
 static void
-on_kick(evutil_socket_t fd, short what, void *arg)
+on_kick(void *arg, unsigned what)
 {
 	struct vio_queue *q = arg;
 	struct vio *vio = q->vio;
 
 	(void)what;
 	board_lock(vio->board);
-	(void)drain_fd((int)fd);
+	(void)drain_fd(q->kick);
 	if (q->virtq != NULL && vio->broken == NULL) {
 		vio->budget = VIO_BUDGET;
 		vio->class->kick(vio, number(q));
@@ -604,11 +599,9 @@ vio_init(struct vio *vio, const struct vio_class *class, struct board *board,
 }
 
 static void
-watch_end(struct event **event, int *fd)
+watch_end(struct event_watch *watch, int *fd)
 {
-	if (*event != NULL)
-		event_free(*event);
-	*event = NULL;
+	event_watch_fini(watch);
 	if (*fd != -1)
 		(void)close(*fd);
 	*fd = -1;
@@ -628,17 +621,14 @@ vio_fini(struct vio *vio)
 	watch_end(&vio->chored, &vio->chores);
 }
 
-/* An eventfd, and an event on it that fn gets; not added yet. */
+/* An eventfd, and a watch on it; nothing is watched yet. */
 static int
-watch(struct event **event, int *fd, struct vio *vio,
-    event_callback_fn fn, void *arg)
+prepare(struct event_watch *watch, int *fd, struct vio *vio,
+    void (*fn)(void *arg, unsigned what), void *arg)
 {
 	*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (*fd == -1 || fn == NULL)
-		return *fd == -1 ? -1 : 0;
-	*event = event_new(vio->board->base, *fd, EV_READ | EV_PERSIST, fn,
-	    arg);
-	return *event == NULL ? -1 : 0;
+	event_watch_init(watch, vio->board->loop, *fd, fn, arg);
+	return *fd == -1 ? -1 : 0;
 }
 
 static int
@@ -650,11 +640,12 @@ queue_wire(struct vio_queue *q)
 	if (q->len_max == 0)
 		return 0;
 	if (is_local(vio))
-		return watch(&q->kicked, &q->kick, vio, on_kick, q) == -1 ?
-		    -1 : event_add(q->kicked, NULL);
-	if (watch(NULL, &q->kick, vio, NULL, NULL) == -1)
+		return prepare(&q->kicked, &q->kick, vio, on_kick, q) == -1 ?
+		    -1 : event_watch_set(&q->kicked, EVENT_READ);
+	q->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (q->kick == -1)
 		return -1;
-	return watch(&q->called, &q->call, vio, on_call, q);
+	return prepare(&q->called, &q->call, vio, on_call, q);
 }
 
 static int
@@ -668,8 +659,9 @@ wire(struct vio *vio, struct err *e)
 	for (unsigned i = 0; i < vio->nqueues; i++)
 		if (queue_wire(&vio->queue[i]) == -1)
 			return err_sys(e, "%s: queue %u", vio->name, i);
-	if (!is_local(vio) && (watch(&vio->chored, &vio->chores, vio,
-	    on_chore, vio) == -1 || event_add(vio->chored, NULL) == -1))
+	if (!is_local(vio) && (prepare(&vio->chored, &vio->chores, vio,
+	    on_chore, vio) == -1 ||
+	    event_watch_set(&vio->chored, EVENT_READ) == -1))
 		return err_sys(e, "%s", vio->name);
 	return 0;
 }

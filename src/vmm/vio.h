@@ -21,6 +21,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/own.h"
+#include "os/event.h"
 #include "virtio/virtio.h"
 #include "virtio/virtq.h"
 
@@ -36,7 +37,6 @@
 			VIRTIO_BIT(VIRTIO_F_RING_RESET))
 
 struct board;
-struct event;
 struct pci_device;
 struct vio;
 struct vio_pci;
@@ -115,8 +115,8 @@ struct vio_queue {
 	int			 kick;		/* eventfds, the vio's */
 	int			 call;		/* -1: of this process */
 	struct virtq		*virtq;		/* of this process only, */
-	struct event		*kicked;	/* and this */
-	struct event		*called;	/* others, with INTx */
+	struct event_watch	 kicked;	/* and this */
+	struct event_watch	 called;	/* others, with INTx */
 };
 
 struct vio {
@@ -146,7 +146,7 @@ struct vio {
 
 	unsigned		 budget;	/* chains that may be popped */
 	int			 chores;	/* eventfd to the main thread */
-	struct event		*chored;
+	struct event_watch	 chored;
 	bool			 watching;	/* calls, for INTx */
 	struct log_limit	 complaints;
 };

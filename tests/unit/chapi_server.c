@@ -11,13 +11,15 @@
 #include <event2/event.h>
 
 #include "unit.h"
+#include "event_kit.h"
 #include "chapi/client.h"
 #include "chapi/server.h"
 #include "lib/io.h"
 #include "os/os.h"
 
 struct world {
-	struct event_base	*base;
+	struct event_base	*base;		/* the client's */
+	struct event_loop	*loop;		/* the server's */
 	struct chapi_server	*server;
 	struct chapi_client	*client;
 	struct chapi_request	*kept;	/* a request answered later */
@@ -72,9 +74,10 @@ setup(void **state)
 	assert_non_null(mkdtemp(w->dir));
 	w->dirfd = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	w->base = event_base_new();
+	w->loop = kit_loop();
 	fd = os_unix_listen(w->dirfd, "api.sock", 0600, 64, &e);
 	assert_int_not_equal(fd, -1);
-	assert_int_equal(chapi_server_new(&w->server, w->base, fd, routes, w,
+	assert_int_equal(chapi_server_new(&w->server, w->loop, fd, routes, w,
 	    &e), 0);
 	assert_int_equal(chapi_client_new(&w->client, w->base, w->dirfd, &e),
 	    0);
@@ -90,6 +93,7 @@ teardown(void **state)
 	chapi_client_destroy(w->client);
 	chapi_server_destroy(w->server);
 	event_base_free(w->base);
+	event_loop_destroy(w->loop);
 	(void)unlinkat(w->dirfd, "api.sock", 0);
 	(void)close(w->dirfd);
 	(void)rmdir(w->dir);
@@ -119,12 +123,19 @@ call(struct world *w, const char *name, json_t *body)
 	assert_int_equal(chapi_client_call(w->client, &c, &e), 0);
 }
 
-/* Turn the loop until that many answers came. */
+static void
+turn_once(struct world *w)
+{
+	(void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+	(void)event_loop_turn(w->loop, 1);
+}
+
+/* Turn the loops until that many answers came. */
 static void
 turn(struct world *w, int answers)
 {
 	while (w->answers < answers)
-		assert_int_equal(event_base_loop(w->base, EVLOOP_ONCE), 0);
+		turn_once(w);
 }
 
 static void
@@ -157,7 +168,7 @@ answered_later(void **state)
 
 	call(w, "vm.boot", NULL);
 	while (w->kept == NULL)
-		event_base_loop(w->base, EVLOOP_ONCE);
+		turn_once(w);
 	/* Others are served meanwhile. */
 	call(w, "vmm.ping", NULL);
 	turn(w, 1);
@@ -178,12 +189,12 @@ client_left(void **state)
 
 	call(w, "vm.boot", NULL);
 	while (w->kept == NULL)
-		event_base_loop(w->base, EVLOOP_ONCE);
+		turn_once(w);
 	chapi_client_destroy(w->client);
 	w->client = NULL;
-	event_base_loop(w->base, EVLOOP_NONBLOCK);
+	turn_once(w);
 	chapi_reply(w->kept, NULL);
-	event_base_loop(w->base, EVLOOP_NONBLOCK);
+	turn_once(w);
 	assert_int_equal(w->answers, 0);
 	assert_int_equal(chapi_client_new(&w->client, w->base, w->dirfd, &e),
 	    0);
@@ -217,7 +228,7 @@ silent_clients(void **state)
 	for (size_t i = 0; i < 3 * CHAPI_CONNECTIONS_MAX; i++) {
 		fds[i] = os_unix_connect(w->dirfd, "api.sock", &e);
 		assert_int_not_equal(fds[i], -1);
-		event_base_loop(w->base, EVLOOP_NONBLOCK);
+		turn_once(w);
 	}
 	call(w, "vmm.ping", NULL);
 	turn(w, 1);
@@ -238,7 +249,7 @@ talk(struct world *w, const char *text, size_t len, char *answer, size_t max)
 	(void)send(fd, text, len, MSG_NOSIGNAL);
 	(void)shutdown(fd, SHUT_WR);
 	for (int i = 0; i < 10; i++)
-		event_base_loop(w->base, EVLOOP_NONBLOCK);
+		turn_once(w);
 	fd_nonblock(fd, 1);
 	while ((n = recv(fd, answer + got, max - 1 - got, 0)) > 0)
 		got += (size_t)n;

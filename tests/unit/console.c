@@ -8,9 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "unit.h"
+#include "event_kit.h"
 #include "chapi/console.h"
 #include "lib/io.h"
 #include "os/os.h"
@@ -18,7 +17,7 @@
 #define BLOCK	65536
 
 struct world {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	struct console		*console;
 	int			 guest;		/* QEMU's end */
 	char			 dir[32];
@@ -29,7 +28,7 @@ static void
 turn(struct world *w)
 {
 	for (int i = 0; i < 30; i++)
-		event_base_loop(w->base, EVLOOP_NONBLOCK);
+		kit_settle(w->loop);
 }
 
 static int
@@ -45,10 +44,10 @@ setup(void **state)
 	snprintf(w->path, sizeof(w->path), "%s/sock", w->dir);
 	snprintf(w->file, sizeof(w->file), "%s/log", w->dir);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	w->base = event_base_new();
+	w->loop = kit_loop();
 	w->guest = fds[0];
 	fd_nonblock(w->guest, 1);
-	s.base = w->base;
+	s.loop = w->loop;
 	s.guest = fds[1];
 	assert_int_equal(console_new(&w->console, &s, &e), 0);
 	*state = w;
@@ -62,7 +61,7 @@ teardown(void **state)
 	char old[80];
 
 	console_destroy(w->console);
-	event_base_free(w->base);
+	event_loop_destroy(w->loop);
 	close(w->guest);
 	snprintf(old, sizeof(old), "%s.0", w->file);
 	unlink(old);

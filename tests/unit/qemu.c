@@ -12,9 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "unit.h"
+#include "event_kit.h"
 #include "chapi/vm_config.h"
 #include "lib/io.h"
 #include "lib/log.h"
@@ -24,7 +23,7 @@
 /* --- the doubles ---------------------------------------------------------- */
 
 static struct {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	struct qemu		*qemu;
 	int			 qmp;		/* QEMU's end */
 	pid_t			 pid;
@@ -85,7 +84,7 @@ launch_kvm(const struct launch *l, const struct vm_config *v)
 }
 
 int
-launch_start(struct launched *ret, struct launch *l, struct event_base *base,
+launch_start(struct launched *ret, struct launch *l, struct event_loop *loop,
     const struct vm_config *v, struct err *e)
 {
 	char *const argv[] = { (char *)(uintptr_t)"sleep",
@@ -99,7 +98,7 @@ launch_start(struct launched *ret, struct launch *l, struct event_base *base,
 		return err_set(e, ENOENT, "no QEMU today");
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
 	    fds), 0);
-	assert_int_equal(child_new(&ret->child, base, &s, e), 0);
+	assert_int_equal(child_new(&ret->child, loop, &s, e), 0);
 	w.qmp = fds[0];
 	fd_nonblock(w.qmp, 1);
 	w.pid = child_pid(ret->child);
@@ -118,8 +117,8 @@ setup(void **state)
 	(void)state;
 	memset(&w, 0, sizeof(w));
 	w.qmp = -1;
-	w.base = event_base_new();
-	return qemu_new(&w.qemu, w.base, LAUNCH_TCG, &e);
+	w.loop = kit_loop();
+	return qemu_new(&w.qemu, w.loop, LAUNCH_TCG, &e);
 }
 
 static int
@@ -127,7 +126,7 @@ teardown(void **state)
 {
 	(void)state;
 	qemu_destroy(w.qemu);
-	event_base_free(w.base);
+	event_loop_destroy(w.loop);
 	if (w.qmp != -1)
 		close(w.qmp);
 	return 0;
@@ -137,7 +136,7 @@ static void
 turn(void)
 {
 	for (int i = 0; i < 5; i++)
-		event_base_loop(w.base, EVLOOP_NONBLOCK);
+		kit_settle(w.loop);
 }
 
 static void
@@ -210,7 +209,7 @@ static void
 until_ended(void)
 {
 	while (!w.ended && !w.done)
-		event_base_loop(w.base, EVLOOP_ONCE);
+		(void)event_loop_turn(w.loop, -1);
 }
 
 /* --- the tests ------------------------------------------------------------ */

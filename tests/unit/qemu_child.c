@@ -8,9 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "unit.h"
+#include "event_kit.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "qemu/child.h"
@@ -25,7 +24,7 @@ ended(void *arg, const char *text)
 }
 
 static struct child *
-start(struct event_base *base, char *program, char *command, const int *fds)
+start(struct event_loop *loop, char *program, char *command, const int *fds)
 {
 	char c[] = "-c";
 	char *argv[] = { program, c, command, NULL };
@@ -35,7 +34,7 @@ start(struct event_base *base, char *program, char *command, const int *fds)
 	struct err e;
 
 	why[0] = '\0';
-	assert_int_equal(child_new(&child, base, &s, &e), 0);
+	assert_int_equal(child_new(&child, loop, &s, &e), 0);
 	child_on_end(child, ended, NULL);
 	return child;
 }
@@ -57,20 +56,20 @@ reasons(void **state)
 		    "QEMU ended with status 127: no-such-program: "
 		    "No such file or directory" },
 	};
-	struct event_base *base = event_base_new();
+	struct event_loop *loop = kit_loop();
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		own_mem char *program = strdup(rows[i].program);
 		own_mem char *command = strdup(rows[i].command);
-		struct child *c = start(base, program, command, NULL);
+		struct child *c = start(loop, program, command, NULL);
 
 		while (why[0] == '\0')
-			event_base_loop(base, EVLOOP_ONCE);
+			(void)event_loop_turn(loop, -1);
 		assert_string_equal(why, rows[i].want);
 		child_destroy(c);
 	}
-	event_base_free(base);
+	event_loop_destroy(loop);
 }
 
 /* A line of any length is cut, and the end still told. */
@@ -79,16 +78,16 @@ endless_line(void **state)
 {
 	char sh[] = "sh", command[] =
 	    "head -c 1000000 /dev/zero | tr '\\0' a >&2; exit 1";
-	struct event_base *base = event_base_new();
-	struct child *c = start(base, sh, command, NULL);
+	struct event_loop *loop = kit_loop();
+	struct child *c = start(loop, sh, command, NULL);
 
 	(void)state;
 	while (why[0] == '\0')
-		event_base_loop(base, EVLOOP_ONCE);
+		(void)event_loop_turn(loop, -1);
 	assert_int_equal(strlen(why), strlen("QEMU ended with status 1: ") +
 	    CHILD_LINE_MAX - 1);
 	child_destroy(c);
-	event_base_free(base);
+	event_loop_destroy(loop);
 }
 
 /* It sees 0, 1, 2 and what it was given, whatever else is open here. */
@@ -99,7 +98,7 @@ descriptors(void **state)
 	    "echo given >&3; for f in /proc/$$/fd/*; do "
 	    "case $f in */[0123]) ;; *) [ ! -L $f ] || echo $f >&3;; esac; "
 	    "done";
-	struct event_base *base = event_base_new();
+	struct event_loop *loop = kit_loop();
 	char got[256] = "";
 	struct child *c;
 	size_t len = 0;
@@ -110,7 +109,7 @@ descriptors(void **state)
 	other = open("/dev/null", O_RDONLY);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
 	    fds), 0);
-	c = start(base, sh, command, &fds[1]);
+	c = start(loop, sh, command, &fds[1]);
 	close(fds[1]);
 	while (len < sizeof(got) - 1 &&
 	    (n = read(fds[0], got + len, sizeof(got) - 1 - len)) > 0)
@@ -119,7 +118,7 @@ descriptors(void **state)
 	close(fds[0]);
 	close(other);
 	child_destroy(c);
-	event_base_free(base);
+	event_loop_destroy(loop);
 }
 
 /* Each in its place, whatever numbers they have here. */
@@ -129,7 +128,7 @@ high_descriptors(void **state)
 	char sh[] = "sh", option[] = "-c",
 	    command[] = "echo a >&3; echo b >&4";
 	char *argv[] = { sh, option, command, NULL };
-	struct event_base *base = event_base_new();
+	struct event_loop *loop = kit_loop();
 	struct child_setup s = { .argv = argv, .nfds = 2 };
 	int a[2], b[2], fds[2];
 	struct child *c = NULL;
@@ -143,7 +142,7 @@ high_descriptors(void **state)
 	fds[1] = fcntl(b[1], F_DUPFD_CLOEXEC, 100);
 	assert_int_equal(fds[1], 100);
 	s.fds = fds;
-	assert_int_equal(child_new(&c, base, &s, &e), 0);
+	assert_int_equal(child_new(&c, loop, &s, &e), 0);
 	close(a[1]);
 	close(b[1]);
 	close(fds[1]);
@@ -154,15 +153,15 @@ high_descriptors(void **state)
 	close(a[0]);
 	close(b[0]);
 	child_destroy(c);
-	event_base_free(base);
+	event_loop_destroy(loop);
 }
 
 static void
 destroyed(void **state)
 {
 	char sh[] = "sh", command[] = "sleep 1000";
-	struct event_base *base = event_base_new();
-	struct child *c = start(base, sh, command, NULL);
+	struct event_loop *loop = kit_loop();
+	struct child *c = start(loop, sh, command, NULL);
 	pid_t pid = child_pid(c);
 
 	(void)state;
@@ -170,7 +169,7 @@ destroyed(void **state)
 	assert_int_equal(kill(pid, 0), -1);
 	assert_int_equal(errno, ESRCH);
 	assert_string_equal(why, "");
-	event_base_free(base);
+	event_loop_destroy(loop);
 }
 
 int

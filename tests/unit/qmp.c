@@ -6,9 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "unit.h"
+#include "event_kit.h"
 #include "lib/util.h"
 #include "qemu/qmp.h"
 
@@ -67,7 +66,7 @@ nonsense(void **state)
 
 /* A talk with a QEMU of ours. */
 struct talk {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	struct qmp		*qmp;
 	int			 qemu;		/* its end */
 	int			 messages, closed;
@@ -103,9 +102,9 @@ setup(void **state)
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	t->base = event_base_new();
+	t->loop = kit_loop();
 	t->qemu = fds[0];
-	assert_int_equal(qmp_new(&t->qmp, t->base, fds[1], &h, &e), 0);
+	assert_int_equal(qmp_new(&t->qmp, t->loop, fds[1], &h, &e), 0);
 	*state = t;
 	return 0;
 }
@@ -116,7 +115,7 @@ teardown(void **state)
 	struct talk *t = *state;
 
 	qmp_destroy(t->qmp);
-	event_base_free(t->base);
+	event_loop_destroy(t->loop);
 	close(t->qemu);
 	free(t);
 	return 0;
@@ -127,7 +126,7 @@ say(struct talk *t, const char *text, size_t len)
 {
 	assert_int_equal(write(t->qemu, text, len), len);
 	for (int i = 0; i < 3; i++)
-		event_base_loop(t->base, EVLOOP_NONBLOCK);
+		kit_settle(t->loop);
 }
 
 #define EVENT "{\"event\": \"STOP\"}\r\n"
@@ -145,7 +144,7 @@ pieces(void **state)
 	assert_int_equal(t->closed, 0);
 	close(t->qemu);
 	t->qemu = -1;
-	event_base_loop(t->base, EVLOOP_NONBLOCK);
+	kit_settle(t->loop);
 	assert_int_equal(t->closed, 1);
 	assert_string_equal(t->why, "");
 }
@@ -189,9 +188,9 @@ endless_line(void **state)
 	memset(a, 'a', sizeof(a));
 	for (int i = 0; i < 20 && !t->closed; i++)
 		say(t, a, sizeof(a));
-	event_base_loop(t->base, EVLOOP_NONBLOCK);
+	kit_settle(t->loop);
 	for (int i = 0; i < 50; i++)
-		event_base_loop(t->base, EVLOOP_NONBLOCK);
+		kit_settle(t->loop);
 	assert_int_equal(t->closed, 1);
 	assert_non_null(strstr(t->why, "line is longer than 65536 bytes"));
 }

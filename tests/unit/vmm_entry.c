@@ -7,11 +7,11 @@
  */
 
 #include "unit.h"
+#include "event_kit.h"
 #include "kernel_kit.h"
 
 #include <sys/socket.h>
 
-#include <event2/event.h>
 #include <fcntl.h>
 
 #include "accel/accel.h"
@@ -21,7 +21,7 @@
 #include "vmm/machine.h"
 
 struct world {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	struct machine		*machine;
 	unsigned		 reboots;
 	unsigned		 events;
@@ -184,7 +184,7 @@ on_event(void *arg, enum machine_event what, const char *text)
 	    machine_reset(w->machine, NULL) == 0 &&
 	    machine_resume(w->machine, NULL) == 0)
 		return;
-	(void)event_base_loopbreak(w->base);
+	event_loop_stop(w->loop);
 }
 
 static int
@@ -205,8 +205,8 @@ run_with(const char *cmdline, int fd, unsigned cpus, enum machine_event end,
 	char path[32], got[64] = "";
 	struct vm_config c = { .kernel = path, .cmdline = cmdline,
 	    .cpus = cpus, .memory = { .size = 32 << 20 } };
-	struct world w = { .base = event_base_new(), .reboots = 2 };
-	struct machine_setup s = { .base = w.base, .accel = &accel_kvm,
+	struct world w = { .loop = kit_loop(), .reboots = 2 };
+	struct machine_setup s = { .loop = w.loop, .accel = &accel_kvm,
 	    .config = &c, .console = -1, .event = on_event, .arg = &w };
 	int peer = serial(&s);
 	struct err e;
@@ -215,14 +215,14 @@ run_with(const char *cmdline, int fd, unsigned cpus, enum machine_event end,
 	if (machine_new(&w.machine, &s, &e) == -1)
 		fail_msg("%s", e.text);
 	assert_int_equal(machine_resume(w.machine, NULL), 0);
-	(void)event_base_dispatch(w.base);
+	event_loop_run(w.loop);
 	machine_destroy(w.machine);
 	assert_true(read(peer, got, sizeof(got) - 1) >= 0);
 	assert_string_equal(got, words);
 	assert_int_equal(w.events, 1U << end);
 	(void)close(peer);
 	(void)close(fd);
-	event_base_free(w.base);
+	event_loop_destroy(w.loop);
 }
 
 static void

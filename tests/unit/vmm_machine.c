@@ -2,6 +2,7 @@
 /* vmm_machine.c - a whole machine, its guest a script */
 
 #include "unit.h"
+#include "event_kit.h"
 #include "kernel_kit.h"
 
 #include <sys/socket.h>
@@ -9,8 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-
-#include <event2/event.h>
 
 #include "accel/accel_null.h"
 #include "chapi/vm_config.h"
@@ -32,7 +31,7 @@
 #define IN(port)	{ .why = ACCEL_EXIT_PIO, .addr = (port), .len = 1 }
 
 struct world {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	struct vm_config	 config;
 	struct machine		*machine;
 	int			 peer;		/* of COM1 */
@@ -49,7 +48,7 @@ on_event(void *arg, enum machine_event what, const char *text)
 
 	w->events |= 1U << what;
 	(void)snprintf(w->text, sizeof(w->text), "%s", text);
-	(void)event_base_loopbreak(w->base);
+	event_loop_stop(w->loop);
 }
 
 static void
@@ -61,7 +60,7 @@ begin(struct world *w, bool serial)
 	null_forget();
 	memset(w, 0, sizeof(*w));
 	w->peer = -1;
-	w->base = event_base_new();
+	w->loop = kit_loop();
 	(void)snprintf(w->kernel, sizeof(w->kernel), "/tmp/kernel.XXXXXX");
 	fd = mkstemp(w->kernel);
 	assert_int_equal(write(fd, &k, sizeof(k)), sizeof(k));
@@ -78,7 +77,7 @@ make(struct world *w, const struct machine_setup *more, struct err *e)
 	struct machine_setup s = *more;
 	int sv[2];
 
-	s.base = w->base;
+	s.loop = w->loop;
 	s.accel = &accel_null;
 	s.config = &w->config;
 	s.event = on_event;
@@ -108,7 +107,7 @@ end(struct world *w)
 	machine_destroy(w->machine);
 	if (w->peer != -1)
 		(void)close(w->peer);
-	event_base_free(w->base);
+	event_loop_destroy(w->loop);
 	(void)unlink(w->kernel);
 	null_forget();
 }
@@ -125,7 +124,7 @@ play(struct world *w, const struct null_step *steps, unsigned n, bool event)
 	    steps[n - 1].why == ACCEL_EXIT_MMIO)
 		null_finish();
 	if (event)
-		(void)event_base_dispatch(w->base);
+		event_loop_run(w->loop);
 	machine_pause(w->machine);
 }
 
@@ -255,7 +254,7 @@ eject(struct world *w, unsigned cpu)
 	const struct null_step step = OUT4(CPUPLUG_PORT + CPUPLUG_EJECT, cpu);
 
 	play(w, &step, 1, false);
-	(void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+	kit_settle(w->loop);
 	machine_pause(w->machine);
 }
 
@@ -373,7 +372,7 @@ nothing_happens(void **state)
 	begin(&w, false);
 	start(&w);
 	play(&w, steps, COUNT(steps), false);
-	(void)event_base_loop(w.base, EVLOOP_NONBLOCK);
+	kit_settle(w.loop);
 	assert_int_equal(w.events, 0);
 	/* The input buffer is empty: who pulses the reset need not wait. */
 	assert_int_equal(null_answer(0, 7) & 2, 0);
@@ -454,7 +453,7 @@ hot_plug(void **state)
 	play(&w, eject, COUNT(eject), false);
 	assert_int_equal(null_answer(0, 0), 1U << 1);
 	assert_int_equal(null_answer(0, 1), 0);
-	(void)event_base_loop(w.base, EVLOOP_NONBLOCK);
+	kit_settle(w.loop);
 	assert_int_equal(machine_devices(w.machine), 1);
 	assert_string_equal(machine_device(w.machine, 0)->name, "balloon0");
 	assert_int_equal(machine_remove(w.machine, "balloon0", NULL), 0);

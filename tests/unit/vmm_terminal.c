@@ -7,6 +7,7 @@
  */
 
 #include "unit.h"
+#include "event_kit.h"
 
 #include <sys/socket.h>
 
@@ -17,32 +18,30 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "lib/io.h"
 #include "vmm/terminal.h"
 
 #define PATIENCE_MS	20000
 
-static struct event_base *base;
+static struct event_loop *loop;
 
 static void
 left(void *arg)
 {
 	(void)arg;
-	(void)event_base_loopbreak(base);
+	event_loop_stop(loop);
 }
 
 static void
-echo(evutil_socket_t fd, short what, void *arg)
+echo(void *arg, unsigned what)
 {
+	const struct event_watch *guest = arg;
 	char buf[512];
-	ssize_t n = read(fd, buf, sizeof(buf));
+	ssize_t n = read(guest->fd, buf, sizeof(buf));
 
 	(void)what;
-	(void)arg;
 	if (n > 0)
-		(void)write_full(fd, buf, (size_t)n);
+		(void)write_full(guest->fd, buf, (size_t)n);
 }
 
 /* The child; its exit status is 0 when all went well. */
@@ -51,27 +50,27 @@ run(int terminal)
 {
 	struct terminal_setup s = { .leave = left };
 	struct terminal *t;
-	struct event *ev;
+	struct event_watch guest;
 	int pair[2];
 
 	if (dup2(terminal, STDIN_FILENO) == -1 ||
 	    dup2(terminal, STDOUT_FILENO) == -1 ||
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1)
 		return 1;
-	base = event_base_new();
-	ev = event_new(base, pair[1], EV_READ | EV_PERSIST, echo, NULL);
-	(void)event_add(ev, NULL);
-	s.base = base;
+	loop = kit_loop();
+	event_watch_init(&guest, loop, pair[1], echo, &guest);
+	(void)event_watch_set(&guest, EVENT_READ);
+	s.loop = loop;
 	s.guest = pair[0];
 	if (terminal_new(&t, &s, NULL) == -1)
 		return 2;
 	(void)write_full(pair[1], "login: ", 7);
-	(void)event_base_dispatch(base);
+	event_loop_run(loop);
 	(void)write_full(pair[1], "bye", 3);
 	terminal_drain(t);
 	terminal_destroy(t);
-	event_free(ev);
-	event_base_free(base);
+	event_watch_fini(&guest);
+	event_loop_destroy(loop);
 	return 0;
 }
 
@@ -165,25 +164,25 @@ full(void **state)
 	assert_return_code(dup2(slave, STDIN_FILENO), 0);
 	assert_return_code(dup2(slave, STDOUT_FILENO), 0);
 	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	base = event_base_new();
-	s.base = base;
+	loop = kit_loop();
+	s.loop = loop;
 	s.guest = pair[0];
 	assert_int_equal(terminal_new(&t, &s, NULL), 0);
 	memset(block, 'x', sizeof(block));
 	for (int i = 0; i < 200; i++) {
 		n = send(pair[1], block, sizeof(block), MSG_DONTWAIT);
 		sent += n > 0 ? n : 0;
-		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+		kit_settle(loop);
 	}
 	assert_int_equal(send(pair[1], block, sizeof(block), MSG_DONTWAIT),
 	    -1);
 	while (sent > 0 && (n = read(fd, buf, sizeof(buf))) > 0) {
 		sent -= n;
-		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+		kit_settle(loop);
 	}
 	assert_int_equal(sent, 0);
 	terminal_destroy(t);
-	event_base_free(base);
+	event_loop_destroy(loop);
 	(void)dup2(in, STDIN_FILENO);
 	(void)dup2(out, STDOUT_FILENO);
 	(void)close(in);

@@ -67,7 +67,7 @@ listen_to(struct world *w, void *to, size_t len)
 	ssize_t n;
 
 	while ((n = read(w->peer, to, len)) == -1 && errno == EAGAIN)
-		(void)event_base_loop(w->k.board.base, EVLOOP_ONCE);
+		(void)event_loop_turn(w->k.board.loop, -1);
 	return n;
 }
 

@@ -18,8 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/util.h"
@@ -35,7 +33,7 @@ enum { RX, TX, QUEUES };
 struct vio_console {
 	struct vio	 vio;		/* first */
 	int		 fd;		/* -1: closed */
-	struct event	*readable, *writable;
+	struct event_watch watch;	/* on fd */
 	uint64_t	 sent;		/* bytes of the next chain to send */
 	struct virtio_console_config config;
 };
@@ -50,21 +48,19 @@ console_of(struct vio *vio)
 static void
 hang_up(struct vio_console *c)
 {
-	if (c->readable != NULL)
-		event_free(c->readable);
-	if (c->writable != NULL)
-		event_free(c->writable);
-	c->readable = c->writable = NULL;
+	event_watch_fini(&c->watch);
 	if (c->fd != -1)
 		(void)close(c->fd);
 	c->fd = -1;
 }
 
+/* Watch for that too, or not any more. */
 static void
-arm(struct vio_console *c, struct event *event)
+arm(struct vio_console *c, unsigned what, bool on)
 {
-	if (event != NULL && event_add(event, NULL) == -1)
-		fatalx("%s: event_add", c->vio.name);
+	what = on ? c->watch.what | what : c->watch.what & ~what;
+	if (c->fd != -1 && event_watch_set(&c->watch, what) == -1)
+		fatal("%s", c->vio.name);
 }
 
 /* --- output -------------------------------------------------------------- */
@@ -120,20 +116,7 @@ output(struct vio_console *c)
 		}
 		vio_flush(&c->vio, TX);
 	} while (!full && vio_again(&c->vio, TX));
-	if (full)
-		arm(c, c->writable);
-}
-
-static void
-on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	struct vio_console *c = arg;
-
-	(void)fd;
-	(void)what;
-	board_lock(c->vio.board);
-	vio_kick(&c->vio, TX);
-	board_unlock(c->vio.board);
+	arm(c, EVENT_WRITE, full);
 }
 
 /* --- input --------------------------------------------------------------- */
@@ -157,16 +140,12 @@ receive(struct vio_console *c, const struct virtq_chain *chain)
  * socket, and the guest's next buffers arm the event.
  */
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+input(struct vio_console *c)
 {
-	struct vio_console *c = arg;
 	struct virtq_chain chain;
 	unsigned reads = 0;
 	bool room;
 
-	(void)fd;
-	(void)what;
-	board_lock(c->vio.board);
 	do {
 		while ((room = reads < READS && c->fd != -1 &&
 		    vio_pop(&c->vio, RX, &chain))) {
@@ -182,8 +161,21 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		vio_flush(&c->vio, RX);
 	} while (!room && reads < READS && c->fd != -1 &&
 	    vio_again(&c->vio, RX));
-	if (room || reads == READS)
-		arm(c, c->readable);
+	arm(c, EVENT_READ, room || reads == READS);
+}
+
+static void
+on_ready(void *arg, unsigned what)
+{
+	struct vio_console *c = arg;
+
+	board_lock(c->vio.board);
+	if (what & EVENT_WRITE) {
+		arm(c, EVENT_WRITE, false);
+		vio_kick(&c->vio, TX);
+	}
+	if (what & EVENT_READ)
+		input(c);
 	board_unlock(c->vio.board);
 }
 
@@ -195,7 +187,7 @@ console_kick(struct vio *vio, unsigned q)
 	if (q == TX)
 		output(c);
 	else
-		arm(c, c->readable);
+		arm(c, EVENT_READ, true);
 }
 
 /* --- config space -------------------------------------------------------- */
@@ -295,16 +287,9 @@ static const struct vio_class console_class = {
 static int
 open_socket(struct vio_console *c, struct err *e)
 {
-	struct event_base *base = c->vio.board->base;
-
-	if (c->fd == -1)
-		return 0;
-	if (fd_nonblock(c->fd, 1) == -1)
+	event_watch_init(&c->watch, c->vio.board->loop, c->fd, on_ready, c);
+	if (c->fd != -1 && fd_nonblock(c->fd, 1) == -1)
 		return err_sys(e, "%s", c->vio.name);
-	c->readable = event_new(base, c->fd, EV_READ, on_readable, c);
-	c->writable = event_new(base, c->fd, EV_WRITE, on_writable, c);
-	if (c->readable == NULL || c->writable == NULL)
-		return err_set(e, ENOMEM, "%s: out of memory", c->vio.name);
 	return 0;
 }
 

@@ -95,20 +95,16 @@ vhost_destroy(struct vio *vio)
 
 	if (v == NULL)
 		return;
-	if (v->closed_ev != NULL)
-		event_free(v->closed_ev);
-	if (v->err_ev != NULL)
-		event_free(v->err_ev);
-	if (v->channel_ev != NULL)
-		event_free(v->channel_ev);
+	event_watch_fini(&v->closing);
+	event_watch_fini(&v->erring);
+	event_watch_fini(&v->asking);
 	if (v->err != -1)
 		(void)close(v->err);
 	if (v->channel != -1)
 		(void)close(v->channel);
 	vhost_user_rx_fini(&v->channel_rx);
 	for (unsigned n = 0; n < v->nbackend && v->calls != NULL; n++)
-		if (v->calls[n].event != NULL)
-			event_free(v->calls[n].event);
+		event_watch_fini(&v->calls[n].watch);
 	frontend_fini(&v->fe);
 	shadow_destroy(v->shadow);
 	free(v->calls);
@@ -194,27 +190,24 @@ ask(struct vhost *v, const struct vhost_setup *s, struct err *e)
 static int
 make_events(struct vhost *v, struct err *e)
 {
-	struct event_base *base = v->vio.board->base;
+	struct event_loop *loop = v->vio.board->loop;
 
 	v->err = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (v->err == -1)
 		return err_sys(e, "eventfd");
-	v->err_ev = event_new(base, v->err, EV_READ | EV_PERSIST,
-	    vhost_on_err, v);
+	event_watch_init(&v->erring, loop, v->err, vhost_on_err, v);
+	event_watch_init(&v->closing, loop, v->fe.sock, vhost_on_closed, v);
 	/* Only its end: answers must not wake the main thread. */
-	v->closed_ev = event_new(base, v->fe.sock, EV_CLOSED | EV_PERSIST,
-	    vhost_on_closed, v);
-	if (v->err_ev == NULL || event_add(v->err_ev, NULL) == -1 ||
-	    v->closed_ev == NULL || event_add(v->closed_ev, NULL) == -1)
-		return err_set(e, ENOMEM, "no memory for an event");
+	if (event_watch_set(&v->erring, EVENT_READ) == -1 ||
+	    event_watch_set(&v->closing, EVENT_HUP) == -1)
+		return err_sys(e, "device process");
 	if (frontend_channel(&v->fe, &v->channel, e) == -1)
 		return -1;
 	if (v->channel == -1)
 		return 0;
-	v->channel_ev = event_new(base, v->channel, EV_READ | EV_PERSIST,
-	    vhost_on_request, v);
-	if (v->channel_ev == NULL || event_add(v->channel_ev, NULL) == -1)
-		return err_set(e, ENOMEM, "no memory for an event");
+	event_watch_init(&v->asking, loop, v->channel, vhost_on_request, v);
+	if (event_watch_set(&v->asking, EVENT_READ) == -1)
+		return err_sys(e, "device process");
 	return 0;
 }
 
@@ -239,11 +232,10 @@ make_copies(struct vhost *v, struct err *e)
 		struct vhost_call *c = &v->calls[n];
 
 		c->vhost = v;
-		c->event = event_new(v->vio.board->base, shadow_call_fd(
-		    v->shadow, n), EV_READ | EV_PERSIST | EV_ET,
-		    vhost_on_call, c);
-		if (c->event == NULL || event_add(c->event, NULL) == -1)
-			return err_set(e, ENOMEM, "no memory for an event");
+		event_watch_init(&c->watch, v->vio.board->loop,
+		    shadow_call_fd(v->shadow, n), vhost_on_call, c);
+		if (event_watch_set(&c->watch, EVENT_READ | EVENT_EDGE) == -1)
+			return err_sys(e, "copied queues");
 	}
 	return 0;
 }

@@ -4,10 +4,10 @@
 #ifndef VMM_DEV_VHOST_PRIVATE_H
 #define VMM_DEV_VHOST_PRIVATE_H
 
-#include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "os/event.h"
 #include "virtio/frontend.h"
 #include "vmm/board.h"
 #include "vmm/dev/vhost.h"
@@ -31,7 +31,7 @@ union vhost_config {
 /* The back-end has answered on a copied queue. */
 struct vhost_call {
 	struct vhost	*vhost;
-	struct event	*event;
+	struct event_watch watch;
 };
 
 struct vhost {
@@ -50,11 +50,11 @@ struct vhost {
 	uint8_t			 writeback;	/* of a disk, at first */
 	struct virtq		*events;	/* of a vsock */
 	int			 err;		/* eventfd: a queue broke */
-	struct event		*err_ev;
-	struct event		*closed_ev;
+	struct event_watch	 erring;	/* on it */
+	struct event_watch	 closing;	/* on the socket */
 	int			 channel;	/* the back-end's requests */
 	struct vhost_user_rx	 channel_rx;
-	struct event		*channel_ev;
+	struct event_watch	 asking;	/* on channel */
 	void			(*died)(void *arg, const char *name);
 	void			*arg;
 };
@@ -102,10 +102,10 @@ void	vhost_kick(struct vio *, unsigned q);
 /*
  * Events of the main thread: the back-end answered, hung up, complains, asks.
  */
-void	vhost_on_call(evutil_socket_t, short, void *);
-void	vhost_on_closed(evutil_socket_t, short, void *);
-void	vhost_on_err(evutil_socket_t, short, void *);
-void	vhost_on_request(evutil_socket_t, short, void *);
+void	vhost_on_call(void *arg, unsigned what);
+void	vhost_on_closed(void *arg, unsigned what);
+void	vhost_on_err(void *arg, unsigned what);
+void	vhost_on_request(void *arg, unsigned what);
 
 /* The same: vhost_state.c. */
 json_t	*vhost_save(struct vio *);

@@ -162,12 +162,11 @@ vhost_kick(struct vio *vio, unsigned n)
 }
 
 void
-vhost_on_call(evutil_socket_t fd, short what, void *arg)
+vhost_on_call(void *arg, unsigned what)
 {
 	struct vhost_call *c = arg;
 	struct vhost *v = c->vhost;
 
-	(void)fd;
 	(void)what;
 	board_lock(v->vio.board);
 	move(v, (unsigned)(c - v->calls));
@@ -277,15 +276,14 @@ vhost_reset(struct vio *vio)
 }
 
 void
-vhost_on_closed(evutil_socket_t fd, short what, void *arg)
+vhost_on_closed(void *arg, unsigned what)
 {
 	struct vhost *v = arg;
 	struct err e;
 
-	(void)fd;
 	(void)what;
 	board_lock(v->vio.board);
-	(void)event_del(v->closed_ev);
+	event_watch_fini(&v->closing);
 	(void)err_set(&e, EPIPE, "the device process hung up");
 	vhost_lost(v, &e);
 	/* Not the guest's fault: vio_broken() would say so. */
@@ -299,13 +297,13 @@ vhost_on_closed(evutil_socket_t fd, short what, void *arg)
 
 /* The back-end says that the driver broke a queue. */
 void
-vhost_on_err(evutil_socket_t fd, short what, void *arg)
+vhost_on_err(void *arg, unsigned what)
 {
 	struct vhost *v = arg;
 	uint64_t n;
 
 	(void)what;
-	if (read(fd, &n, sizeof(n)) == -1)
+	if (read(v->err, &n, sizeof(n)) == -1)
 		return;
 	board_lock(v->vio.board);
 	vio_broken(&v->vio, "what it asked of the device process");
@@ -328,18 +326,17 @@ take_request(struct vhost *v, struct err *e)
 }
 
 void
-vhost_on_request(evutil_socket_t fd, short what, void *arg)
+vhost_on_request(void *arg, unsigned what)
 {
 	struct vhost *v = arg;
 	struct err e;
 	int r;
 
-	(void)fd;
 	(void)what;
 	board_lock(v->vio.board);
 	r = v->lost ? -1 : take_request(v, &e);
 	if (r == -1) {
-		(void)event_del(v->channel_ev);
+		event_watch_fini(&v->asking);
 		if (!v->lost)
 			vhost_lost(v, &e);
 	}

@@ -17,7 +17,6 @@
  */
 
 #include <errno.h>
-#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +24,7 @@
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/util.h"
+#include "os/event.h"
 #include "os/os.h"
 #include "vmm/board.h"
 #include "vmm/dev/wire.h"
@@ -37,9 +37,8 @@ struct wire {
 	struct wire_setup setup;
 	int		 stream;
 	int		 alarm;
-	struct event	*readable;
-	struct event	*writable;
-	struct event	*ring;
+	struct event_watch talk;	/* on stream */
+	struct event_watch ring;	/* on alarm */
 
 	/* Under the board's lock. */
 	bool		 armed;		/* the alarm */
@@ -97,31 +96,15 @@ wire_send(struct wire *w, uint8_t byte)
 }
 
 static void
-ring_cb(evutil_socket_t fd, short what, void *arg)
+ring_cb(void *arg, unsigned what)
 {
 	struct wire *w = arg;
 
 	(void)what;
 	board_lock(w->setup.board);
-	os_alarm_clear(fd);
+	os_alarm_clear(w->alarm);
 	w->armed = false;
 	w->setup.changed(w->setup.arg, wire_flush(w));
-	board_unlock(w->setup.board);
-}
-
-static void
-writable_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct wire *w = arg;
-	bool room = false;
-
-	(void)fd;
-	(void)what;
-	board_lock(w->setup.board);
-	/* What is on its way to a burst need not be cut in two. */
-	if (!w->armed || !wire_room(w))
-		room = wire_flush(w);
-	w->setup.changed(w->setup.arg, room);
 	board_unlock(w->setup.board);
 }
 
@@ -147,15 +130,18 @@ fill(struct wire *w)
 }
 
 static void
-readable_cb(evutil_socket_t fd, short what, void *arg)
+ready_cb(void *arg, unsigned what)
 {
 	struct wire *w = arg;
+	bool room = false;
 
-	(void)fd;
-	(void)what;
 	board_lock(w->setup.board);
-	fill(w);
-	w->setup.changed(w->setup.arg, false);
+	if (what & EVENT_READ)
+		fill(w);
+	/* What is on its way to a burst need not be cut in two. */
+	if ((what & EVENT_WRITE) && (!w->armed || !wire_room(w)))
+		room = wire_flush(w);
+	w->setup.changed(w->setup.arg, room);
 	board_unlock(w->setup.board);
 }
 
@@ -196,28 +182,16 @@ wire_drop(struct wire *w)
 
 /* --- life --------------------------------------------------------------- */
 
-static struct event *
-watch(struct wire *w, int fd, short what, event_callback_fn cb)
-{
-	struct event *ev = event_new(w->setup.board->base, fd,
-	    (short)(what | EV_PERSIST), cb, w);
-
-	if (ev != NULL && event_add(ev, NULL) == 0)
-		return ev;
-	if (ev != NULL)
-		event_free(ev);
-	return NULL;
-}
-
 static int
-watch_all(struct wire *w, struct err *e)
+watch(struct wire *w, struct err *e)
 {
-	w->readable = watch(w, w->stream, EV_READ | EV_ET, readable_cb);
-	w->writable = watch(w, w->stream, EV_WRITE | EV_ET, writable_cb);
-	w->ring = watch(w, w->alarm, EV_READ, ring_cb);
-	if (w->readable == NULL || w->writable == NULL || w->ring == NULL)
-		return err_set(e, EINVAL, "serial port: its stream cannot be "
-		    "watched");
+	struct event_loop *loop = w->setup.board->loop;
+
+	event_watch_init(&w->talk, loop, w->stream, ready_cb, w);
+	event_watch_init(&w->ring, loop, w->alarm, ring_cb, w);
+	if (event_watch_set(&w->talk, EVENT_READ | EVENT_WRITE |
+	    EVENT_EDGE) == -1 || event_watch_set(&w->ring, EVENT_READ) == -1)
+		return err_sys(e, "serial port: its stream cannot be watched");
 	return 0;
 }
 
@@ -237,7 +211,7 @@ wire_new(struct wire **ret, const struct wire_setup *s, int stream,
 		return -1;
 	if (fd_nonblock(w->stream, 1) == -1)
 		return err_sys(e, "serial port");
-	if (watch_all(w, e) == -1)
+	if (watch(w, e) == -1)
 		return -1;
 	*ret = take(&w);
 	return 0;
@@ -246,17 +220,11 @@ wire_new(struct wire **ret, const struct wire_setup *s, int stream,
 void
 wire_destroy(struct wire *w)
 {
-	struct event *events[3];
-
 	if (w == NULL)
 		return;
 	(void)wire_flush(w);
-	events[0] = w->readable;
-	events[1] = w->writable;
-	events[2] = w->ring;
-	for (unsigned i = 0; i < COUNT(events); i++)
-		if (events[i] != NULL)
-			event_free(events[i]);
+	event_watch_fini(&w->talk);
+	event_watch_fini(&w->ring);
 	if (w->alarm != -1)
 		(void)close(w->alarm);
 	(void)close(w->stream);
