@@ -11,6 +11,7 @@
 
 #include <sys/eventfd.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

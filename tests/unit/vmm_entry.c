@@ -23,6 +23,7 @@
 struct world {
 	struct event_loop	*loop;
 	struct machine		*machine;
+	struct event_watch	 ready;		/* of vmmci() */
 	unsigned		 reboots;
 	unsigned		 events;
 };
@@ -297,12 +298,12 @@ pvclock(void **state)
 
 /* The guest said that its driver is there. */
 static void
-on_ready(evutil_socket_t fd, short what, void *arg)
+on_ready(void *arg, unsigned what)
 {
 	struct world *w = arg;
 
-	(void)fd;
 	(void)what;
+	event_watch_fini(&w->ready);
 	machine_power_button(w->machine);
 }
 
@@ -314,26 +315,26 @@ vmmci(void **state)
 	int fd = pvh_file(&vmmci_kernel);
 	struct vm_config c = { .kernel = path, .cmdline = "quiet",
 	    .cpus = 1, .vmmci = true, .memory = { .size = 32 << 20 } };
-	struct world w = { .base = event_base_new(), .reboots = 1 };
-	struct machine_setup s = { .base = w.base, .accel = &accel_kvm,
+	struct world w = { .loop = kit_loop(), .reboots = 1 };
+	struct machine_setup s = { .loop = w.loop, .accel = &accel_kvm,
 	    .config = &c, .console = -1, .event = on_event, .arg = &w };
 	int peer = serial(&s);
-	struct event *ready = event_new(w.base, peer, EV_READ, on_ready, &w);
 
 	(void)state;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	assert_int_equal(event_add(ready, NULL), 0);
+	event_watch_init(&w.ready, w.loop, peer, on_ready, &w);
+	assert_int_equal(event_watch_set(&w.ready, EVENT_READ), 0);
 	assert_int_equal(machine_new(&w.machine, &s, NULL), 0);
 	assert_int_equal(machine_resume(w.machine, NULL), 0);
-	(void)event_base_dispatch(w.base);
+	event_loop_run(w.loop);
 	machine_destroy(w.machine);
 	assert_true(read(peer, got, sizeof(got) - 1) >= 0);
 	assert_string_equal(got, "ok");
 	assert_int_equal(w.events, 1U << MACHINE_POWERED_OFF);
-	event_free(ready);
+	event_watch_fini(&w.ready);
 	(void)close(peer);
 	(void)close(fd);
-	event_base_free(w.base);
+	event_loop_destroy(w.loop);
 }
 
 static void

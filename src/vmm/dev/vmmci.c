@@ -24,10 +24,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "lib/json.h"
 #include "lib/util.h"
+#include "os/event.h"
 #include "vmm/board.h"
 #include "vmm/dev/vmmci.h"
 #include "vmm/pci.h"
@@ -69,8 +68,8 @@ struct vmmci {
 	bool			 stopping;
 	enum wait		 wait;
 	int			 changed;	/* eventfd: 'wait' did */
-	struct event		*changed_ev;
-	struct event		*timer;
+	struct event_watch	 changing;	/* on it */
+	struct event_timer	 timer;
 };
 
 static struct vmmci *
@@ -185,36 +184,30 @@ vmmci_sync(struct vio *vio)
 /* --- events --------------------------------------------------------------- */
 
 static void
-on_changed(evutil_socket_t fd, short what, void *arg)
+on_changed(void *arg, unsigned what)
 {
 	struct vmmci *v = arg;
-	struct timeval tv = {
-		.tv_sec = v->setup.patience_ms / 1000,
-		.tv_usec = (suseconds_t)(v->setup.patience_ms % 1000) * 1000,
-	};
 	eventfd_t n;
 	enum wait wait;
 
 	(void)what;
-	(void)eventfd_read((int)fd, &n);
+	(void)eventfd_read(v->changed, &n);
 	board_lock(v->vio.board);
 	wait = v->wait;
 	board_unlock(v->vio.board);
 	if (wait == WAIT_NONE)
-		(void)event_del(v->timer);
-	else if (event_add(v->timer, &tv) == -1)
-		fatalx("%s: event_add", v->vio.name);
+		event_timer_clear(&v->timer);
+	else
+		event_timer_set(&v->timer, v->setup.patience_ms * 1000ULL);
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_timer(void *arg)
 {
 	struct vmmci *v = arg;
 	struct board *board = v->vio.board;
 	enum wait wait;
 
-	(void)fd;
-	(void)what;
 	board_lock(board);
 	wait = v->wait;
 	v->wait = WAIT_NONE;
@@ -269,10 +262,8 @@ vmmci_destroy(struct vio *vio)
 {
 	struct vmmci *v = vmmci_of(vio);
 
-	if (v->changed_ev != NULL)
-		event_free(v->changed_ev);
-	if (v->timer != NULL)
-		event_free(v->timer);
+	event_watch_fini(&v->changing);
+	event_timer_clear(&v->timer);
 	if (v->changed != -1)
 		(void)close(v->changed);
 	vio_fini(vio);
@@ -300,17 +291,15 @@ static const struct vio_class vmmci_class = {
 static int
 make_events(struct vmmci *v, struct err *e)
 {
-	struct event_base *base = v->setup.board->base;
+	struct event_loop *loop = v->setup.board->loop;
 
 	v->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (v->changed == -1)
 		return err_sys(e, "%s: eventfd", v->vio.name);
-	v->timer = evtimer_new(base, on_timer, v);
-	v->changed_ev = event_new(base, v->changed, EV_READ | EV_PERSIST,
-	    on_changed, v);
-	if (v->timer == NULL || v->changed_ev == NULL ||
-	    event_add(v->changed_ev, NULL) == -1)
-		return err_set(e, ENOMEM, "%s: event", v->vio.name);
+	event_timer_init(&v->timer, loop, on_timer, v);
+	event_watch_init(&v->changing, loop, v->changed, on_changed, v);
+	if (event_watch_set(&v->changing, EVENT_READ) == -1)
+		return err_sys(e, "%s: eventfd", v->vio.name);
 	return 0;
 }
 
