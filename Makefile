@@ -68,7 +68,7 @@ conf_FILES	= conf \
 		  print \
 		  request \
 		  vm
-priv_FILES	= chan client request wire
+priv_FILES	= chan client file_record request wire
 oci_FILES	= digest reference
 # vminit but its main.c; the guest's own build is in scripts/guest.mk.
 guest_FILES	= agent conn dhcp guest_config links net passwd power proc \
@@ -185,10 +185,10 @@ vmm-qemu_LAYERS	= chapi accel os lib
 vmm-qemu_LIBS	= jansson
 
 vmd_DIR		= vmd
-vmd_FILES	= children conf control file jobs listen main options report \
-		  requests shares spawn state user vm_retry vm_start \
+vmd_FILES	= children conf control file files jobs listen main options \
+		  record report requests shares spawn state user vm_retry vm_start \
 		  vm_words vms vms_adopt
-vmd_LAYERS	= priv os lib
+vmd_LAYERS	= disk priv os lib
 vmd_LIBS	= libevent_core
 
 PROGRAMS	+= vmd-conf
@@ -200,7 +200,7 @@ vmd-conf_LIBS	= jansson
 vmd-control_DIR	= control
 vmd-control_FILES = admission adopt auth capabilities config \
 		  config_rows config_vm cp_request database \
-		  directory disk_copy exec_request exit_info guest http \
+		  directory disk_copy exec_request exit_info files guest http \
 		  hypervisors image_json image_names images jobs lifecycle \
 		  log_tail main misc note op op_capture op_hold op_image \
 		  op_place \

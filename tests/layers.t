@@ -19,7 +19,7 @@ viod: os disk virtio
 vmm: os disk chapi accel virtio
 null: os chapi
 qemu: os chapi accel
-vmd: os priv
+vmd: os priv disk
 control: os chapi agent priv oci
 oci: os
 share:

@@ -143,6 +143,58 @@ conf_restart_name(enum conf_restart r)
 	return names[r];
 }
 
+/* --- files of the host ---------------------------------------------------- */
+
+static int
+put_file(struct buf *b, const char *kind, const char *format,
+    const char *path)
+{
+	return path == NULL ? 0 : buf_printf(b, "%s %s %s\n", kind, format,
+	    path);
+}
+
+static int
+put_files(struct buf *b, const struct conf_vm *vm)
+{
+	if (buf_printf(b, "vm %s\n", vm->name) == -1 ||
+	    (vm->owner.uid != CONF_ID_NONE &&
+	    buf_printf(b, "uid %u\n", (unsigned)vm->owner.uid) == -1))
+		return -1;
+	for (size_t i = 0; i < vm->ndisks; i++) {
+		const char *format = conf_format_name(vm->disks[i].format);
+
+		if (put_file(b, "disk", format != NULL ? format : "any",
+		    vm->disks[i].path) == -1)
+			return -1;
+	}
+	if (put_file(b, "cdrom", "any", vm->cdrom) == -1 ||
+	    put_file(b, "kernel", "any", conf_vm_kernel(vm)) == -1 ||
+	    put_file(b, "initramfs", "any", vm->initramfs) == -1)
+		return -1;
+	return put_file(b, "firmware", "any", vm->firmware);
+}
+
+int
+conf_files(struct buf *b, const struct conf *c)
+{
+	const struct conf_vm *vm;
+
+	if (buf_puts(b, "vm.conf\n") == -1)
+		return -1;
+	TAILQ_FOREACH(vm, &c->vms, entry)
+		if ((vm->ndisks > 0 || vm->cdrom != NULL ||
+		    conf_vm_kernel(vm) != NULL || vm->initramfs != NULL ||
+		    vm->firmware != NULL) && put_files(b, vm) == -1)
+			return -1;
+	return 0;
+}
+
+const char *
+conf_vm_kernel(const struct conf_vm *vm)
+{
+	return vm->kernel != NULL ? vm->kernel : vm->boot;
+}
+
 /* --- what is not there yet ------------------------------------------------ */
 
 static const char *
@@ -172,27 +224,21 @@ if_unsupported(struct conf *c, const struct conf_vm *vm)
 	return NULL;
 }
 
+/* What boots it: an image, or a kernel of its own. */
 static const char *
 boot_unsupported(const struct conf_vm *vm)
 {
-	if (vm->ndisks > 0)
-		return "disk: this version runs VMs of images only";
 	if (vm->cdrom != NULL)
 		return "cdrom: this version has none";
-	if (vm->boot != NULL)
-		return "boot: this version boots images only";
 	if (vm->device != CONF_BOOT_ANY)
-		return "boot device: this version boots images only";
-	if (vm->kernel != NULL)
-		return "kernel: this version boots its own only";
-	if (vm->initramfs != NULL)
-		return "initramfs: this version boots its own only";
-	if (vm->cmdline != NULL)
-		return "cmdline: this version has its own only";
+		return "boot device: this version starts no firmware";
 	if (vm->firmware != NULL)
 		return "firmware: this version starts none";
 	if (vm->sev || vm->seves)
 		return "sev: this version encrypts no memory";
+	if (vm->image == NULL && vm->kernel == NULL && vm->boot == NULL)
+		return "image: there is none, and no kernel: this version "
+		    "starts no firmware";
 	return NULL;
 }
 
@@ -205,8 +251,5 @@ conf_vm_unsupported(struct conf *c, const struct conf_vm *vm)
 		what = if_unsupported(c, vm);
 	if (what == NULL && vm->owner.gid != CONF_ID_NONE)
 		what = "owner: this version has no groups of owners";
-	if (what == NULL && vm->image == NULL)
-		what = "image: there is none, and this version runs VMs of "
-		    "images only";
 	return what;
 }

@@ -216,8 +216,17 @@ int	conf_parse(struct conf *, const struct conf_input *);
  */
 const char *conf_vm_unsupported(struct conf *, const struct conf_vm *);
 
-/* Print in one normal form: what was parsed, and nothing else. */
+/* The kernel of its own, of "kernel" or "boot"; or NULL. */
+const char *conf_vm_kernel(const struct conf_vm *);
+
+/*
+ * The files of the host that VMs name, as vmd keeps them (src/vmd/files.h).
+ * -1: no room in the buf.
+ */
 struct buf;
+int	conf_files(struct buf *, const struct conf *);
+
+/* Print in one normal form: what was parsed, and nothing else. */
 void	conf_print(struct buf *, const struct conf *);
 
 /* [ADDR:]HOST:GUEST[/tcp|/udp]; ADDR numeric, of IPv6 in brackets. */

@@ -25,12 +25,13 @@
 
 #define DEFINES_MAX	64
 #define PRINT_MAX	(256U << 20)	/* bytes of what -v prints */
+#define FILES_MAX	(16U << 20)	/* bytes for vmd */
 
 static void __attribute__((noreturn))
 usage(void)
 {
-	(void)fprintf(stderr, "usage: vmd-conf [-qv] [-D name=value] [-i fd] "
-	    "[-r fd] file\n");
+	(void)fprintf(stderr, "usage: vmd-conf [-qv] [-D name=value] [-g fd] "
+	    "[-i fd] [-r fd] file\n");
 	exit(1);
 }
 
@@ -91,8 +92,20 @@ put_message(int fd, const char *text, bool warning)
 	    json_string("a line that is not UTF-8 has an error")));
 }
 
+/* Nothing when there was an error: what vmd has stays. */
+static void
+put_files(const struct conf *c, int fd)
+{
+	struct buf b;
+
+	buf_init(&b, FILES_MAX);
+	if (conf_files(&b, c) == -1 || write_full(fd, b.data, b.len) == -1)
+		fatal("files");
+	buf_fini(&b);
+}
+
 static int
-report(struct conf *c, int fd)
+report(struct conf *c, int fd, int files)
 {
 	const struct conf_message *m;
 	const struct conf_vm *vm;
@@ -116,6 +129,8 @@ report(struct conf *c, int fd)
 		put_message(fd, text, false);
 		c->errors++;
 	}
+	if (c->errors == 0 && files != -1)
+		put_files(c, files);
 	put_line(fd, json_pack("{s:s,s:i,s:b,s:i,s:i}", "event", "done",
 	    "errors", (int)c->errors, "staggered", c->staggered,
 	    "parallel", (int)c->parallel, "delay", (int)c->delay));
@@ -155,11 +170,11 @@ main(int argc, char **argv)
 	struct conf_define defines[DEFINES_MAX];
 	struct conf_input in = { .fd = -1, .defines = defines };
 	bool quiet = false, verbose = false;
-	int ch, out = -1;
+	int ch, out = -1, files = -1;
 	struct err e;
 
 	log_init("vmd-conf", LOG_STYLE_PLAIN, 0);
-	while ((ch = getopt(argc, argv, "D:i:qr:v")) != -1)
+	while ((ch = getopt(argc, argv, "D:g:i:qr:v")) != -1)
 		switch (ch) {
 		case 'D':
 			if (in.ndefines == DEFINES_MAX)
@@ -167,6 +182,9 @@ main(int argc, char **argv)
 			if (conf_define_parse(&defines[in.ndefines++], optarg,
 			    &e) == -1)
 				fatalx("%s", e.text);
+			break;
+		case 'g':
+			files = fd_number(optarg);
 			break;
 		case 'i':
 			in.fd = fd_number(optarg);
@@ -188,5 +206,5 @@ main(int argc, char **argv)
 	in.name = argv[optind];
 	confine();
 	(void)conf_parse(c, &in);
-	return out == -1 ? check(c, quiet, verbose) : report(c, out);
+	return out == -1 ? check(c, quiet, verbose) : report(c, out, files);
 }

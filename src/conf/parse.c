@@ -164,6 +164,10 @@ parse_path(struct parser *p, const char **ret, const char *what)
 		return -1;
 	if (text[0] == '\0')
 		return parse_fail(p, "%s is empty", what);
+	for (const char *c = text; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return parse_fail(p, "%s has a control character",
+			    what);
 	if (text[0] != '/' && dir + strlen(text) > CONF_PATH_MAX)
 		return parse_fail(p, "%s too long", what);
 	*ret = text[0] == '/' ? text :

@@ -115,6 +115,8 @@ static const struct {
 	[PRIV_DIR_OPEN]	  = { PRIV_A_FD, 0, answer_fd },
 	[PRIV_DIR_REMOVE] = { PRIV_A_DONE, 0, answer_done },
 	[PRIV_SHARES]	  = { PRIV_A_DONE, 0, answer_done },
+	[PRIV_FILES]	  = { PRIV_A_DONE, 0, answer_done },
+	[PRIV_FILE_OPEN]  = { PRIV_A_FD, 0, answer_fd },
 	[PRIV_VM_START]	  = { PRIV_A_VM, 0, answer_vm },
 	[PRIV_VM_KILL]	  = { PRIV_A_DONE, 0, answer_done },
 	[PRIV_VM_LIST]	  = { PRIV_A_DONE, PRIV_A_VM, answer_vm },
@@ -437,6 +439,20 @@ priv_shares(struct priv_client *p, struct priv_shares *m, priv_done_fn *fn,
     void *arg)
 {
 	call_new(p, PRIV_SHARES, m, arg)->fn.done = fn;
+}
+
+void
+priv_files(struct priv_client *p, struct priv_files *m, priv_done_fn *fn,
+    void *arg)
+{
+	call_new(p, PRIV_FILES, m, arg)->fn.done = fn;
+}
+
+void
+priv_file_open(struct priv_client *p, struct priv_file_open *m,
+    priv_fd_fn *fn, void *arg)
+{
+	call_new(p, PRIV_FILE_OPEN, m, arg)->fn.fd = fn;
 }
 
 void

@@ -81,6 +81,13 @@ void	priv_dir_remove(struct priv_client *, const char *vm, priv_done_fn *,
 void	priv_shares(struct priv_client *, struct priv_shares *,
 	    priv_done_fn *, void *arg);
 
+/* Codes: already_exists, bad_request, not_supported, permission_denied. */
+void	priv_files(struct priv_client *, struct priv_files *, priv_done_fn *,
+	    void *arg);
+/* Open for reading, with the owner's rights.  Codes: not_found. */
+void	priv_file_open(struct priv_client *, struct priv_file_open *,
+	    priv_fd_fn *, void *arg);
+
 /* Codes: invalid_state, not_found, disk_in_use, port_in_use, start_failed. */
 void	priv_vm_start(struct priv_client *, struct priv_start *, priv_vm_fn *,
 	    void *arg);

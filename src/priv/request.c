@@ -103,6 +103,10 @@ start_fields(struct wire *w, struct priv_start *m)
 	wire_bool(w, &m->vsock);
 	wire_bool(w, &m->restore);
 	wire_u32(w, &m->cid);
+	wire_str(w, m->config, sizeof(m->config));
+	wire_bool(w, &m->instance);
+	wire_count(w, &m->nfiles, PRIV_FILE_DISKS_MAX);
+	wire_u64(w, &m->files_rate);
 	wire_count(w, &m->nblk, PRIV_BLK_MAX);
 	for (unsigned i = 0; i < m->nblk; i++)
 		blk_fields(w, &m->blk[i]);
@@ -121,6 +125,34 @@ shares_fields(struct wire *w, struct priv_shares *m)
 		wire_str(w, m->share[i].path, sizeof(m->share[i].path));
 		wire_bool(w, &m->share[i].readonly);
 	}
+}
+
+static void
+file_fields(struct wire *w, struct priv_file *m)
+{
+	wire_enum(w, &m->kind, PRIV_FILE_KINDS);
+	wire_enum(w, &m->format, PRIV_FORMATS);
+	wire_str(w, m->path, sizeof(m->path));
+}
+
+static void
+files_fields(struct wire *w, struct priv_files *m)
+{
+	wire_str(w, m->vm, sizeof(m->vm));
+	wire_fd(w, &m->client);
+	wire_u32(w, &m->uid);
+	wire_count(w, &m->nfiles, PRIV_FILE_MAX);
+	for (unsigned i = 0; i < m->nfiles; i++)
+		file_fields(w, &m->file[i]);
+}
+
+static void
+file_open_fields(struct wire *w, struct priv_file_open *m)
+{
+	wire_str(w, m->origin.vm, sizeof(m->origin.vm));
+	wire_str(w, m->origin.config, sizeof(m->origin.config));
+	wire_bool(w, &m->origin.instance);
+	wire_enum(w, &m->kind, PRIV_FILE_KINDS);
 }
 
 static void
@@ -203,6 +235,8 @@ FIELDS(error);
 FIELDS(fd);
 FIELDS(setup);
 FIELDS(shares);
+FIELDS(files);
+FIELDS(file_open);
 FIELDS(verbose);
 FIELDS(start);
 FIELDS(kill);
@@ -226,6 +260,8 @@ static const struct type {
 	[PRIV_DIR_OPEN]		= { "dir_open", BODY(vm_id) },
 	[PRIV_DIR_REMOVE]	= { "dir_remove", BODY(vm_id) },
 	[PRIV_SHARES]		= { "shares", BODY(shares) },
+	[PRIV_FILES]		= { "files", BODY(files) },
+	[PRIV_FILE_OPEN]	= { "file_open", BODY(file_open) },
 	[PRIV_VM_START]		= { "vm_start", BODY(start) },
 	[PRIV_VM_KILL]		= { "vm_kill", BODY(kill) },
 	[PRIV_VM_LIST]		= { "vm_list", 0, NULL },

@@ -39,6 +39,8 @@
 #define PRIV_NET_MAX		8	/* network cards of a VM */
 #define PRIV_PORT_MAX		64	/* published ports of a card */
 #define PRIV_SHARE_MAX		8	/* host directories of a VM */
+#define PRIV_FILE_MAX		8	/* host files of a VM */
+#define PRIV_FILE_DISKS_MAX	4	/* disks among them */
 #define PRIV_PROC_MAX		(PRIV_BLK_MAX + PRIV_NET_MAX +		\
 				 PRIV_SHARE_MAX + 2)
 #define PRIV_LISTEN_MAX		8	/* TCP listeners of the API */
@@ -52,6 +54,8 @@ enum priv_type {
 	PRIV_DIR_OPEN,		/* struct priv_vm_id	[PRIV_A_FD] */
 	PRIV_DIR_REMOVE,	/* struct priv_vm_id	[PRIV_A_DONE] */
 	PRIV_SHARES,		/* struct priv_shares	[PRIV_A_DONE] */
+	PRIV_FILES,		/* struct priv_files	[PRIV_A_DONE] */
+	PRIV_FILE_OPEN,		/* struct priv_file_open [PRIV_A_FD] */
 	PRIV_VM_START,		/* struct priv_start	[PRIV_A_VM] */
 	PRIV_VM_KILL,		/* struct priv_kill	[PRIV_A_DONE] */
 	PRIV_VM_LIST,		/* no body   [PRIV_A_VM..., PRIV_A_DONE] */
@@ -162,6 +166,61 @@ struct priv_shares {
 	struct priv_share share[PRIV_SHARE_MAX];
 };
 
+/*
+ * The files of the host that a VM uses.  Those of a VM of vm.conf are what
+ * vmd-conf found there; vmd-control names the VM and no file.  Those of
+ * another VM are recorded once, as shares are: with the rights of the user
+ * at the other end of a unix socket; root may name another.
+ */
+enum priv_file_kind {
+	PRIV_FILE_DISK,
+	PRIV_FILE_CDROM,
+	PRIV_FILE_KERNEL,
+	PRIV_FILE_INITRAMFS,
+	PRIV_FILE_FIRMWARE,
+	PRIV_FILE_KINDS
+};
+
+enum priv_format {
+	PRIV_FORMAT_ANY,	/* what the name of the file says */
+	PRIV_FORMAT_RAW,
+	PRIV_FORMAT_QCOW2,
+	PRIV_FORMATS
+};
+
+struct priv_file {
+	uint8_t	 kind;			/* enum priv_file_kind */
+	uint8_t	 format;		/* enum priv_format, of a disk */
+	char	 path[PRIV_PATH_MAX];	/* absolute, no control characters */
+};
+
+struct priv_files {
+	char	 vm[PRIV_ID_MAX];	/* its directory is made if missing */
+	int	 client;		/* who asked for the VM */
+	uint32_t uid;			/* whose rights; PRIV_UID_CLIENT: his */
+	uint16_t nfiles;		/* 1 or more */
+	struct priv_file file[PRIV_FILE_MAX];
+};
+#define PRIV_UID_CLIENT	UINT32_MAX
+
+/*
+ * Where a VM's files are named: in its own record, or, where config is not
+ * "", in the block of that name of vm.conf.  instance: in both; the block is
+ * that of another VM, whose disks are not this one's, and a kernel and the
+ * like of the record goes before one of the block.
+ */
+struct priv_origin {
+	char	 vm[PRIV_ID_MAX];
+	char	 config[PRIV_ID_MAX];
+	bool	 instance;
+};
+
+/* One that is not a disk, to be read by vmd-control; not_found: none. */
+struct priv_file_open {
+	struct priv_origin origin;
+	uint8_t	 kind;
+};
+
 enum priv_hypervisor {
 	PRIV_HV_QEMU,
 	PRIV_HV_NULL,		/* runs nothing; for tests */
@@ -177,7 +236,8 @@ enum priv_accel {
 
 /*
  * Start the processes of a VM: a viod for each device, named disk0.., net0..
- * and vsock0, a vmd-share for each share, named fs0.., and the VMM.  Answered
+ * and vsock0, a vmd-share for each share, named fs0.., and the VMM.  Disks
+ * that are files of the host come after those of blk.  Answered
  * when all of them serve; when one fails the others are stopped and the error
  * begins with its name.  The VM's directory must exist and no process of the
  * VM may live.
@@ -194,6 +254,10 @@ struct priv_start {
 	 */
 	bool	 restore;
 	uint32_t cid;			/* with vsock: 3 or more */
+	char	 config[PRIV_ID_MAX];	/* as of struct priv_origin */
+	bool	 instance;
+	uint16_t nfiles;		/* disks there must be among files */
+	uint64_t files_rate;		/* bytes/s of each; 0: no limit */
 	uint16_t nblk;
 	struct priv_blk blk[PRIV_BLK_MAX];
 	uint16_t nnet;

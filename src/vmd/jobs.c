@@ -3,6 +3,7 @@
 
 #include <sys/queue.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,7 @@
 #include "vmd/children.h"
 #include "vmd/conf.h"
 #include "vmd/file.h"
+#include "vmd/files.h"
 #include "vmd/jobs.h"
 #include "vmd/spawn.h"
 #include "vmd/vm_words.h"
@@ -29,6 +31,7 @@ struct job {
 	struct monitor	*m;
 	uint32_t	 number;
 	pid_t		 pid;
+	int		 files;		/* of vm.conf, to be kept; or -1 */
 	struct event	*timer;		/* SIGKILL after SIGTERM */
 };
 
@@ -45,6 +48,7 @@ struct job_files {
 	int	auth;			/* the user's registry credentials */
 	int	kvm;			/* /dev/kvm */
 	int	conf;			/* vm.conf */
+	int	files;			/* what it names is written here */
 	const struct options *o;
 };
 
@@ -163,6 +167,8 @@ words_conf(struct spawn *s, const struct priv_job *j, struct job_files *f)
 	conf_words(s, f->o);
 	spawn_arg(s, "-r");
 	spawn_arg(s, "%d", SPAWN_REPORT);
+	spawn_arg(s, "-g");
+	spawn_arg(s, "%d", spawn_fd(s, f->files));
 	spawn_arg(s, "-i");
 	spawn_arg(s, "%d", spawn_fd(s, f->conf));
 	spawn_arg(s, "--");
@@ -244,6 +250,8 @@ job_destroy(struct job *j)
 {
 	if (j->timer != NULL)
 		event_free(j->timer);
+	if (j->files != -1)
+		(void)close(j->files);
 	free(j);
 }
 
@@ -269,8 +277,13 @@ job_ended(void *arg, pid_t pid, int status)
 	struct job *j = arg;
 	struct priv_job_ended ended = { .job = j->number,
 	    .status = (uint32_t)status };
+	struct err e;
 
 	(void)pid;
+	/* Before vmd-control hears of the end and starts VMs. */
+	if (j->files != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+	    files_keep(j->m, j->files, &e) == -1)
+		log_err(&e, "vm.conf");
 	LIST_REMOVE(j, next);
 	j->m->jobs->n--;
 	control_tell(j->m, PRIV_E_JOB_ENDED, &ended);
@@ -354,21 +367,23 @@ kvm_open(const struct priv_job *j)
 }
 
 static pid_t
-job_spawn(struct monitor *m, const struct priv_job *j, int report,
+job_spawn(struct job *job, const struct priv_job *j, int report,
     struct err *e)
 {
 	const struct kind *k = &kinds[j->kind];
 	const char *program = job_program(j);
+	struct monitor *m = job->m;
 	own_fd int auth = auth_open(m, j), kvm = kvm_open(j);
 	own_fd int conf = -1;
 	struct job_files files = { .auth = auth, .kvm = kvm, .conf = -1,
-	    .o = m->o };
+	    .files = -1, .o = m->o };
 	OWN(spawn_destroy) struct spawn *s = NULL;
 	char path[PRIV_PATH_MAX + 32];
 
 	if (j->kind == PRIV_JOB_CONF) {
 		conf = files.conf = conf_open(m->o, e);
-		if (conf == -1)
+		job->files = files.files = conf == -1 ? -1 : files_new(e);
+		if (files.files == -1)
 			return -1;
 	}
 	(void)snprintf(path, sizeof(path), "%s%s%s",
@@ -401,6 +416,7 @@ job_new(struct job **ret, struct monitor *m, struct err *e)
 	if (j == NULL)
 		return err_sys(e, "job");
 	j->m = m;
+	j->files = -1;
 	j->timer = evtimer_new(m->base, job_timer, j);
 	if (j->timer == NULL) {
 		job_destroy(j);
@@ -430,7 +446,7 @@ jobs_start(struct monitor *m, const struct priv_job *r, struct asker asker,
 	in = p[1];
 	if (job_new(&j, m, e) == -1)
 		return -1;
-	j->pid = job_spawn(m, r, in, e);
+	j->pid = job_spawn(j, r, in, e);
 	if (j->pid == -1) {
 		job_destroy(j);
 		return -1;

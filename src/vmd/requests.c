@@ -6,6 +6,7 @@
 
 #include "lib/log.h"
 #include "lib/own.h"
+#include "vmd/files.h"
 #include "vmd/jobs.h"
 #include "vmd/requests.h"
 #include "vmd/shares.h"
@@ -16,6 +17,8 @@
 union body {
 	struct priv_vm_id	vm;
 	struct priv_shares	shares;
+	struct priv_files	files;
+	struct priv_file_open	file_open;
 	struct priv_start	start;
 	struct priv_kill	kill;
 	struct priv_job		job;
@@ -86,6 +89,21 @@ do_shares(struct monitor *m, union body *b, struct asker a, struct err *e)
 		return -1;
 	control_answer(m, a, PRIV_A_DONE, NULL);
 	return 0;
+}
+
+static int
+do_files(struct monitor *m, union body *b, struct asker a, struct err *e)
+{
+	if (files_record(m, &b->files, e) == -1)
+		return -1;
+	control_answer(m, a, PRIV_A_DONE, NULL);
+	return 0;
+}
+
+static int
+do_file_open(struct monitor *m, union body *b, struct asker a, struct err *e)
+{
+	return answer_fd(m, a, files_open(m, &b->file_open, e));
 }
 
 static int
@@ -171,6 +189,8 @@ static const struct request {
 	[PRIV_DIR_OPEN]	  = { STARTING | SERVING,	do_dir_open },
 	[PRIV_DIR_REMOVE] = { STARTING | SERVING,	do_dir_remove },
 	[PRIV_SHARES]	  = { STARTING | SERVING,	do_shares },
+	[PRIV_FILES]	  = { STARTING | SERVING,	do_files },
+	[PRIV_FILE_OPEN]  = { STARTING | SERVING,	do_file_open },
 	[PRIV_VM_START]	  = { STARTING | SERVING,	do_vm_start },
 	[PRIV_VM_KILL]	  = { STARTING | SERVING,	do_vm_kill },
 	[PRIV_VM_LIST]	  = { STARTING | SERVING,	do_vm_list },

@@ -25,6 +25,7 @@
 #include "lib/own.h"
 #include "os/os.h"
 #include "vmd/file.h"
+#include "vmd/files.h"
 #include "vmd/report.h"
 #include "vmd/shares.h"
 #include "vmd/spawn.h"
@@ -34,6 +35,7 @@
 #include "vmd/vms.h"
 
 #define DEVICES_MAX	(PRIV_PROC_MAX - 1)
+_Static_assert(IMAGE_CHAIN_MAX + 8 < SPAWN_FDS_MAX, "a chain's descriptors");
 #define BACKLOG		1024	/* of the sockets in a VM's directory:
 				   who connects does not wait */
 
@@ -58,6 +60,7 @@ struct device {
 	char		 name[PRIV_NAME_MAX];
 	const char	*kind;		/* "blk", "net", "vsock", "fs" */
 	unsigned	 i;		/* which of its kind */
+	const struct image_files *image; /* a file of the host's, or NULL */
 	int		 listen;	/* NAME.vu */
 	int		 life;		/* lifeline, its end */
 	int		 vmm_life;	/* and the VMM's */
@@ -71,6 +74,8 @@ struct making {
 	struct user	 user;		/* of the processes */
 	struct shares	 shares;
 	struct user	 share_user;	/* and of those that serve them */
+	struct files	 files;
+	struct image_files images[PRIV_FILE_DISKS_MAX];
 	int		 dir;
 	int		 lock;
 	int		 log;
@@ -100,6 +105,8 @@ making_fini(struct making *k)
 			if (of[j] != -1)
 				(void)close(of[j]);
 	}
+	for (unsigned i = 0; i < PRIV_FILE_DISKS_MAX; i++)
+		image_files_close(&k->images[i]);
 	free(k);
 }
 
@@ -256,6 +263,8 @@ device_open(struct making *k, struct device *d, struct err *e)
 		return err_sys(e, "lifeline");
 	d->life = s[0];
 	d->vmm_life = s[1];
+	if (d->image != NULL)
+		return 0;
 	if (strcmp(d->kind, "blk") == 0)
 		d->file = file_disk(&k->r->blk[d->i], d->name, e);
 	else if (strcmp(d->kind, "vsock") == 0)
@@ -273,6 +282,9 @@ make_devices(struct making *k)
 
 	for (unsigned i = 0; i < r->nblk; i++)
 		(void)device_add(k, "blk", "disk", i);
+	for (unsigned i = 0; i < k->files.ndisks; i++)
+		device_add(k, "blk", "disk", r->nblk + i)->image =
+		    &k->images[i];
 	for (unsigned i = 0; i < r->nnet; i++)
 		(void)device_add(k, "net", "net", i);
 	for (unsigned i = 0; i < k->shares.n; i++)
@@ -295,6 +307,28 @@ find_shares(struct making *k, struct err *e)
 	    "the shares of VM %s are another user's", k->r->vm);
 }
 
+/* Disks that are files of the host, opened with their user's rights. */
+static int
+find_files(struct making *k, struct err *e)
+{
+	const struct priv_start *r = k->r;
+	struct priv_origin o = { .instance = r->instance };
+
+	(void)snprintf(o.vm, sizeof(o.vm), "%s", r->vm);
+	(void)snprintf(o.config, sizeof(o.config), "%s", r->config);
+	if (files_read(&k->files, k->m, k->dir, &o, e) == -1)
+		return -1;
+	if (k->files.ndisks != r->nfiles)
+		return err_api(e, ESTALE, "invalid_state", "vm.conf has "
+		    "changed and was not read again: it has %u disks for VM "
+		    "%s now, which has %u", k->files.ndisks, r->vm,
+		    r->nfiles);
+	for (unsigned i = 0; i < k->files.ndisks; i++)
+		if (files_disk(&k->images[i], &k->files, i, e) == -1)
+			return err_prefix(e, "could not open disk image(s)");
+	return 0;
+}
+
 /* Open all that the processes are given. */
 static int
 making_open(struct making *k, struct err *e)
@@ -309,13 +343,14 @@ making_open(struct making *k, struct err *e)
 		return -1;
 	k->pids = own_file(k, "pids", O_APPEND, e);
 	k->log = k->pids == -1 ? -1 : user_log(k, e);
-	if (k->log == -1 || give_file(k, "initrd", e) == -1)
+	if (k->log == -1 || give_file(k, "initrd", e) == -1 ||
+	    give_file(k, "kernel", e) == -1)
 		return -1;
 	if (r->restore && k->m->separate && show_snapshot(k, e) == -1)
 		return -1;
 	if (unlinkat(k->dir, "exit.json", 0) == -1 && errno != ENOENT)
 		return err_sys(e, "remove exit.json");
-	if (find_shares(k, e) == -1)
+	if (find_shares(k, e) == -1 || find_files(k, e) == -1)
 		return -1;
 	make_devices(k);
 	for (unsigned i = 0; i < k->ndevs; i++)
@@ -517,7 +552,9 @@ run_device(struct making *k, struct start *s, unsigned i, struct err *e)
 	(void)spawn_fd(sp, -1);		/* 3: the report, see run() */
 	(void)spawn_fd(sp, d->life);
 	(void)spawn_fd(sp, d->listen);
-	if (strcmp(d->kind, "blk") == 0) {
+	if (d->image != NULL) {
+		vm_words_image(sp, d->image, k->r->files_rate);
+	} else if (strcmp(d->kind, "blk") == 0) {
 		fd = spawn_fd(sp, d->file);
 		vm_words_blk(sp, &k->r->blk[d->i], fd);
 	} else if (strcmp(d->kind, "net") == 0) {

@@ -110,6 +110,12 @@ vm_words_check(const struct priv_start *r, struct err *e)
 			return err_api(e, EINVAL, "bad_request",
 			    "disk%u: more than %d queues, or a serial number "
 			    "with odd characters", i, QUEUES_MAX);
+	if (r->config[0] != '\0' && !priv_id_valid(r->config))
+		return err_api(e, EINVAL, "bad_request",
+		    "not the name of a VM of vm.conf");
+	if (r->nblk + r->nfiles > PRIV_BLK_MAX)
+		return err_api(e, E2BIG, "bad_request", "more than %d disks",
+		    PRIV_BLK_MAX);
 	for (unsigned i = 0; i < r->nnet; i++)
 		if (net_check(&r->net[i], i, e) == -1)
 			return -1;
@@ -138,6 +144,24 @@ vm_words_blk(struct spawn *s, const struct priv_blk *b, int fd)
 	if (b->iops != 0) {
 		spawn_arg(s, "-i");
 		spawn_arg(s, "%" PRIu64, b->iops);
+	}
+}
+
+void
+vm_words_image(struct spawn *s, const struct image_files *f, uint64_t rate)
+{
+	spawn_arg(s, "-d");
+	spawn_arg(s, "%d", spawn_fd(s, f->file[0].fd));
+	spawn_arg(s, "-f");
+	spawn_arg(s, "%s", image_format_name(f->file[0].format));
+	for (unsigned i = 1; i < f->n; i++) {
+		spawn_arg(s, "-B");
+		spawn_arg(s, "%s:%d", image_format_name(f->file[i].format),
+		    spawn_fd(s, f->file[i].fd));
+	}
+	if (rate != 0) {
+		spawn_arg(s, "-b");
+		spawn_arg(s, "%" PRIu64, rate);
 	}
 }
 

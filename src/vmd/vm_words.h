@@ -4,6 +4,7 @@
 #ifndef VMD_VM_WORDS_H
 #define VMD_VM_WORDS_H
 
+#include "disk/image.h"
 #include "lib/err.h"
 #include "priv/request.h"
 #include "vmd/spawn.h"
@@ -26,6 +27,9 @@ bool	vm_words_takes_kvm(uint8_t hypervisor);
 
 /* Add the words; fd is where the child has its disk, or vsock.sock. */
 void	vm_words_blk(struct spawn *, const struct priv_blk *, int fd);
+/* An image with the files below it; rate as of struct priv_start. */
+void	vm_words_image(struct spawn *, const struct image_files *,
+	    uint64_t rate);
 void	vm_words_net(struct spawn *, const struct priv_net *);
 void	vm_words_vsock(struct spawn *, uint32_t cid, int listen_fd,
 	    int dir_fd);
