@@ -89,6 +89,31 @@ set_mounts(json_t *o, const struct conf_list *l, bool host)
 }
 
 static bool
+set_disks(json_t *o, const struct conf_vm *vm)
+{
+	json_t *list;
+	bool good = true;
+
+	if (vm->ndisks == 0)
+		return true;
+	list = json_array();
+	for (size_t i = 0; good && i < vm->ndisks; i++)
+		good = json_array_append_new(list, json_pack("{s:s,s:s*}",
+		    "path", vm->disks[i].path, "format",
+		    conf_format_name(vm->disks[i].format))) == 0;
+	return json_object_set_new(o, "disks", list) == 0 && good;
+}
+
+/* What boots it where that is not the image. */
+static bool
+set_boot(json_t *o, const struct conf_vm *vm)
+{
+	return set_text(o, "kernel", conf_vm_kernel(vm)) &&
+	    set_text(o, "initramfs", vm->initramfs) &&
+	    set_text(o, "cmdline", vm->cmdline) && set_disks(o, vm);
+}
+
+static bool
 set_ports(json_t *o, const struct conf_list *l)
 {
 	json_t *list = json_array();
@@ -133,7 +158,8 @@ create_request(const struct conf_vm *vm)
 	    set_words(o, "cmd", &vm->command) && set_env(o, &vm->env) &&
 	    set_mounts(o, &vm->volumes, false) &&
 	    set_mounts(o, &vm->volumes, true) && set_ports(o, &vm->publish) &&
-	    set_network(o, vm) && set_text(o, "user", vm->user) &&
+	    set_network(o, vm) && set_boot(o, vm) &&
+	    set_text(o, "user", vm->user) &&
 	    set_text(o, "working_dir", vm->workdir) &&
 	    set_text(o, "hostname", vm->hostname))
 		return take(&o);

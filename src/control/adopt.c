@@ -98,7 +98,7 @@ take_info(struct vm *vm, const struct chapi_answer *answer)
 		vm_kill_quietly(vm);
 		return;
 	}
-	if (s == VM_INITIALIZING && vm_is_null(vm))
+	if (s == VM_INITIALIZING && !vm_has_agent(vm))
 		s = VM_RUNNING;
 	vm_set_state(vm, s);
 	vm->live = true;

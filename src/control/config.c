@@ -171,8 +171,8 @@ config_begin(struct control *ctl)
 }
 
 int
-config_add(struct control *ctl, const json_t *doc, json_t **report,
-    struct err *e)
+config_add(struct control *ctl, const json_t *doc, int client,
+    json_t **report, struct err *e)
 {
 	own_json json_t *r = NULL;
 	bool good;
@@ -183,7 +183,9 @@ config_add(struct control *ctl, const json_t *doc, json_t **report,
 	good = config_accept(ctl, doc, CONFIG_ADD, r);
 	(void)json_object_set_new(r, "accepted", json_boolean(good));
 	if (good) {
+		ctl->config->client = client;
 		config_converge(ctl, r);
+		ctl->config->client = -1;
 		config_start_due(ctl);
 	}
 	*report = take(&r);

@@ -47,10 +47,11 @@ void	config_reload(struct control *, config_done_fn *, void *arg);
 
 /*
  * Add the VMs of a document, conf/request.h's; those that are there stay as
- * they are.  *report is the caller's.
+ * they are.  client: the connection of who asks, borrowed, whose rights their
+ * files are opened with.  *report is the caller's.
  */
-int	config_add(struct control *, const json_t *doc, json_t **report,
-	    struct err *);
+int	config_add(struct control *, const json_t *doc, int client,
+	    json_t **report, struct err *);
 
 /* Forget all rows; their VMs are killed and removed. */
 void	config_reset(struct control *, json_t **report);

@@ -29,6 +29,7 @@ struct config {
 	unsigned		 parallel;	/* 0: as many as CPUs */
 	unsigned		 delay;		/* seconds */
 	struct event		*timer;		/* of the next batch */
+	int			 client;	/* of config_add(), or -1 */
 	struct config_reading	*reading;	/* the file, or NULL */
 };
 

@@ -153,6 +153,7 @@ config_load(struct control *ctl, struct err *e)
 		return err_sys(e, "vm.conf");
 	TAILQ_INIT(&c->rows);
 	c->delay = CONFIG_DELAY_S;
+	c->client = -1;
 	ctl->config = c;
 	return db_each(ctl->db, KIND, load_row, ctl, e);
 }
@@ -298,6 +299,9 @@ take_rows(struct control *ctl, const json_t *vms, enum config_why why,
 		}
 		if (r == NULL)
 			r = row_new(c, name, v);
+		/* vm.conf does not name its files: a record of its own does. */
+		if (why == CONFIG_ADD)
+			(void)json_object_set_new(v, "loaded", json_true());
 		json_incref(v);
 		json_decref(r->doc);
 		r->doc = v;

@@ -10,6 +10,7 @@
 
 #include "control/config_private.h"
 #include "control/control.h"
+#include "control/files.h"
 #include "control/http.h"
 #include "control/lifecycle.h"
 #include "control/op.h"
@@ -49,10 +50,12 @@ owner_of(const struct control *ctl, const json_t *doc)
 /* --- what differs --------------------------------------------------------- */
 
 static const struct { const char *member, *keyword; } members[] = {
-	{ "cmd", "command" }, { "disk_io_bps", "limit disk" },
+	{ "cmd", "command" }, { "cmdline", "cmdline" },
+	{ "disk_io_bps", "limit disk" }, { "disks", "disk" },
 	{ "entrypoint", "entrypoint" }, { "env", "env" },
 	{ "hostname", "hostname" }, { "hypervisor", "hypervisor" },
-	{ "image", "image" }, { "network", "interface" },
+	{ "image", "image" }, { "initramfs", "initramfs" },
+	{ "kernel", "kernel" }, { "network", "interface" },
 	{ "overlay_size", "overlay" }, { "ports", "publish" },
 	{ "restart_policy", "restart" }, { "shares", "volume" },
 	{ "size", "memory" }, { "user", "user" }, { "vcpus", "cpus" },
@@ -126,6 +129,26 @@ on_removed(void *arg, struct vm *vm, const struct err *e)
 }
 
 static void
+on_recorded(void *arg, const struct err *e)
+{
+	(void)arg;
+	if (e != NULL)
+		log_err(e, "vm.conf: files of a VM that was loaded");
+}
+
+/* What vm.conf does not name, who loads it does. */
+static void
+record_files(const struct vm *vm)
+{
+	const json_t *owner = json_object_get(vm->config, "owner");
+	int client = vm->control->config->client;
+
+	if (client != -1 && spec_has_files(&vm->spec))
+		files_record(vm, client, owner == NULL ? PRIV_UID_CLIENT :
+		    (uint32_t)json_integer_value(owner), on_recorded, NULL);
+}
+
+static void
 make(struct control *ctl, const struct config_row *r, json_t *report)
 {
 	OWN(vm_destroy) struct vm *vm = NULL;
@@ -145,7 +168,7 @@ make(struct control *ctl, const struct config_row *r, json_t *report)
 		return;
 	}
 	control_save(ctl, vm);
-	take(&vm);
+	record_files(take(&vm));
 	config_say(report, "%s: added", r->name);
 }
 
@@ -157,7 +180,8 @@ update(struct vm *vm, const struct config_row *r, struct err *e)
 
 	if (config_spec(&s, vm->control, r->doc, e) == -1)
 		return -1;
-	if (strcmp(s.image, vm->spec.image) != 0) {
+	if (vm->spec.image != NULL && (s.image == NULL ||
+	    strcmp(s.image, vm->spec.image) != 0)) {
 		/* What was written above the other image goes with it. */
 		free(vm->digest);
 		vm->digest = NULL;

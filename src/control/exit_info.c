@@ -92,5 +92,8 @@ exit_info_read(struct exit_info *x, int dir)
 		return;
 	if (vm_exit_read(&last, dir, NULL) == 0)
 		copy_clean(x->reason, last.reason, strlen(last.reason));
+	else
+		last.code = VM_EXIT_HYPERVISOR_DIED;
+	x->powered_off = last.code == VM_EXIT_POWERED_OFF;
 	read_console(x, dir);
 }

@@ -315,8 +315,9 @@ guest_copy(int to, int from, struct err *e)
 	return copy_bytes(to, from, e);
 }
 
-static int
-make_file(int *ret, const struct vm *vm, const char *name, struct err *e)
+int
+guest_make_file(int *ret, const struct vm *vm, const char *name,
+    struct err *e)
 {
 	(void)unlinkat(vm->dir, name, 0);
 	*ret = openat(vm->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
@@ -342,7 +343,7 @@ guest_initrd(const struct vm *vm, struct err *e)
 		(void)err_sys(e, "open %s", path);
 	} else if (guest_records(&records, vm, e) == 0 &&
 	    guest_cpio(&archive, &records, e) == 0 &&
-	    make_file(&to, vm, "initrd", e) == 0 &&
+	    guest_make_file(&to, vm, "initrd", e) == 0 &&
 	    guest_copy(to, from, e) == 0) {
 		end = lseek(to, 0, SEEK_END);
 		/* The next archive begins at a multiple of four. */
@@ -387,6 +388,11 @@ read_cmdline(char *to, size_t size, const struct vm *vm)
 	char path[PRIV_PATH_MAX + 64];
 	struct buf b;
 
+	if (vm->spec.cmdline != NULL || vm->spec.kernel != NULL) {
+		(void)snprintf(to, size, "%s", vm->spec.cmdline == NULL ? "" :
+		    vm->spec.cmdline);
+		return;
+	}
 	(void)snprintf(to, size, "%s", GUEST_CMDLINE);
 	if (data_path(path, sizeof(path), vm, "cmdline", NULL) == -1)
 		return;
@@ -412,7 +418,9 @@ struct names {
 static void
 fill_disks(struct vm_config *c, struct names *n, const struct vm *vm)
 {
-	c->ndisks = 2 + vm->spec.nvolumes;
+	size_t image = vm->spec.image == NULL ? 0 : 2 + vm->spec.nvolumes;
+
+	c->ndisks = image + vm->spec.ndisks;
 	for (size_t i = 0; i < c->ndisks; i++) {
 		(void)snprintf(n->disk[i], sizeof(n->disk[i]), "disk%u",
 		    (unsigned)i);
@@ -421,8 +429,8 @@ fill_disks(struct vm_config *c, struct names *n, const struct vm *vm)
 		c->disks[i].id = n->disk[i];
 		c->disks[i].socket = n->socket[i];
 		c->disks[i].queues = 1;
-		c->disks[i].readonly = i == 0 ||
-		    (i >= 2 && vm->spec.volumes[i - 2].readonly);
+		c->disks[i].readonly = i < image && (i == 0 ||
+		    (i >= 2 && vm->spec.volumes[i - 2].readonly));
 	}
 }
 
@@ -461,25 +469,45 @@ fill_shares(struct vm_config *c, struct names *n, const struct vm *vm)
 	}
 }
 
+/* Of an image, vminit's; else the one that was named. */
+static int
+fill_payload(struct vm_config *c, struct names *n, const struct vm *vm,
+    struct err *e)
+{
+	if (vm->spec.kernel != NULL)
+		(void)snprintf(n->kernel, sizeof(n->kernel), "kernel");
+	else if (data_path(n->kernel, sizeof(n->kernel), vm, "vmlinux",
+	    e) == -1)
+		return -1;
+	read_cmdline(n->cmdline, sizeof(n->cmdline), vm);
+	if (vm->spec.image != NULL || vm->spec.initramfs != NULL)
+		c->initramfs = "initrd";
+	c->cmdline = n->cmdline[0] == '\0' ? NULL : n->cmdline;
+	return 0;
+}
+
 static int
 fill_guest(struct vm_config *c, struct names *n, const struct vm *vm,
     struct err *e)
 {
-	if (data_path(n->kernel, sizeof(n->kernel), vm, "vmlinux", e) == -1)
+	/* What a foreign kernel has a driver for, and OpenBSD's com0. */
+	struct vm_stream *console = vm->spec.image != NULL ? &c->console :
+	    &c->serial;
+
+	if (fill_payload(c, n, vm, e) == -1)
 		return -1;
-	read_cmdline(n->cmdline, sizeof(n->cmdline), vm);
-	c->initramfs = "initrd";
-	c->cmdline = n->cmdline;
 	fill_disks(c, n, vm);
 	fill_net(c, n, vm);
 	fill_shares(c, n, vm);
+	console->mode = VM_STREAM_SOCKET;
+	console->socket = "console.sock";
+	console->file = "console.log";
+	c->rng = true;
+	if (vm->spec.image == NULL)
+		return 0;
 	c->vsock.cid = GUEST_CID;
 	c->vsock.socket = "vsock.sock";
 	c->vsock.vhost_socket = "vsock0.vu";
-	c->console.mode = VM_STREAM_SOCKET;
-	c->console.socket = "console.sock";
-	c->console.file = "console.log";
-	c->rng = true;
 	return 0;
 }
 
@@ -498,15 +526,17 @@ guest_config(json_t **ret, const struct vm *vm, struct err *e)
 	c.memory.size = vm->spec.memory;
 	c.memory.shared = c.memory.thp = true;
 	c.kernel = n.kernel;
-	if (vm_is_null(vm))
+	if (vm_is_null(vm)) {
 		(void)snprintf(n.kernel, sizeof(n.kernel), "none");
-	else if (fill_guest(&c, &n, vm, e) == -1)
+		if (vm->spec.image == NULL)
+			fill_disks(&c, &n, vm);
+	} else if (fill_guest(&c, &n, vm, e) == -1)
 		return -1;
 	v = vm_config_json(&c);
 	if (v == NULL || (text = json_print(v)) == NULL)
 		return err_set(e, ENOMEM, "out of memory");
 	/* For people; nothing reads it back, so nothing waits for the disk. */
-	if (make_file(&fd, vm, "config.json", e) == -1)
+	if (guest_make_file(&fd, vm, "config.json", e) == -1)
 		return -1;
 	if (write_full(fd, text, strlen(text)) == -1)
 		return err_sys(e, "write config.json");

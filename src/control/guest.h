@@ -43,6 +43,10 @@ int	guest_cpio(struct buf *to, const struct buf *records, struct err *);
 /* The image's root, STATE/images/root/<hex>.sqfs, opened read-only. */
 int	guest_root(int *ret, const struct vm *, struct err *);
 
+/* A new file in the VM's directory, which its VMM may read. */
+int	guest_make_file(int *ret, const struct vm *, const char *name,
+	    struct err *);
+
 /* Contents of one file into another: shared, copied, or read and written. */
 int	guest_copy(int to, int from, struct err *);
 

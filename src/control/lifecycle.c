@@ -392,6 +392,12 @@ vm_stopped(struct vm *vm, const char *reason)
 	vm->held = false;
 
 	exit_info_read(&x, vm->dir);
+	/* Without an image no command has a code: this is the good end. */
+	if (vm->spec.image == NULL) {
+		x.has_code = x.powered_off;
+		x.code = 0;
+		x.message[0] = '\0';
+	}
 	vm->exited = x.has_code;
 	vm->exit_code = x.code;
 	(void)snprintf(vm->exit_message, sizeof(vm->exit_message), "%s",

@@ -52,6 +52,7 @@ void	lifecycle_adopt(struct control *, void (*done)(struct control *));
 /* exit.json and the last line of the console, as far as they are there. */
 struct exit_info {
 	bool	 has_code;
+	bool	 powered_off;			/* by the guest */
 	int	 code;				/* 0-255 */
 	char	 message[VM_REASON_MAX];	/* of the guest */
 	char	 reason[VM_REASON_MAX];		/* of the VMM */

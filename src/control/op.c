@@ -216,7 +216,7 @@ answered(struct op *op, const struct chapi_answer *a, enum vm_state then)
 		op_finish(op, &e);
 		return;
 	}
-	if (then == VM_INITIALIZING && vm_is_null(op->vm))
+	if (then == VM_INITIALIZING && !vm_has_agent(op->vm))
 		then = VM_RUNNING;
 	if (vm_state_live(op->vm->state)) {
 		vm_set_state(op->vm, then);

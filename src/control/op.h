@@ -121,8 +121,11 @@ void	op_thaw(struct op *, op_then_fn *then);
 /* not_supported unless its hypervisor has snapshots. */
 int	op_can_snapshot(const struct vm *, struct err *);
 
-/* not_supported when it has shares: nothing keeps their server's state. */
-int	op_has_no_shares(const struct vm *, struct err *);
+/*
+ * not_supported when it has what no snapshot holds: shares, whose server's
+ * state nothing keeps, and files of the host.
+ */
+int	op_holds_all(const struct vm *, struct err *);
 
 /* The VM ended while this was at work on it. */
 void	op_ended(struct op *);

@@ -204,7 +204,7 @@ capture_begin(struct op *op)
 		op_refuse(op);
 		return;
 	}
-	if (op_has_no_shares(vm, &e) == -1 ||
+	if (op_holds_all(vm, &e) == -1 ||
 	    (s->kind == SNAPSHOT_STANDBY && op_can_snapshot(vm, &e) == -1) ||
 	    check_volumes(vm, &e) == -1 ||
 	    admission_disk(vm->control, "disk", vm->spec.overlay, &e) == -1 ||

@@ -24,12 +24,25 @@ op_can_snapshot(const struct vm *vm, struct err *e)
 }
 
 int
-op_has_no_shares(const struct vm *vm, struct err *e)
+op_holds_all(const struct vm *vm, struct err *e)
 {
-	return vm->spec.nshares == 0 ? 0 : err_api(e, ENOTSUP,
-	    "not_supported", "instance %s shares %s of the host, which no "
-	    "snapshot holds: it has no standby, snapshots and forks",
-	    vm->spec.name, vm->spec.shares[0].host);
+	const struct spec *s = &vm->spec;
+
+	if (s->nshares > 0)
+		return err_api(e, ENOTSUP, "not_supported", "instance %s "
+		    "shares %s of the host, which no snapshot holds: it has "
+		    "no standby, snapshots and forks", s->name,
+		    s->shares[0].host);
+	if (s->ndisks > 0)
+		return err_api(e, ENOTSUP, "not_supported", "disk %s of "
+		    "instance %s is a file of the host, which no snapshot "
+		    "holds: it has no standby, snapshots and forks",
+		    s->disks[0].path, s->name);
+	if (s->image == NULL)
+		return err_api(e, ENOTSUP, "not_supported", "instance %s "
+		    "boots a kernel of its own: it has no standby, snapshots "
+		    "and forks", s->name);
+	return 0;
 }
 
 void

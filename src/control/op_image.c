@@ -72,7 +72,7 @@ op_image(struct op *op, void (*then)(struct op *))
 	struct err e;
 
 	op->with_image = then;
-	if (vm->digest != NULL || vm_is_null(vm)) {
+	if (vm->digest != NULL || !vm_has_agent(vm)) {
 		then(op);
 		return;
 	}

@@ -53,7 +53,7 @@ on_resumed(void *arg, const struct chapi_answer *a)
 		give_up(op, a->err, "resume");
 		return;
 	}
-	vm_set_state(vm, vm_is_null(vm) ? VM_RUNNING : VM_INITIALIZING);
+	vm_set_state(vm, vm_has_agent(vm) ? VM_INITIALIZING : VM_RUNNING);
 	vm_note(vm, "restored");
 	if (directory_remove(vm->dir, "standby", 0, &e) == -1)
 		log_err(&e, "%s", vm->spec.name);

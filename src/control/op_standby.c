@@ -174,7 +174,7 @@ standby_begin(struct op *op)
 
 	if (op->vm->state != VM_RUNNING)
 		op_refuse(op);
-	else if (op_has_no_shares(op->vm, &e) == -1 ||
+	else if (op_holds_all(op->vm, &e) == -1 ||
 	    op_can_snapshot(op->vm, &e) == -1)
 		op_finish(op, &e);
 	else

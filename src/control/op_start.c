@@ -19,6 +19,7 @@
 #include "control/admission.h"
 #include "control/config.h"
 #include "control/control.h"
+#include "control/files.h"
 #include "control/guest.h"
 #include "control/hypervisors.h"
 #include "control/lifecycle.h"
@@ -63,8 +64,8 @@ on_booted(void *arg, const struct chapi_answer *a)
 	vm->exit_message[0] = vm->exit_reason[0] = '\0';
 	(void)snprintf(vm->boot_id, sizeof(vm->boot_id), "%s",
 	    vm->control->boot_id);
-	if (vm_is_null(vm))
-		vm_set_state(vm, VM_RUNNING);	/* no guest to wait for */
+	if (!vm_has_agent(vm))
+		vm_set_state(vm, VM_RUNNING);	/* nobody to wait for */
 	else if (vm->state != VM_RUNNING)
 		vm_set_state(vm, VM_INITIALIZING);
 	control_save(vm->control, vm);
@@ -187,6 +188,21 @@ fresh_logs(const struct vm *vm, struct err *e)
 	return 0;
 }
 
+/* Files of the host are vmd's to open. */
+static void
+add_files(struct priv_start *s, const struct vm *vm)
+{
+	struct priv_origin o;
+
+	if (!spec_has_files(&vm->spec))
+		return;
+	files_origin(&o, vm);
+	memcpy(s->config, o.config, sizeof(s->config));
+	s->instance = o.instance;
+	s->nfiles = (uint16_t)vm->spec.ndisks;
+	s->files_rate = vm->spec.disk_io;
+}
+
 int
 op_start_prepare(struct priv_start *s, struct vm *vm, struct err *e)
 {
@@ -195,13 +211,17 @@ op_start_prepare(struct priv_start *s, struct vm *vm, struct err *e)
 	set_hypervisor(s, vm);
 	if (fresh_logs(vm, e) == -1)
 		return -1;
+	if (!vm_is_null(vm) || vm->spec.image == NULL)
+		add_files(s, vm);
 	if (vm_is_null(vm))
+		return 0;
+	add_net(s, vm);
+	if (vm->spec.image == NULL)
 		return 0;
 	if (guest_initrd(vm, e) == -1 || vm_listen_ready(vm, e) == -1)
 		return -1;
 	s->vsock = true;
 	s->cid = GUEST_CID;
-	add_net(s, vm);
 	if (add_disks(s, vm, e) == 0)
 		return 0;
 	priv_close(PRIV_VM_START, s);
@@ -240,7 +260,7 @@ on_template(void *arg, const struct err *why)
 		start_failed(op, why);
 		return;
 	}
-	if ((!vm_is_null(vm) && make_overlay(vm, &e) == -1) ||
+	if ((vm_has_agent(vm) && make_overlay(vm, &e) == -1) ||
 	    op_start_prepare(&start, vm, &e) == -1) {
 		start_failed(op, &e);
 		return;
@@ -254,10 +274,19 @@ want_overlay(struct op *op)
 {
 	struct vm *vm = op->vm;
 
-	if (vm_is_null(vm))
+	if (!vm_has_agent(vm))
 		on_template(op, NULL);
 	else
 		template_want(vm->control, vm->spec.overlay, on_template, op);
+}
+
+static void
+on_fetched(struct op *op, const struct err *e)
+{
+	if (e != NULL)
+		start_failed(op, e);
+	else
+		want_overlay(op);
 }
 
 static void
@@ -268,7 +297,7 @@ on_shares(void *arg, const struct err *e)
 	if (e != NULL)
 		start_failed(op, e);
 	else
-		want_overlay(op);
+		files_fetch(op, on_fetched);
 }
 
 /*
@@ -294,6 +323,17 @@ record_shares(struct op *op)
 }
 
 static void
+on_files(void *arg, const struct err *e)
+{
+	struct op *op = arg;
+
+	if (e == NULL && op->vm->spec.nshares > 0)
+		record_shares(op);
+	else
+		on_shares(op, e);
+}
+
+static void
 on_directory(void *arg, int fd, const struct err *e)
 {
 	struct op *op = arg;
@@ -306,10 +346,13 @@ on_directory(void *arg, int fd, const struct err *e)
 	if (vm->dir != -1)
 		(void)close(vm->dir);
 	vm->dir = fd;
-	if (vm->creating && vm->spec.nshares > 0)
+	if (vm->creating && spec_has_files(&vm->spec))
+		files_record(vm, op->options.client, PRIV_UID_CLIENT,
+		    on_files, op);
+	else if (vm->creating && vm->spec.nshares > 0)
 		record_shares(op);
 	else
-		want_overlay(op);
+		files_fetch(op, on_fetched);
 }
 
 /* One of vm.conf has no directory before its first start. */
@@ -356,7 +399,7 @@ on_hypervisors(void *arg)
 	else if (vm->dir == -1)
 		priv_dir_open(vm->control->priv, vm->id, on_opened, op);
 	else
-		want_overlay(op);
+		files_fetch(op, on_fetched);
 }
 
 static void

@@ -5,7 +5,8 @@
  * Stop: the agent is told to shut down (stop signal, grace time, SIGKILL
  * and power-off are the guest's work); when the VM has not ended soon after
  * the grace time, or there is no agent, the VMM is told; then everything is
- * killed.  Remove: kill, remove the directory, forget.
+ * killed.  A VM without an image has no agent: its power button is pressed.
+ *  Remove: kill, remove the directory, forget.
  */
 
 #include <errno.h>
@@ -66,6 +67,26 @@ stop_agent(struct op *op, uint64_t grace)
 		return;
 	}
 	op_timer(op, grace + POWEROFF_MS, on_grace_over);
+}
+
+/* --- a guest without one -------------------------------------------------- */
+
+/* It was asked, or cannot be: then there is no use in waiting. */
+static void
+on_button(void *arg, const struct chapi_answer *a)
+{
+	struct op *op = arg;
+
+	op->asking = false;
+	if (a->err != NULL)
+		stop_vmm(op);
+}
+
+static void
+stop_button(struct op *op, uint64_t grace)
+{
+	op_timer(op, grace + POWEROFF_MS, on_grace_over);
+	op_ask(op, "vm.power-button", NULL, 0, on_button);
 }
 
 /* --- the VMM, then SIGKILL ------------------------------------------------ */
@@ -139,7 +160,7 @@ stop_begin(struct op *op)
 	else if (op->options.force)
 		stop_kill(op);
 	else if (vm->state == VM_RUNNING || vm->state == VM_INITIALIZING)
-		stop_agent(op, grace);
+		(vm->spec.image == NULL ? stop_button : stop_agent)(op, grace);
 	else
 		stop_vmm(op);
 }

@@ -398,7 +398,8 @@ static const char *const request_members[] = {
 	"auto_standby", "health_check", "restart_policy",
 	"skip_kernel_headers", "skip_guest_agent", "entrypoint", "cmd",
 	"ports", "shares", "user", "working_dir", "hostname", "tty",
-	"auto_remove", "stop_signal", "stop_timeout", NULL,
+	"auto_remove", "stop_signal", "stop_timeout", "disks", "kernel",
+	"initramfs", "cmdline", NULL,
 };
 
 /* --- the whole ------------------------------------------------------------ */
@@ -419,9 +420,6 @@ take_names(struct spec *s, const json_t *doc, struct err *e)
 		return err_api(e, EINVAL, "invalid_request", "name: \"%.64s\" "
 		    "must be 1 to %d of a-z, 0-9 and -, and begin and end "
 		    "with a letter or digit", s->name, SPEC_NAME_MAX);
-	if (s->image == NULL)
-		return err_api(e, EINVAL, "invalid_request",
-		    "image: is missing");
 	if (s->platform != NULL && spec_platform(s->platform, e) == -1)
 		return -1;
 	if (s->hostname != NULL && (strlen(s->hostname) > 64 ||
@@ -512,6 +510,7 @@ take_all(struct spec *s, const json_t *doc, struct err *e)
 	    spec_take_ports(s, doc, e) == -1 ||
 	    spec_take_volumes(s, doc, e) == -1 ||
 	    spec_take_shares(s, doc, e) == -1 ||
+	    spec_take_files(s, doc, e) == -1 ||
 	    spec_tags(&s->tags, doc, e) == -1)
 		return -1;
 	/* Clients that do not care send 0. */
@@ -585,6 +584,11 @@ spec_fini(struct spec *s)
 	free(s->working_dir);
 	free(s->stop_signal);
 	free(s->hostname);
+	free(s->kernel);
+	free(s->initramfs);
+	free(s->cmdline);
+	for (size_t i = 0; i < s->ndisks; i++)
+		free(s->disks[i].path);
 	json_decref(s->env);
 	json_decref(s->tags);
 	json_decref(s->entrypoint);

@@ -39,6 +39,8 @@
 /* Volumes and shares: QEMU's small board has places for 24 devices. */
 #define SPEC_MOUNTS_MAX		18
 #define SPEC_PATH_MAX		1023	/* bytes of a path */
+#define SPEC_DISKS_MAX		4	/* files of the host */
+#define SPEC_CMDLINE_MAX	1535	/* bytes of a kernel's command line */
 #define SPEC_VCPUS_MAX		128
 #define SPEC_MEMORY_MIN		(32ULL << 20)	/* bytes; vminit needs that */
 #define SPEC_MEMORY_MAX		(1ULL << 40)
@@ -67,11 +69,20 @@ struct spec_share {
 	bool		 readonly;
 };
 
+/* A disk image of the host. */
+enum spec_format { FORMAT_ANY, FORMAT_RAW, FORMAT_QCOW2, FORMATS };
+
+struct spec_disk {
+	char		*path;		/* absolute */
+	enum spec_format format;	/* ANY: what the path says */
+};
+
 enum spec_restart { RESTART_NEVER, RESTART_ALWAYS, RESTART_ON_FAILURE };
 
 struct spec {
 	char			*name;
-	char			*image;		/* as asked */
+	char			*image;		/* as asked; NULL: there is
+						   a kernel or firmware */
 	char			*platform;	/* or NULL: the host's */
 	char			*hypervisor;	/* "qemu" or NULL: auto */
 	uint64_t		 memory;	/* bytes, as the other sizes */
@@ -99,11 +110,20 @@ struct spec {
 	size_t			 nvolumes;
 	struct spec_share	*shares;
 	size_t			 nshares;
+	/* files of the host: opened with their owner's rights, by vmd */
+	struct spec_disk	 disks[SPEC_DISKS_MAX];
+	size_t			 ndisks;
+	char			*kernel;	/* these: NULL: vmd's own */
+	char			*initramfs;
+	char			*cmdline;
 	enum spec_restart	 restart;
 	uint64_t		 backoff;	/* ms before a restart */
 	uint64_t		 max_attempts;	/* 0: no end */
 	uint64_t		 stable_after;	/* ms; then attempts are 0 */
 };
+
+/* Does it name files of the host, other than directories that are shared? */
+bool	spec_has_files(const struct spec *);
 
 /* Fill *ret with what doc says and defaults; *ret is untouched on failure. */
 int	spec_parse(struct spec *ret, const json_t *doc, struct err *);

@@ -108,6 +108,34 @@ shares_json(const struct spec *s)
 }
 
 static json_t *
+disks_json(const struct spec *s)
+{
+	own_json json_t *list = json_array();
+
+	for (size_t i = 0; i < s->ndisks; i++) {
+		const struct spec_disk *d = &s->disks[i];
+
+		if (json_array_append_new(list, json_pack("{s:s,s:s*}",
+		    "path", d->path, "format", d->format == FORMAT_ANY ?
+		    NULL : spec_format_name(d->format))) == -1)
+			return NULL;
+	}
+	return take(&list);
+}
+
+/* Files of the host, where there are any. */
+static int
+put_files(json_t *to, const struct spec *s)
+{
+	if (s->ndisks > 0 && put(to, "disks", disks_json(s)) == -1)
+		return -1;
+	if (put_text(to, "kernel", s->kernel) == -1 ||
+	    put_text(to, "initramfs", s->initramfs) == -1)
+		return -1;
+	return put_text(to, "cmdline", s->cmdline);
+}
+
+static json_t *
 network_json(const struct spec *s, bool exact)
 {
 	own_json json_t *net = json_pack("{s:b}", "enabled", s->network);
@@ -135,7 +163,8 @@ static int
 put_sizes(json_t *to, const struct spec *s, bool exact)
 {
 	if (put(to, "size", amount(s->memory, "", exact)) == -1 ||
-	    put(to, "overlay_size", amount(s->overlay, "", exact)) == -1)
+	    (s->overlay != 0 && put(to, "overlay_size",
+	    amount(s->overlay, "", exact)) == -1))
 		return -1;
 	if (s->hotplug != 0 &&
 	    put(to, "hotplug_size", amount(s->hotplug, "", exact)) == -1)
@@ -170,7 +199,8 @@ spec_json(const struct spec *s, bool exact)
 	own_json json_t *to = json_object();
 
 	if (to == NULL || put_text(to, "name", s->name) == -1 ||
-	    put_text(to, "image", s->image) == -1 ||
+	    put_text(to, "image", s->image != NULL || exact ? s->image :
+	    "") == -1 ||
 	    put_text(to, "platform", s->platform) == -1 ||
 	    put_text(to, "hypervisor", s->hypervisor) == -1 ||
 	    put_sizes(to, s, exact) == -1 || put_process(to, s) == -1 ||
@@ -178,6 +208,7 @@ spec_json(const struct spec *s, bool exact)
 	    put(to, "ports", ports_json(s)) == -1 ||
 	    put(to, "volumes", volumes_json(s)) == -1 ||
 	    put(to, "shares", shares_json(s)) == -1 ||
+	    put_files(to, s) == -1 ||
 	    put(to, "restart_policy", restart_json(s)) == -1)
 		return NULL;
 	return take(&to);

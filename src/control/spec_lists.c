@@ -286,3 +286,123 @@ spec_take_shares(struct spec *s, const json_t *doc, struct err *e)
 	}
 	return 1;
 }
+
+/* --- files of the host ---------------------------------------------------- */
+
+static const char *const format_names[FORMATS] = {
+	[FORMAT_ANY] = "", [FORMAT_RAW] = "raw", [FORMAT_QCOW2] = "qcow2",
+};
+
+const char *
+spec_format_name(enum spec_format f)
+{
+	return format_names[f];
+}
+
+bool
+spec_has_files(const struct spec *s)
+{
+	return s->ndisks > 0 || s->kernel != NULL || s->initramfs != NULL;
+}
+
+static int
+take_host_path(char **to, const json_t *doc, const char *name, struct err *e)
+{
+	int found = spec_take_text(to, doc, name, SPEC_PATH_MAX, e);
+
+	if (found != 1 || *to == NULL)
+		return found;
+	if (**to != '/' || !is_printable(*to))
+		return err_api(e, EINVAL, "invalid_request",
+		    "%s: \"%s\" is not an absolute path", name, *to);
+	return 1;
+}
+
+static int
+take_disk(struct spec_disk *d, const json_t *doc, struct err *e)
+{
+	static const char *const known[] = { "path", "format", NULL };
+	const char *format = "";
+
+	if (!json_is_object(doc))
+		return err_api(e, EINVAL, "invalid_request",
+		    "must be an object");
+	if (json_only(doc, known, e) == -1 ||
+	    take_host_path(&d->path, doc, "path", e) == -1 ||
+	    json_get_str(&format, doc, "format", 16, e) == -1)
+		return -1;
+	if (d->path == NULL)
+		return err_api(e, EINVAL, "invalid_request",
+		    "path is needed");
+	for (int i = 0; i < FORMATS; i++) {
+		if (strcmp(format_names[i], format) == 0) {
+			d->format = (enum spec_format)i;
+			return 0;
+		}
+	}
+	return err_api(e, EINVAL, "invalid_request", "format: \"%s\" is "
+	    "neither raw nor qcow2", format);
+}
+
+static int
+take_disks(struct spec *s, const json_t *doc, struct err *e)
+{
+	json_t *list = NULL, *v;
+	size_t i;
+
+	if (json_get_arr(&list, doc, "disks", SPEC_DISKS_MAX, e) == -1)
+		return -1;
+	json_array_foreach(list, i, v) {
+		s->ndisks = i + 1;
+		if (take_disk(&s->disks[i], v, e) == -1)
+			return err_prefix(e, "disks[%zu]", i);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(s->disks[i].path, s->disks[k].path) == 0)
+				return err_api(e, EINVAL, "invalid_request",
+				    "disks[%zu]: %s is given twice", i,
+				    s->disks[i].path);
+	}
+	return 0;
+}
+
+/* What vminit does for an image, nobody does for another kernel. */
+static int
+refuse_image_only(const json_t *doc, struct err *e)
+{
+	static const char *const names[] = { "cmd", "entrypoint", "env",
+	    "hostname", "overlay_size", "platform", "shares", "stop_signal",
+	    "tty", "user", "volumes", "working_dir" };
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		const json_t *v = json_object_get(doc, names[i]);
+
+		if (v != NULL && !json_is_null(v) && !json_is_false(v) &&
+		    (json_is_string(v) || json_array_size(v) > 0 ||
+		    json_object_size(v) > 0 || json_is_true(v)))
+			return err_api(e, EINVAL, "invalid_request",
+			    "%s: goes with an image, and there is none",
+			    names[i]);
+	}
+	return 0;
+}
+
+int
+spec_take_files(struct spec *s, const json_t *doc, struct err *e)
+{
+	if (take_disks(s, doc, e) == -1 ||
+	    take_host_path(&s->kernel, doc, "kernel", e) == -1 ||
+	    take_host_path(&s->initramfs, doc, "initramfs", e) == -1 ||
+	    spec_take_text(&s->cmdline, doc, "cmdline", SPEC_CMDLINE_MAX,
+	    e) == -1)
+		return -1;
+	if (s->initramfs != NULL && s->image != NULL)
+		return err_api(e, EINVAL, "invalid_request", "initramfs: an "
+		    "image is run by the one that comes with vmd");
+	if (s->image != NULL)
+		return 0;
+	if (s->kernel == NULL)
+		return err_api(e, EINVAL, "invalid_request",
+		    "image: is missing");
+	s->overlay = 0;
+	return refuse_image_only(doc, e);
+}

@@ -13,6 +13,9 @@ int	spec_take_ports(struct spec *, const json_t *, struct err *);
 int	spec_take_volumes(struct spec *, const json_t *, struct err *);
 /* After the volumes: no path may be mounted on twice. */
 int	spec_take_shares(struct spec *, const json_t *, struct err *);
+/* disks, kernel, initramfs, cmdline; and what a VM without image has not. */
+int	spec_take_files(struct spec *, const json_t *, struct err *);
+const char *spec_format_name(enum spec_format);
 const char *spec_restart_name(enum spec_restart);
 /* "5s", "10m", "250ms" as a JSON string. */
 json_t	*spec_duration(uint64_t ms);

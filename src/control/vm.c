@@ -59,6 +59,12 @@ vm_is_null(const struct vm *vm)
 	    strcmp(vm->spec.hypervisor, "null") == 0;
 }
 
+bool
+vm_has_agent(const struct vm *vm)
+{
+	return vm->spec.image != NULL && !vm_is_null(vm);
+}
+
 /* A locally administered address: the rest is random (IEEE 802, 8.2). */
 static void
 mac_new(uint8_t mac[6])

@@ -145,6 +145,9 @@ bool	vm_state_live(enum vm_state);
 /* On the null hypervisor: no image, no devices, no agent. */
 bool	vm_is_null(const struct vm *);
 
+/* vminit runs in it and its agent answers: it is an image's VM. */
+bool	vm_has_agent(const struct vm *);
+
 /* Enter a state: times are added up, waiters are told. */
 void	vm_set_state(struct vm *, enum vm_state);
 

@@ -201,6 +201,69 @@ update(void **state)
 	spec_fini(&s);
 }
 
+/* A VM without an image: its kernel and disks are the host's. */
+static void
+host_files(void **state)
+{
+	static const char text[] = "{\"name\":\"a\",\"kernel\":\"/bsd\","
+	    "\"cmdline\":\"-s\",\"disks\":[{\"path\":\"/a\",\"format\":"
+	    "\"qcow2\"},{\"path\":\"/b\"}]}";
+	own_json json_t *doc = NULL;
+	struct spec s, again;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(parse(&s, text, &e), 0);
+	assert_null(s.image);
+	assert_true(spec_has_files(&s));
+	assert_int_equal(s.ndisks, 2);
+	assert_int_equal(s.disks[0].format, FORMAT_QCOW2);
+	assert_int_equal(s.disks[1].format, FORMAT_ANY);
+	assert_true(s.overlay == 0);
+	doc = spec_json(&s, true);
+	assert_non_null(doc);
+	assert_int_equal(spec_parse(&again, doc, &e), 0);
+	assert_string_equal(again.kernel, "/bsd");
+	assert_string_equal(again.cmdline, "-s");
+	assert_string_equal(again.disks[1].path, "/b");
+	spec_fini(&again);
+	spec_fini(&s);
+}
+
+static void
+host_files_refused(void **state)
+{
+	static const struct { const char *text, *names; } bad[] = {
+		{ "{\"name\":\"a\"}", "image: is missing" },
+		{ "{\"name\":\"a\",\"disks\":[{\"path\":\"/a\"}]}",
+		    "image: is missing" },
+		{ HEAD ",\"initramfs\":\"/i\"}", "initramfs: an image" },
+		{ HEAD ",\"kernel\":\"bsd\"}", "kernel: \"bsd\" is not" },
+		{ HEAD ",\"kernel\":\"/b\\u0007\"}", "kernel: " },
+		{ HEAD ",\"disks\":[{}]}", "disks[0]: path is needed" },
+		{ HEAD ",\"disks\":[1]}", "disks[0]: must be an object" },
+		{ HEAD ",\"disks\":[{\"path\":\"/a\",\"format\":\"x\"}]}",
+		    "disks[0]: format: \"x\"" },
+		{ HEAD ",\"disks\":[{\"path\":\"/a\"},{\"path\":\"/a\"}]}",
+		    "disks[1]: /a is given twice" },
+		{ "{\"name\":\"a\",\"kernel\":\"/k\",\"cmd\":[\"x\"]}",
+		    "cmd: goes with an image" },
+		{ "{\"name\":\"a\",\"kernel\":\"/k\",\"tty\":true}",
+		    "tty: goes with an image" },
+		{ "{\"name\":\"a\",\"kernel\":\"/k\",\"user\":\"x\"}",
+		    "user: goes with an image" },
+	};
+	struct spec s;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		assert_int_equal(parse(&s, bad[i].text, &e), -1);
+		if (strstr(e.text, bad[i].names) == NULL)
+			fail_msg("%s: %s", bad[i].text, e.text);
+	}
+}
+
 static void
 ports_clash(void **state)
 {
@@ -224,6 +287,8 @@ main(void)
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(exact_both_ways),
 		cmocka_unit_test(update),
+		cmocka_unit_test(host_files),
+		cmocka_unit_test(host_files_refused),
 		cmocka_unit_test(ports_clash),
 	};
 

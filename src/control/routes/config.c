@@ -51,8 +51,8 @@ route_config_add(struct request *r)
 
 	if (refused(r))
 		return;
-	if (config_add(request_context(r), request_json(r), &report,
-	    &e) == -1)
+	if (config_add(request_context(r), request_json(r),
+	    request_socket(r), &report, &e) == -1)
 		reply_err(r, &e);
 	else
 		reply_json(r, 200, report);

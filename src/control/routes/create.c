@@ -222,8 +222,8 @@ route_instance_create(struct request *r)
 		refuse(c, &e);
 		return;
 	}
-	if (c->spec.hypervisor != NULL &&
-	    strcmp(c->spec.hypervisor, "null") == 0) {
+	if (c->spec.image == NULL || (c->spec.hypervisor != NULL &&
+	    strcmp(c->spec.hypervisor, "null") == 0)) {
 		create(c, NULL);
 		return;
 	}

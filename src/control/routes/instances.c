@@ -30,6 +30,13 @@ route_running_vm(struct request *r)
 	struct vm *vm = route_vm(r);
 	struct err e;
 
+	if (vm != NULL && vm->spec.image == NULL) {
+		(void)err_api(&e, ENOTSUP, "not_supported", "instance %s was "
+		    "not made of an image: no agent of vmd's is in it",
+		    vm->spec.name);
+		reply_err(r, &e);
+		return NULL;
+	}
 	if (vm == NULL || vm->state == VM_RUNNING)
 		return vm;
 	(void)err_api(&e, EINVAL, "invalid_state", "instance must be running "

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: ISC */
+/* files.c - files of the host that a VM uses; see files.h */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "control/files.h"
+#include "control/guest.h"
+#include "control/op.h"
+#include "lib/own.h"
+#include "priv/client.h"
+
+_Static_assert(FORMAT_ANY == (int)PRIV_FORMAT_ANY &&
+    FORMAT_RAW == (int)PRIV_FORMAT_RAW &&
+    FORMAT_QCOW2 == (int)PRIV_FORMAT_QCOW2, "formats");
+_Static_assert(SPEC_DISKS_MAX <= PRIV_FILE_DISKS_MAX &&
+    SPEC_DISKS_MAX + 2 <= PRIV_FILE_MAX && SPEC_PATH_MAX < PRIV_PATH_MAX &&
+    SPEC_NAME_MAX < PRIV_ID_MAX, "files");
+
+/* One that "vmctl load" made has a record of its own. */
+static bool
+is_of_vm_conf(const struct vm *vm)
+{
+	return vm->config != NULL &&
+	    !json_is_true(json_object_get(vm->config, "loaded"));
+}
+
+void
+files_origin(struct priv_origin *o, const struct vm *vm)
+{
+	memset(o, 0, sizeof(*o));
+	(void)snprintf(o->vm, sizeof(o->vm), "%s", vm->id);
+	if (is_of_vm_conf(vm))
+		(void)snprintf(o->config, sizeof(o->config), "%s",
+		    vm->spec.name);
+}
+
+static void
+add(struct priv_files *m, enum priv_file_kind kind, const char *path,
+    enum spec_format format)
+{
+	struct priv_file *f = &m->file[m->nfiles];
+
+	if (path == NULL)
+		return;
+	m->nfiles++;
+	f->kind = (uint8_t)kind;
+	f->format = (uint8_t)format;
+	(void)snprintf(f->path, sizeof(f->path), "%s", path);
+}
+
+void
+files_record(const struct vm *vm, int client, uint32_t uid,
+    void (*done)(void *, const struct err *), void *arg)
+{
+	const struct spec *s = &vm->spec;
+	struct priv_files m;
+
+	priv_init(PRIV_FILES, &m);
+	(void)snprintf(m.vm, sizeof(m.vm), "%s", vm->id);
+	m.client = fcntl(client, F_DUPFD_CLOEXEC, 3);
+	m.uid = uid;
+	for (size_t i = 0; i < s->ndisks; i++)
+		add(&m, PRIV_FILE_DISK, s->disks[i].path, s->disks[i].format);
+	add(&m, PRIV_FILE_KERNEL, s->kernel, FORMAT_ANY);
+	add(&m, PRIV_FILE_INITRAMFS, s->initramfs, FORMAT_ANY);
+	priv_files(vm->control->priv, &m, done, arg);
+}
+
+/* --- what is booted ------------------------------------------------------- */
+
+static void
+ask(struct op *op, enum priv_file_kind kind, priv_fd_fn *fn)
+{
+	struct priv_file_open m;
+
+	priv_init(PRIV_FILE_OPEN, &m);
+	files_origin(&m.origin, op->vm);
+	m.kind = (uint8_t)kind;
+	priv_file_open(op->vm->control->priv, &m, fn, op);
+}
+
+/* The descriptor is taken. */
+static int
+put(const struct vm *vm, int taken, const char *name, struct err *e)
+{
+	own_fd int from = taken, to = -1;
+
+	if (guest_make_file(&to, vm, name, e) == -1 ||
+	    guest_copy(to, from, e) == -1)
+		return err_prefix(e, "copy the %s", name);
+	return 0;
+}
+
+static void
+finish(struct op *op, const struct err *e)
+{
+	op_then_fn *then = op->then;
+
+	op->then = NULL;
+	then(op, e);
+}
+
+static void
+on_initramfs(void *arg, int fd, const struct err *why)
+{
+	struct op *op = arg;
+	struct err e;
+
+	if (why == NULL && put(op->vm, fd, "initrd", &e) == -1)
+		why = &e;
+	finish(op, why);
+}
+
+static void
+on_kernel(void *arg, int fd, const struct err *why)
+{
+	struct op *op = arg;
+	struct err e;
+
+	if (why == NULL && put(op->vm, fd, "kernel", &e) == -1)
+		why = &e;
+	if (why != NULL || op->vm->spec.initramfs == NULL)
+		finish(op, why);
+	else
+		ask(op, PRIV_FILE_INITRAMFS, on_initramfs);
+}
+
+void
+files_fetch(struct op *op, void (*then)(struct op *, const struct err *))
+{
+	if (op->vm->spec.kernel == NULL || vm_is_null(op->vm)) {
+		then(op, NULL);
+		return;
+	}
+	op->then = then;
+	ask(op, PRIV_FILE_KERNEL, on_kernel);
+}
