@@ -116,7 +116,7 @@ ask() { # CALL [BODY]
 }
 record() { # the working set of the snapshot that is there
 	./vmm --restore snapshot --serial off --api-socket api &
-	sleep 1
+	sleep 0.3
 	ask vm.working-set '{"destination_url":"file:snapshot"}'
 	ask vmm.shutdown
 	kill -9 \$! 2> /dev/null
@@ -128,7 +128,7 @@ restore() { # NAME MEMORY [WORD...]: a guest that spins, from a snapshot
 	rm -rf api snapshot
 	./vmm --kernel own --initramfs initrd.spin --cmdline "\$quiet" \
 	    --memory "\$2" --serial off --api-socket api &
-	sleep 1
+	sleep 0.3
 	ask vm.pause
 	ask vm.snapshot '{"destination_url":"file:snapshot"}'
 	ask vmm.shutdown
