@@ -10,6 +10,7 @@
  */
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,6 +25,8 @@ struct null {
 	struct vmm	*vmm;
 	uint64_t	 reboots;
 	uint64_t	 nmis;
+	bool		 restored;
+	bool		 prefetched;
 };
 
 /* Whatever was asked for has happened. */
@@ -101,9 +104,31 @@ static void
 null_restore(void *arg)
 {
 	struct null *n = arg;
+	const struct vmm_ask *ask = vmm_ask(n->vmm);
 	struct err e;
 
-	if (snapshot_read(&n->reboots, vmm_ask(n->vmm)->dirfd, &e) == -1)
+	if (snapshot_read(&n->reboots, ask->dirfd, &e) == -1 ||
+	    (ask->prefetch && snapshot_read_set(ask->dirfd, &e) == -1)) {
+		vmm_done(n->vmm, &e);
+		return;
+	}
+	n->restored = true;
+	n->prefetched = ask->prefetch;
+	vmm_done(n->vmm, NULL);
+}
+
+static void
+null_working_set(void *arg)
+{
+	struct null *n = arg;
+	const struct vmm_ask *ask = vmm_ask(n->vmm);
+	struct err e;
+
+	if (!n->restored)
+		(void)err_set(&e, ENOTSUP, "working set: the VM was not "
+		    "restored");
+	if (!n->restored ||
+	    snapshot_write_set(ask->dirfd, ask->path, &e) == -1)
 		vmm_done(n->vmm, &e);
 	else
 		vmm_done(n->vmm, NULL);
@@ -130,8 +155,9 @@ null_info(void *arg)
 {
 	const struct null *n = arg;
 
-	return json_pack("{s:s, s:I, s:I}", "hypervisor", "null",
-	    "reboots", (json_int_t)n->reboots, "nmis", (json_int_t)n->nmis);
+	return json_pack("{s:s, s:I, s:I, s:b}", "hypervisor", "null",
+	    "reboots", (json_int_t)n->reboots, "nmis", (json_int_t)n->nmis,
+	    "prefetched", n->prefetched);
 }
 
 static json_t *
@@ -183,6 +209,7 @@ static const struct vmm_backend null_backend = {
 		[VMM_COREDUMP]		= null_coredump,
 		[VMM_SNAPSHOT]		= null_snapshot,
 		[VMM_RESTORE]		= null_restore,
+		[VMM_WORKING_SET]	= null_working_set,
 	},
 	.kill		= null_kill,
 	.info		= null_info,

@@ -16,6 +16,8 @@
 #include "null/snapshot.h"
 
 #define FORMAT		"vmm-null"
+#define SET_FILE	"working-set"
+#define SET		"{\"format\":\"vmm-null working-set\"}"
 #define VERSION		1
 #define STATE_MAX	4096			/* bytes of state.json */
 #define TMP_NAME_MAX		(VM_PATH_MAX + 16)
@@ -117,6 +119,32 @@ snapshot_read(uint64_t *reboots, int dirfd, struct err *e)
 	r = file_read(&b, dirfd, "state.json", e);
 	if (r == 0)
 		r = parse(reboots, &b, e);
+	buf_fini(&b);
+	return r == -1 ? err_prefix(e, "snapshot") : 0;
+}
+
+int
+snapshot_write_set(int dirfd, const char *path, struct err *e)
+{
+	own_fd int dir = openat(dirfd, path,
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir == -1)
+		return err_sys(e, "snapshot %s", path);
+	return file_replace(dir, SET_FILE, SET, strlen(SET), 0660, e);
+}
+
+int
+snapshot_read_set(int dirfd, struct err *e)
+{
+	struct buf b;
+	int r;
+
+	buf_init(&b, STATE_MAX);
+	r = file_read(&b, dirfd, SET_FILE, e);
+	if (r == 0 && (b.len != strlen(SET) || memcmp(b.data, SET, b.len)))
+		r = err_set(e, EINVAL, "working-set: was not made by "
+		    FORMAT);
 	buf_fini(&b);
 	return r == -1 ? err_prefix(e, "snapshot") : 0;
 }

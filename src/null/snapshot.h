@@ -2,8 +2,8 @@
 /*
  * snapshot.h - snapshots of a VM that does not run
  *
- * A directory as vmm makes it, but for the memory: config.json and
- * state.json.
+ * A directory as vmm makes it, but for the memory: config.json,
+ * state.json, and a working-set that says nothing.
  */
 
 #ifndef NULL_SNAPSHOT_H
@@ -24,5 +24,9 @@ int	snapshot_write(int dirfd, const char *path, const struct vm_config *,
 
 /* Read state.json of the snapshot dirfd. */
 int	snapshot_read(uint64_t *reboots, int dirfd, struct err *);
+
+/* Its working-set; 'path' is a directory's.  Refused: there is none. */
+int	snapshot_write_set(int dirfd, const char *path, struct err *);
+int	snapshot_read_set(int dirfd, struct err *);
 
 #endif
