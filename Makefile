@@ -211,7 +211,8 @@ vmd-control_FILES = admission adopt auth capabilities config \
 		  routes/logs routes/routes routes/snapshots routes/stat \
 		  routes/system routes/volumes routes/wait snapshots spec \
 		  spec_json spec_lists template vm vm_json vm_table volumes \
-		  watch websocket
+		  watch websocket \
+		  working_set
 vmd-control_LAYERS = chapi agent priv oci os lib
 vmd-control_LIBS = libevent_core libmicrohttpd libwslay jansson sqlite3 \
 		  jose libcrypto

@@ -30,6 +30,7 @@ static const struct op_class *const classes[] = {
 	[OP_RESTORE] = &op_restore,
 	[OP_CAPTURE] = &op_capture,
 	[OP_PLACE] = &op_place,
+	[OP_RECORD] = &op_record,
 };
 
 static void

@@ -31,6 +31,7 @@ enum op_kind {
 	OP_RESTORE,
 	OP_CAPTURE,		/* into options.snapshot */
 	OP_PLACE,		/* from options.snapshot; it stands still */
+	OP_RECORD,		/* its working set; never fails */
 	OP_KINDS
 };
 
@@ -91,7 +92,8 @@ struct op {
 };
 
 extern const struct op_class op_start, op_stop, op_remove, op_pause,
-    op_resume, op_reset, op_standby, op_restore, op_capture, op_place;
+    op_record, op_resume, op_reset, op_standby, op_restore, op_capture,
+    op_place;
 
 /* It worked (NULL) or not.  The op is freed; the next begins. */
 void	op_finish(struct op *, const struct err *);

@@ -22,6 +22,7 @@
 #include "control/disk_copy.h"
 #include "control/lifecycle.h"
 #include "control/op.h"
+#include "control/working_set.h"
 #include "lib/json.h"
 #include "lib/own.h"
 #include "priv/client.h"
@@ -128,6 +129,7 @@ on_written(void *arg, const struct chapi_answer *a)
 
 	op->asking = false;
 	if (a->err == NULL) {
+		working_set_saved(op->vm, "capture");
 		fill(op, "capture");
 		(void)directory_remove(op->vm->dir, "capture", 0, NULL);
 		return;

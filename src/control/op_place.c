@@ -84,6 +84,10 @@ commit(struct op *op)
 
 	vm->placing = 1 + (unsigned)(op->options.disk_only ?
 	    SNAPSHOT_STOPPED : op->options.snapshot->kind);
+	vm->made_of[0] = '\0';
+	if (vm->placing == 1 + SNAPSHOT_STANDBY && op->options.snapshot->made)
+		(void)snprintf(vm->made_of, sizeof(vm->made_of), "%s",
+		    op->options.snapshot->id);
 	if (!vm->creating && control_mark(vm->control, vm, true, &e) == -1) {
 		vm->placing = 0;
 		place_failed(op, &e);

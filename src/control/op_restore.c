@@ -3,7 +3,8 @@
  * op_restore.c - from Standby to where the guest was
  *
  *	admission -> files -> vmd starts the processes -> vm.create ->
- *	vm.restore -> recorded -> vm.resume
+ *	vm.restore, with the working set if there is one -> recorded ->
+ *	vm.resume
  *
  * Until it is recorded nothing of the snapshot was used up: what fails kills
  * the processes and leaves the VM in Standby.  From then on the guest may
@@ -20,6 +21,7 @@
 #include "control/hypervisors.h"
 #include "control/lifecycle.h"
 #include "control/op.h"
+#include "control/working_set.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/own.h"
@@ -55,12 +57,15 @@ on_resumed(void *arg, const struct chapi_answer *a)
 	}
 	vm_set_state(vm, vm_has_agent(vm) ? VM_INITIALIZING : VM_RUNNING);
 	vm_note(vm, "restored");
+	working_set_restored(vm);
 	if (directory_remove(vm->dir, "standby", 0, &e) == -1)
 		log_err(&e, "%s", vm->spec.name);
 	control_save(vm->control, vm);
 	op_finish(op, NULL);
 	vm_probe(vm);
 }
+
+static void restore(struct op *);
 
 static void
 on_restored(void *arg, const struct chapi_answer *a)
@@ -70,6 +75,12 @@ on_restored(void *arg, const struct chapi_answer *a)
 	struct err e;
 
 	op->asking = false;
+	if (a->err != NULL && a->status != 0 && working_set_there(vm)) {
+		/* Perhaps it is the set, which nobody needs. */
+		working_set_spoilt(vm);
+		restore(op);
+		return;
+	}
 	if (a->err != NULL) {
 		give_up(op, a->err, "restore");
 		return;
@@ -91,17 +102,24 @@ on_restored(void *arg, const struct chapi_answer *a)
 }
 
 static void
+restore(struct op *op)
+{
+	own_json json_t *body = json_pack("{s:s,s:b}", "source_url",
+	    "file:standby", "prefetch", working_set_there(op->vm));
+
+	op_ask(op, "vm.restore", body, CALL_MS, on_restored);
+}
+
+static void
 on_created(void *arg, const struct chapi_answer *a)
 {
-	own_json json_t *body = json_pack("{s:s}", "source_url",
-	    "file:standby");
 	struct op *op = arg;
 
 	op->asking = false;
 	if (a->err != NULL)
 		give_up(op, a->err, "create");
 	else
-		op_ask(op, "vm.restore", body, CALL_MS, on_restored);
+		restore(op);
 }
 
 static void

@@ -20,6 +20,7 @@
 #include "control/lifecycle.h"
 #include "control/op.h"
 #include "control/volumes.h"
+#include "control/working_set.h"
 #include "lib/json.h"
 #include "lib/own.h"
 #include "priv/client.h"
@@ -69,6 +70,7 @@ end_processes(struct op *op)
 
 	vm->standby = true;
 	vm->held = false;
+	vm->made_of[0] = '\0';
 	if (control_mark(vm->control, vm, true, &e) == -1) {
 		vm->held = true;
 		give_up(op, &e);
@@ -143,6 +145,7 @@ on_written(void *arg, const struct chapi_answer *a)
 
 	op->asking = false;
 	if (a->err == NULL) {
+		working_set_saved(op->vm, "standby");
 		sync_disk(op, 0);
 		return;
 	}

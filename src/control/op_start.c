@@ -26,6 +26,7 @@
 #include "control/op.h"
 #include "control/template.h"
 #include "control/volumes.h"
+#include "control/working_set.h"
 #include "lib/json.h"
 #include "lib/own.h"
 #include "priv/client.h"
@@ -54,6 +55,7 @@ on_booted(void *arg, const struct chapi_answer *a)
 		op_fail_killing(op, &e);
 		return;
 	}
+	working_set_forget(vm);
 	vm->reserved = false;
 	vm->live = true;
 	vm->creating = false;

@@ -256,8 +256,8 @@ load(void *arg, const char *id, const json_t *doc, struct err *e)
 	return 0;
 }
 
-static struct snapshot *
-by_id(const struct control *ctl, const char *id)
+struct snapshot *
+snapshots_by_id(const struct control *ctl, const char *id)
 {
 	struct snapshot *s;
 
@@ -276,7 +276,8 @@ sweep(struct control *ctl, int fd)
 	struct err e;
 
 	while (d != NULL && (de = readdir(d)) != NULL)
-		if (de->d_name[0] != '.' && by_id(ctl, de->d_name) == NULL &&
+		if (de->d_name[0] != '.' &&
+		    snapshots_by_id(ctl, de->d_name) == NULL &&
 		    directory_remove(dirfd(d), de->d_name, DEPTH, &e) == -1)
 			log_err(&e, "snapshots/%s", de->d_name);
 	if (d != NULL)
@@ -376,7 +377,7 @@ struct snapshot *
 snapshots_find(const struct control *ctl, const struct caller *c,
     const char *id, struct err *e)
 {
-	struct snapshot *s = by_id(ctl, id);
+	struct snapshot *s = snapshots_by_id(ctl, id);
 
 	if (s != NULL && auth_owns(c, s->owner))
 		return s;

@@ -79,6 +79,9 @@ int	snapshots_check_name(const struct control *, const char *source,
 /* Forget it and remove its files.  Refused while it is read: conflict. */
 int	snapshots_remove(struct snapshot *, struct err *);
 
+/* By id; NULL: there is none. */
+struct snapshot *snapshots_by_id(const struct control *, const char *id);
+
 /* By id, among those the caller sees.  Refused: not_found. */
 struct snapshot *snapshots_find(const struct control *,
 	    const struct caller *, const char *id, struct err *);

@@ -116,6 +116,7 @@ vm_destroy(struct vm *vm)
 	if (vm->probe != NULL)
 		agent_close(vm->probe);
 	event_drop(&vm->probe_timer);
+	event_drop(&vm->record_timer);
 	event_drop(&vm->ready);
 	event_drop(&vm->restart_timer);
 	event_drop(&vm->reap_timer);

@@ -91,6 +91,8 @@ struct vm {
 	bool		 held;		/* paused by an operation of ours */
 	bool		 identity;	/* the guest is to hear who it is now */
 	unsigned	 placing;	/* 1 + enum snapshot_kind of place/ */
+	char		 made_of[VM_ID_LEN + 1]; /* snapshot that is to have
+					   our working set, or "" */
 	char		 boot_id[40];	/* of the host, at start */
 	int64_t		 created_ms;	/* times of day; 0: never */
 	int64_t		 started_ms;
@@ -124,6 +126,7 @@ struct vm {
 	char		 first_end[VM_REASON_MAX]; /* what ended first, how */
 	unsigned	 first_weight;	/* how much that says */
 	struct event	*restart_timer;
+	struct event	*record_timer;	/* of its working set */
 	struct event	*reap_timer;	/* VMM gone, devices not yet */
 	TAILQ_HEAD(, op) ops;		/* the first is at work */
 	unsigned	 nops;

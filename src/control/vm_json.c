@@ -61,9 +61,9 @@ restarts_record(const struct vm_restarts *r)
 static json_t *
 snapshot_record(const struct vm *vm)
 {
-	return json_pack("{s:b,s:b,s:b,s:i}", "standby", vm->standby,
+	return json_pack("{s:b,s:b,s:b,s:i,s:s}", "standby", vm->standby,
 	    "held", vm->held, "identity", vm->identity,
-	    "placing", (int)vm->placing);
+	    "placing", (int)vm->placing, "made_of", vm->made_of);
 }
 
 json_t *
@@ -217,7 +217,9 @@ load_snapshot(struct vm *vm, const json_t *doc, struct err *e)
 	    json_get_bool(&vm->standby, o, "standby", e) == -1 ||
 	    json_get_bool(&vm->held, o, "held", e) == -1 ||
 	    json_get_bool(&vm->identity, o, "identity", e) == -1 ||
-	    json_get_u64(&placing, o, "placing", 0, 2, e) == -1)
+	    json_get_u64(&placing, o, "placing", 0, 2, e) == -1 ||
+	    load_text(vm->made_of, sizeof(vm->made_of), o, "made_of",
+	    e) == -1)
 		return -1;
 	vm->placing = (unsigned)placing;
 	if (vm->standby)

@@ -93,6 +93,19 @@ s=$(jq -r .id "$d/body")
 ok "is out of its reach"
 api POST "/snapshots/$s/fork" '{"name":"c"}' ; is 201 '.state == "Running"'
 ok "and becomes another"
+i=0
+until [ -s "$d/state/snapshots/$s/memory/working-set" ]; do
+	i=$((i + 1))
+	[ $i -lt 600 ] || break
+	sleep 0.05
+done
+api POST "/snapshots/$s/fork" '{"name":"e"}' ; is 201 '.state == "Running"'
+ok "whose working set is kept"
+curl -s --unix-socket "$d/state/vms/$(vm e)/api.sock" -o "$d/body" \
+    http://vmm/api/v1/vm.info
+jq -e '[.. | .prefetched? | select(. != null)] == [true]' "$d/body" \
+    > /dev/null
+ok "and read by the user of the next one"
 api POST /instances/a/restore ; is 200 '.state == "Running"'
 ok "the first goes on"
 # A link where the memory should be leads nowhere.

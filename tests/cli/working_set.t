@@ -1,0 +1,163 @@
+#!/bin/sh
+# working_set.t: who records the pages a restored VM uses first, where the
+# record goes, and that nothing fails for it; on the null hypervisor, whose
+# records say nothing.
+cd "$(dirname "$0")/../.." || exit 1
+build=${BUILD:-build}
+bin=$build/bin
+for p in "$bin/vmd" "$bin/vmd-control" "$bin/vmm-null"; do
+	[ -x "$p" ] || { echo "1..0 # SKIP no $p"; exit 0; }
+done
+for p in curl jq; do
+	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
+done
+
+d=$(mktemp -d "${TMPDIR:-/tmp}/vmd-working-set.XXXXXX")
+sock=$d/sock
+opts="-o cpu_ratio=100 -o memory_ratio=10 -o disk_ratio=100"
+[ "$(id -u)" -ne 0 ] || opts="$opts -o user=root"
+pid=
+
+start() {
+	# shellcheck disable=SC2086
+	"$bin/vmd" -d -s "$d/state" -S "$sock" $opts 2>> "$d/log" &
+	pid=$!
+	serving
+}
+serving() {
+	i=0
+	until curl -sf --unix-socket "$sock" http://vmd/health > /dev/null; do
+		i=$((i + 1))
+		[ $i -lt 200 ] && kill -0 $pid 2> /dev/null || return 1
+		sleep 0.05
+	done
+}
+cleanup() {
+	for i in $(curl -s --unix-socket "$sock" http://vmd/instances |
+	    jq -r '.[].id' 2> /dev/null); do
+		curl -s --unix-socket "$sock" -X DELETE \
+		    "http://vmd/instances/$i" > /dev/null
+	done
+	[ -z "$pid" ] || kill "$pid" 2> /dev/null
+	wait 2> /dev/null
+	rm -rf "$d"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+
+n=0 bad=0
+ok() { # ok TEXT: the last command's status
+	rc=$?
+	n=$((n + 1))
+	[ $rc -eq 0 ] && echo "ok $n - $1" || {
+		echo "not ok $n - $1"
+		sed 's/^/# /' "$d/body"
+		echo
+		bad=1
+	}
+}
+api() { # api METHOD PATH [BODY]
+	status=$(curl -s -g -m 60 --unix-socket "$sock" -X "$1" -o "$d/body" \
+	    -w '%{http_code}' ${3+-d "$3"} "http://vmd$2")
+}
+is() { [ "$status" = "$1" ] && jq -e "$2" "$d/body" > /dev/null; }
+refused() { # refused STATUS CODE WORD
+	is "$1" ".code == \"$2\" and (.message | contains(\"$3\"))"
+}
+get() { jq -r "$1" "$d/body"; }
+state() { # state NAME STATE
+	api GET "/instances/$1"
+	is 200 ".state == \"$2\""
+}
+control() { ps -o pid=,comm= --ppid "$pid" | awk '$2 ~ /vmd-control/ { print $1 }'; }
+null='"image":"none","hypervisor":"null","size":"64MB","vcpus":1'
+# comes FILE: it is there soon
+comes() {
+	i=0
+	until [ -s "$1" ]; do
+		i=$((i + 1)); [ $i -lt 600 ] || return 1
+		sleep 0.05
+	done
+}
+# prefetched NAME WORD: whether its VMM began with a set
+prefetched() {
+	api GET "/instances/$1"
+	curl -s -m 60 --unix-socket "$d/state/vms/$(get .id)/api.sock" \
+	    -o "$d/body" http://vmm/api/v1/vm.info
+	jq -e "[.. | .prefetched? | select(. != null)] == [$2]" "$d/body" \
+	    > /dev/null
+}
+
+start
+api POST /instances "{\"name\":\"a\",$null}" ; is 201 '.state == "Running"'
+ok "an instance"
+dir=$d/state/vms/$(get .id)
+api POST /instances/a/standby
+[ ! -e "$dir/standby/working-set" ]
+ok "one that was never restored stands by without a set"
+api POST /instances/a/restore
+is 200 '.state == "Running"' && prefetched a false
+ok "and is restored without"
+comes "$dir/working-set"
+ok "what it uses then is recorded"
+api POST /instances/a/standby
+[ -s "$dir/standby/working-set" ]
+ok "the next standby has the set"
+api POST /instances/a/restore
+is 200 '.state == "Running"' && prefetched a true
+ok "and the next restore begins with it"
+[ -s "$dir/working-set" ]
+ok "it is kept"
+api POST /instances/a/standby
+echo nonsense > "$dir/standby/working-set"
+api POST /instances/a/restore
+is 200 '.state == "Running"' && prefetched a false
+ok "a set that is refused is done without"
+comes "$dir/working-set" && api POST /instances/a/standby &&
+    api POST /instances/a/restore && prefetched a true
+ok "and recorded anew"
+
+# --- snapshots and forks
+api POST /instances/a/snapshots '{"kind":"Standby","name":"s1"}'
+[ -s "$d/state/snapshots/$(get .id)/memory/working-set" ]
+ok "a snapshot takes the set along"
+api POST "/snapshots/$(get .id)/fork" '{"name":"b"}'
+is 201 '.state == "Running"' && prefetched b true
+ok "a fork of it begins with it"
+api POST /instances "{\"name\":\"c\",$null}"
+api POST /instances/c/snapshots '{"kind":"Standby","name":"s2"}'
+s2=$(get .id)
+set=$d/state/snapshots/$s2/memory/working-set
+[ ! -e "$set" ]
+ok "a snapshot without a set"
+api POST "/snapshots/$s2/fork" '{"name":"e"}'
+is 201 '.state == "Running"' && prefetched e false
+ok "its first fork begins without"
+comes "$set" && [ "$(stat -c %h "$set")" -eq 1 ]
+ok "and gives it a set of its own"
+api POST "/snapshots/$s2/fork" '{"name":"f"}'
+is 201 '.state == "Running"' && prefetched f true
+ok "with which the second one begins"
+rm "$set"
+api POST "/snapshots/$s2/fork" '{"name":"g","target_state":"Standby"}'
+kill -9 "$(control)"
+sleep 0.2; serving
+api POST /instances/g/restore ; is 200 '.state == "Running"'
+comes "$set"
+ok "a daemon that is killed knows whose set it is"
+rm "$set"
+api POST "/snapshots/$s2/fork" '{"name":"h"}'
+api DELETE "/snapshots/$s2" ; [ "$status" = 204 ]
+ok "a snapshot that is deleted before it has its set"
+api GET /instances/h
+comes "$d/state/vms/$(get .id)/working-set"
+ok "is not missed"
+
+# --- the end of it
+api POST /instances/a/stop '{"force":true}'
+api POST /instances/a/start ; is 200 '.state == "Running"'
+[ ! -e "$dir/working-set" ]
+ok "an instance that boots has no set any more"
+
+echo "1..$n"
+exit $bad
