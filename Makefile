@@ -86,7 +86,7 @@ viod_FILES	= aio aio_threads aio_uring blk blk_main commands disk disk_qcow2 \
 		  vsock_host vsock_main vsock_mux
 viod_LAYERS	= disk virtio os lib
 # Libc only at run time, as vmm.
-viod_STATIC_LIBS = libevent_core liburing libzstd zlib
+viod_STATIC_LIBS = liburing libzstd zlib
 
 PROGRAMS	+= viod-net
 viod-net_DIR	= viod
@@ -94,14 +94,12 @@ viod-net_FILES	= commands_net limit main message net net_local net_main \
 		  net_offload net_port net_rx net_udp net_user queue serve start
 viod-net_LAYERS	= virtio os lib
 viod-net_LIBS	= slirp glib-2.0
-viod-net_STATIC_LIBS = libevent_core
 
 PROGRAMS	+= viod-tap
 viod-tap_DIR	= viod
 viod-tap_FILES	= commands_tap limit main message net net_dhcp net_offload \
 		  net_rx net_tap net_udp queue serve start tap_main
 viod-tap_LAYERS	= virtio os lib
-viod-tap_STATIC_LIBS = libevent_core
 
 PROGRAMS	+= vmm
 vmm_DIR		= vmm

@@ -13,13 +13,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "unit.h"
+#include "event_kit.h"
 #include "lib/util.h"
 #include "os/os.h"
 #include "viod/vsock_mux.h"
@@ -39,7 +39,7 @@ struct world {
 	char			 dir[32];
 	int			 dirfd;
 	int			 listener;
-	struct event_base	*base;
+	struct event_loop	*loop;
 	struct vsock_mux	*mux;
 	unsigned		 wakes;
 	/* What the guest received last. */
@@ -64,10 +64,10 @@ setup(void **state)
 	w->dirfd = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	w->listener = os_unix_listen(w->dirfd, "vsock.sock", 0600, 4096, NULL);
 	assert_int_not_equal(w->listener, -1);
-	w->base = event_base_new();
+	w->loop = kit_loop();
 	config.listen_fd = w->listener;
 	config.dirfd = w->dirfd;
-	config.base = w->base;
+	config.loop = w->loop;
 	config.arg = w;
 	assert_int_equal(vsock_mux_new(&w->mux, &config, NULL), 0);
 	vsock_mux_ready(w->mux, true);
@@ -81,7 +81,7 @@ teardown(void **state)
 	struct world *w = *state;
 
 	vsock_mux_destroy(w->mux);
-	event_base_free(w->base);
+	event_loop_destroy(w->loop);
 	(void)close(w->listener);
 	(void)unlinkat(w->dirfd, "vsock.sock", 0);
 	(void)unlinkat(w->dirfd, "vsock.sock_1024", 0);
@@ -96,7 +96,7 @@ static inline void
 turn(struct world *w)
 {
 	for (int i = 0; i < 4; i++)
-		(void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+		kit_settle(w->loop);
 }
 
 static inline struct virtio_vsock_hdr

@@ -14,10 +14,10 @@
 
 #include <sys/uio.h>
 
-#include <event2/event.h>
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "os/event.h"
 
 enum aio_op {
 	AIO_READ,	/* iov from offset on */
@@ -45,7 +45,7 @@ typedef void aio_done(void *arg, struct aio_req *);
 typedef void aio_batch(void *arg);
 
 struct aio_setup {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	int			 fd;		/* borrowed, outlives the aio */
 	aio_done		*done;		/* a request is done */
 	aio_batch		*batch;		/* after some done calls from

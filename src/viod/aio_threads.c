@@ -35,7 +35,7 @@ struct threads {
 	struct aio	 aio;		/* first */
 	pthread_t	 thread[THREADS];
 	unsigned	 nthreads;
-	struct event	*event;
+	struct event_watch waking;	/* on wake[0] */
 	int		 wake[2];	/* threads write, the loop reads */
 
 	pthread_mutex_t	 lock;		/* for all below */
@@ -120,13 +120,13 @@ reap(struct threads *t)
 }
 
 static void
-on_wake(evutil_socket_t fd, short what, void *arg)
+on_wake(void *arg, unsigned what)
 {
 	struct threads *t = arg;
 	char bin[64];
 
 	(void)what;
-	if (read(fd, bin, sizeof(bin)) == -1 && errno != EAGAIN)
+	if (read(t->wake[0], bin, sizeof(bin)) == -1 && errno != EAGAIN)
 		return;
 	reap(t);
 	t->aio.setup.batch(t->aio.setup.arg);
@@ -194,8 +194,7 @@ threads_destroy(struct aio *a)
 	(void)pthread_mutex_unlock(&t->lock);
 	for (unsigned i = 0; i < t->nthreads; i++)
 		(void)pthread_join(t->thread[i], NULL);
-	if (t->event != NULL)
-		event_free(t->event);
+	event_watch_fini(&t->waking);
 	for (unsigned i = 0; i < 2; i++)
 		if (t->wake[i] != -1)
 			(void)close(t->wake[i]);
@@ -229,11 +228,11 @@ threads_start(struct aio **ret, const struct aio_setup *setup, struct err *e)
 		(void)fd_cloexec(t->wake[i], 1);
 		(void)fd_nonblock(t->wake[i], 1);
 	}
-	t->event = event_new(setup->base, t->wake[0], EV_READ | EV_PERSIST,
-	    on_wake, t);
-	if (t->event == NULL || event_add(t->event, NULL) == -1) {
+	event_watch_init(&t->waking, setup->loop, t->wake[0], on_wake, t);
+	if (event_watch_set(&t->waking, EVENT_READ) == -1) {
+		(void)err_sys(e, "threads");
 		threads_destroy(&t->aio);
-		return err_set(e, ENOMEM, "threads: no memory");
+		return -1;
 	}
 	*ret = &t->aio;
 	return 0;

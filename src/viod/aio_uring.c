@@ -52,7 +52,8 @@ struct uring {
 	struct aio	 aio;		/* first */
 	struct io_uring	 ring;
 	int		 eventfd;	/* or -1 */
-	struct event	*event;
+	struct event_watch watch;	/* on it */
+	struct event_timer retry;	/* run() once more */
 	enum write_mode	 write_mode;
 	uint64_t	 workers_until;	/* microseconds; os_now_us() */
 };
@@ -217,7 +218,7 @@ run(struct uring *u)
 		submit(u);
 	/* Still there: the kernel could not take it.  Try again later. */
 	if (io_uring_sq_ready(&u->ring) != 0)
-		event_active(u->event, EV_READ, 0);
+		event_timer_soon(&u->retry);
 }
 
 static void
@@ -227,14 +228,19 @@ uring_kick(struct aio *a)
 }
 
 static void
-on_completion(evutil_socket_t fd, short what, void *arg)
+on_retry(void *arg)
 {
 	struct uring *u = arg;
 
-	(void)fd;
-	(void)what;
 	run(u);
 	u->aio.setup.batch(u->aio.setup.arg);
+}
+
+static void
+on_completion(void *arg, unsigned what)
+{
+	(void)what;
+	on_retry(arg);
 }
 
 static void
@@ -255,8 +261,8 @@ uring_destroy(struct aio *a)
 {
 	struct uring *u = (struct uring *)a;
 
-	if (u->event != NULL)
-		event_free(u->event);
+	event_watch_fini(&u->watch);
+	event_timer_clear(&u->retry);
 	if (u->eventfd != -1)
 		(void)close(u->eventfd);
 	io_uring_queue_exit(&u->ring);
@@ -329,10 +335,11 @@ ring_register(struct uring *u, struct err *e)
 		r = ring_restrict(&u->ring);
 	if (r < 0)
 		return err_set(e, -r, "io_uring: register: %s", strerror(-r));
-	u->event = event_new(u->aio.setup.base, u->eventfd,
-	    EV_READ | EV_PERSIST | EV_ET, on_completion, u);
-	if (u->event == NULL || event_add(u->event, NULL) == -1)
-		return err_set(e, ENOMEM, "io_uring: event");
+	event_timer_init(&u->retry, u->aio.setup.loop, on_retry, u);
+	event_watch_init(&u->watch, u->aio.setup.loop, u->eventfd,
+	    on_completion, u);
+	if (event_watch_set(&u->watch, EVENT_READ | EVENT_EDGE) == -1)
+		return err_sys(e, "io_uring: eventfd");
 	return 0;
 }
 

@@ -61,7 +61,7 @@ struct blk {
 	struct limit		 bytes;
 	struct limit		 ops;
 	bool			 limited;	/* there is a limit */
-	struct event		*timer;		/* limits let us go on */
+	struct event_timer	 timer;		/* limits let us go on */
 	struct {				/* of requests that went well */
 		uint64_t	 ops;
 		uint64_t	 bytes;
@@ -390,7 +390,6 @@ dispatch(struct blk *b, struct blk_req *r)
 static bool
 held_back(struct blk *b)
 {
-	struct timeval tv;
 	uint64_t now, us;
 
 	if (!b->limited)
@@ -399,9 +398,7 @@ held_back(struct blk *b)
 	us = MAX(limit_wait(&b->bytes, now), limit_wait(&b->ops, now));
 	if (us == 0)
 		return false;
-	tv.tv_sec = (time_t)(us / 1000000);
-	tv.tv_usec = (suseconds_t)(us % 1000000);
-	(void)event_add(b->timer, &tv);
+	event_timer_set(&b->timer, us);
 	return true;
 }
 
@@ -456,12 +453,10 @@ blk_notify(struct viod *v, unsigned queue)
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_timer(void *arg)
 {
 	struct blk *b = arg;
 
-	(void)fd;
-	(void)what;
 	for (unsigned n = 0; n < b->viod.nqueues; n++)
 		blk_notify(&b->viod, n);
 }
@@ -517,7 +512,7 @@ blk_reset(struct viod *v)
 	struct blk *b = (struct blk *)v;
 
 	b->config.writeback = 1;
-	(void)event_del(b->timer);
+	event_timer_clear(&b->timer);
 }
 
 static void
@@ -597,19 +592,18 @@ blk_destroy(struct viod *v)
 		b->free = r->next;
 		free(r);
 	}
-	if (b->timer != NULL)
-		event_free(b->timer);
+	event_timer_clear(&b->timer);
 	disk_close(b->disk);
 	free(b);
 }
 
 int
-blk_new(struct viod **ret, struct event_base *base,
+blk_new(struct viod **ret, struct event_loop *loop,
     const struct blk_options *opt, struct err *e)
 {
 	OWN(blk_destroy) struct viod *made = NULL;
 	struct aio_setup setup = {
-		.base = base, .fd = -1, .done = on_done,
+		.loop = loop, .fd = -1, .done = on_done,
 		.batch = on_batch,
 	};
 	struct blk *b = calloc(1, sizeof(*b));
@@ -618,7 +612,7 @@ blk_new(struct viod **ret, struct event_base *base,
 		return err_sys(e, "blk");
 	setup.arg = b;
 	made = &b->viod;
-	if (viod_init(made, &blk_class, base, opt->queues, 0, e) == -1 ||
+	if (viod_init(made, &blk_class, loop, opt->queues, 0, e) == -1 ||
 	    disk_open(&b->disk, &setup, &opt->disk, e) == -1)
 		return -1;
 	made->features |= offered(disk_info(b->disk));
@@ -629,9 +623,7 @@ blk_new(struct viod **ret, struct event_base *base,
 	limit_init(&b->bytes, opt->bytes_limit, os_now_us());
 	limit_init(&b->ops, opt->ops_limit, os_now_us());
 	b->limited = opt->bytes_limit != 0 || opt->ops_limit != 0;
-	b->timer = evtimer_new(base, on_timer, b);
-	if (b->timer == NULL)
-		return err_set(e, ENOMEM, "blk: timer");
+	event_timer_init(&b->timer, loop, on_timer, b);
 	log_debug("blk: %llu bytes, %s", (unsigned long long)
 	    disk_info(b->disk)->size, disk_engine(b->disk));
 	*ret = take(&made);

@@ -21,7 +21,7 @@ struct blk_options {
 };
 
 /* Make a block device.  The caller destroys it after viod_hangup(). */
-int	blk_new(struct viod **, struct event_base *,
+int	blk_new(struct viod **, struct event_loop *,
 	    const struct blk_options *, struct err *);
 void	blk_destroy(struct viod *);
 OWN_DEFINE(struct viod, blk_destroy);

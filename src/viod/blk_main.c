@@ -111,7 +111,7 @@ blk_main(struct viod_start *start, int argc, char **argv)
 	viod_begin(start);
 	if (bad.num != 0)
 		viod_refuse(start, &bad);
-	if (blk_new(&v, start->base, &opt, &e) == -1)
+	if (blk_new(&v, start->loop, &opt, &e) == -1)
 		viod_refuse(start, &e);
 	viod_run(start, v);
 	blk_destroy(v);

@@ -37,7 +37,7 @@ run_program(const char *program, char **argv)
 int
 main(int argc, char *argv[])
 {
-	struct viod_start start = { .base = NULL };
+	struct viod_start start = { .loop = NULL };
 	int ret;
 
 	if (argc < 2)
@@ -53,7 +53,7 @@ main(int argc, char *argv[])
 		start.device = c->name;
 		start.sandbox.program = c->sandbox;
 		ret = c->main(&start, argc - 1, argv + 1);
-		event_base_free(start.base);
+		event_loop_destroy(start.loop);
 		return ret;
 	}
 	viod_usage(NULL);

@@ -44,9 +44,9 @@ struct net {
 	void				*arg;
 	struct limit			 down;
 	struct limit			 up;
-	struct event			*down_ev;	/* rate allows more */
-	struct event			*up_ev;
-	struct event			*flush_ev;	/* end of a round */
+	struct event_timer		 down_timer;	/* rate allows more */
+	struct event_timer		 up_timer;
+	struct event_timer		 flush_timer;	/* end of a round */
 	uint32_t			 dirty;	/* receive queues to flush */
 	struct net_rx			 rx[NET_PAIRS_MAX];
 	struct net_stats		 stats;
@@ -63,15 +63,6 @@ static bool
 is_control(const struct net *d, unsigned queue)
 {
 	return queue == d->pairs * 2;
-}
-
-static void
-event_in_us(struct event *ev, uint64_t us)
-{
-	struct timeval tv = { (time_t)(us / 1000000),
-	    (suseconds_t)(us % 1000000) };
-
-	(void)event_add(ev, &tv);
 }
 
 /* --- to the guest --------------------------------------------------------- */
@@ -129,7 +120,7 @@ rx_run(struct net *d, unsigned pair)
 	while ((f = STAILQ_FIRST(&rx->frames)) != NULL) {
 		wait = limit_wait(&d->down, os_now_us());
 		if (wait != 0) {
-			event_in_us(d->down_ev, wait);
+			event_timer_set(&d->down_timer, wait);
 			break;
 		}
 		from.bytes = f->bytes;
@@ -151,23 +142,19 @@ rx_run(struct net *d, unsigned pair)
 }
 
 static void
-down_cb(evutil_socket_t fd, short what, void *arg)
+down_cb(void *arg)
 {
 	struct net *d = arg;
 
-	(void)fd;
-	(void)what;
 	for (unsigned pair = 0; pair < d->pairs; pair++)
 		rx_run(d, pair);
 }
 
 static void
-flush_cb(evutil_socket_t fd, short what, void *arg)
+flush_cb(void *arg)
 {
 	struct net *d = arg;
 
-	(void)fd;
-	(void)what;
 	for (unsigned pair = 0; pair < d->pairs; pair++)
 		if (d->dirty & (1U << pair))
 			viod_flush(&d->viod, rx_queue(pair));
@@ -189,7 +176,7 @@ deliver_frame(struct net *d, const struct net_rx_frame *f)
 			d->stats.down_frames++;
 			d->stats.down_bytes += f->len;
 			d->dirty |= 1U << pair;
-			event_active(d->flush_ev, EV_TIMEOUT, 1);
+			event_timer_soon(&d->flush_timer);
 			return;
 		case NET_RX_DROPPED:
 			d->stats.down_dropped++;
@@ -343,18 +330,16 @@ tx_run(struct net *d, unsigned queue)
 	}
 	viod_flush(v, queue);
 	if (wait != 0)
-		event_in_us(d->up_ev, wait);
+		event_timer_set(&d->up_timer, wait);
 	else if (left == 0)
 		viod_again(v, queue);
 }
 
 static void
-up_cb(evutil_socket_t fd, short what, void *arg)
+up_cb(void *arg)
 {
 	struct net *d = arg;
 
-	(void)fd;
-	(void)what;
 	for (unsigned pair = 0; pair < d->pairs; pair++)
 		tx_run(d, rx_queue(pair) + 1);
 }
@@ -476,18 +461,8 @@ input_null(void *arg, const void *frame, size_t len)
 	(void)len;
 }
 
-static int
-net_events(struct net *d, struct event_base *base)
-{
-	d->down_ev = event_new(base, -1, 0, down_cb, d);
-	d->up_ev = event_new(base, -1, 0, up_cb, d);
-	d->flush_ev = event_new(base, -1, 0, flush_cb, d);
-	return d->down_ev != NULL && d->up_ev != NULL && d->flush_ev != NULL ?
-	    0 : -1;
-}
-
 int
-net_new(struct viod **ret, struct event_base *base,
+net_new(struct viod **ret, struct event_loop *loop,
     const struct net_options *o, struct err *e)
 {
 	struct net *d = calloc(1, sizeof(*d));
@@ -503,13 +478,14 @@ net_new(struct viod **ret, struct event_base *base,
 	d->config.status = VIRTIO_NET_S_LINK_UP;
 	d->config.max_virtqueue_pairs = (uint16_t)d->pairs;
 	d->config.mtu = o->mtu;
+	event_timer_init(&d->down_timer, loop, down_cb, d);
+	event_timer_init(&d->up_timer, loop, up_cb, d);
+	event_timer_init(&d->flush_timer, loop, flush_cb, d);
 	limit_init(&d->down, o->down, os_now_us());
 	limit_init(&d->up, o->up, os_now_us());
-	if (viod_init(&d->viod, &net_class, base,
+	if (viod_init(&d->viod, &net_class, loop,
 	    d->pairs == 1 ? 2 : d->pairs * 2 + 1,
-	    FEATURES | (d->pairs > 1 ? FEATURES_MQ : 0), e) == -1 ||
-	    (net_events(d, base) == -1 &&
-	    err_set(e, ENOMEM, "net: event") == -1)) {
+	    FEATURES | (d->pairs > 1 ? FEATURES_MQ : 0), e) == -1) {
 		net_destroy(&d->viod);
 		return -1;
 	}
@@ -527,12 +503,9 @@ net_destroy(struct viod *v)
 	viod_fini(v);
 	for (unsigned pair = 0; pair < NET_PAIRS_MAX; pair++)
 		net_rx_clear(&d->rx[pair]);
-	if (d->down_ev != NULL)
-		event_free(d->down_ev);
-	if (d->up_ev != NULL)
-		event_free(d->up_ev);
-	if (d->flush_ev != NULL)
-		event_free(d->flush_ev);
+	event_timer_clear(&d->down_timer);
+	event_timer_clear(&d->up_timer);
+	event_timer_clear(&d->flush_timer);
 	free(d);
 }
 

@@ -9,7 +9,6 @@
 #ifndef VIOD_NET_H
 #define VIOD_NET_H
 
-#include <event2/event.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,7 +54,7 @@ struct net_packet {
 /* Takes a frame of the guest with its header; 'len' is of the frame. */
 typedef void net_packet_input(void *arg, struct net_packet *, size_t len);
 
-int	net_new(struct viod **, struct event_base *,
+int	net_new(struct viod **, struct event_loop *,
 	    const struct net_options *, struct err *);
 void	net_destroy(struct viod *);
 

@@ -106,7 +106,7 @@ allow_resolver(struct sandbox *s)
 static void
 serve(struct viod_start *start, struct options *o)
 {
-	struct net_user_config config = { .base = start->base,
+	struct net_user_config config = { .loop = start->loop,
 	    .hostname = o->hostname, .ports = o->ports,
 	    .nports = o->nports, .deliver = to_guest };
 	struct net_user *user;
@@ -116,7 +116,7 @@ serve(struct viod_start *start, struct options *o)
 	o->net.mtu = NET_USER_MTU;
 	memcpy(config.mac, o->net.mac, sizeof(config.mac));
 	limit_fds();
-	if (net_new(&v, start->base, &o->net, &e) == -1)
+	if (net_new(&v, start->loop, &o->net, &e) == -1)
 		viod_refuse(start, &e);
 	config.arg = v;
 	if (net_user_new(&user, &config, &e) == -1)

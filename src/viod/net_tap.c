@@ -23,13 +23,13 @@
 
 #define FRAMES_MAX	64	/* of the tap in one go */
 #define ETHER_BYTES	14
-#define RETRY_S		1	/* after a tap that fails */
+#define RETRY_US	1000000	/* after a tap that fails */
 
 struct net_tap {
 	const struct net_tap_config *config;
 	struct viod		*dev;
-	struct event		*ev;		/* the tap can be read */
-	struct event		*retry;
+	struct event_watch	 watch;		/* on the tap */
+	struct event_timer	 retry;
 	bool			 told;		/* of 'offload' */
 	unsigned		 offload;	/* TUN_F_* that are set */
 	struct log_limit	 complaints;
@@ -78,7 +78,6 @@ is_for_guest(const struct net_tap *t, size_t len)
 static bool
 take_frame(struct net_tap *t)
 {
-	static const struct timeval later = { RETRY_S, 0 };
 	ssize_t n = read(t->config->fd, &t->in, sizeof(t->in));
 	size_t len;
 
@@ -88,8 +87,8 @@ take_frame(struct net_tap *t)
 		/* Down, or removed; it would be ready again at once. */
 		log_limited(&t->complaints, "tap: %s",
 		    n == 0 ? "end of file" : strerror(errno));
-		(void)event_del(t->ev);
-		(void)event_add(t->retry, &later);
+		(void)event_watch_set(&t->watch, 0);
+		event_timer_set(&t->retry, RETRY_US);
 		return false;
 	}
 	len = (size_t)n - sizeof(t->in.hdr);
@@ -99,11 +98,10 @@ take_frame(struct net_tap *t)
 }
 
 static void
-on_tap(evutil_socket_t fd, short what, void *arg)
+on_tap(void *arg, unsigned what)
 {
 	struct net_tap *t = arg;
 
-	(void)fd;
 	(void)what;
 	set_offload(t);
 	for (unsigned i = 0; i < FRAMES_MAX; i++)
@@ -112,13 +110,12 @@ on_tap(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_retry(evutil_socket_t fd, short what, void *arg)
+on_retry(void *arg)
 {
 	struct net_tap *t = arg;
 
-	(void)fd;
-	(void)what;
-	(void)event_add(t->ev, NULL);
+	if (event_watch_set(&t->watch, EVENT_READ) == -1)
+		event_timer_set(&t->retry, RETRY_US);
 }
 
 /* --- from the guest ------------------------------------------------------- */
@@ -170,12 +167,10 @@ net_tap_new(struct net_tap **ret, const struct net_tap_config *config,
 	t->dev = dev;
 	if (fd_nonblock(config->fd, 1) == -1)
 		return err_sys(e, "tap: descriptor %d", config->fd);
-	t->ev = event_new(config->base, config->fd, EV_READ | EV_PERSIST,
-	    on_tap, t);
-	t->retry = event_new(config->base, -1, 0, on_retry, t);
-	if (t->ev == NULL || t->retry == NULL ||
-	    event_add(t->ev, NULL) == -1)
-		return err_set(e, ENOMEM, "tap: no memory for an event");
+	event_watch_init(&t->watch, config->loop, config->fd, on_tap, t);
+	event_timer_init(&t->retry, config->loop, on_retry, t);
+	if (event_watch_set(&t->watch, EVENT_READ) == -1)
+		return err_sys(e, "tap: descriptor %d", config->fd);
 	net_attach_packets(dev, from_guest, t);
 	*ret = take(&t);
 	return 0;
@@ -186,9 +181,7 @@ net_tap_destroy(struct net_tap *t)
 {
 	if (t == NULL)
 		return;
-	if (t->ev != NULL)
-		event_free(t->ev);
-	if (t->retry != NULL)
-		event_free(t->retry);
+	event_watch_fini(&t->watch);
+	event_timer_clear(&t->retry);
 	free(t);
 }

@@ -10,7 +10,6 @@
 #ifndef VIOD_NET_TAP_H
 #define VIOD_NET_TAP_H
 
-#include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,7 +19,7 @@
 #include "viod/serve.h"
 
 struct net_tap_config {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	int			 fd;	/* the tap, borrowed: packets are read
 					   and written whole, with headers of
 					   struct virtio_net_hdr */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * net_user.c - libslirp on libevent; see net_user.h
+ * net_user.c - libslirp on our event loop; see net_user.h
  *
  * libslirp is made for poll(2): before each wait it names its descriptors,
  * after it asks which are ready.  Here a descriptor keeps its event from
@@ -15,8 +15,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <glib.h>
 #include <libslirp.h>
 #include <netinet/in.h>
@@ -29,6 +27,7 @@
 
 #include "lib/log.h"
 #include "lib/util.h"
+#include "os/event.h"
 #include "viod/net_local.h"
 #include "viod/net_offload.h"
 #include "viod/net_user.h"
@@ -41,20 +40,18 @@
 /* A descriptor of libslirp.  Lives until the end: numbers come again. */
 struct watch {
 	struct net_user	*user;
-	struct event	 ev;
-	int		 fd;
-	short		 armed;		/* EV_* the kernel watches, or 0 */
-	short		 wanted;	/* in the round being made */
-	short		 got;		/* since the last round */
+	struct event_watch ev;
+	unsigned	 wanted;	/* in the round being made */
+	unsigned	 got;		/* since the last round */
 	bool		 listener;	/* of a published port */
 };
 
 struct net_user {
 	struct net_user_config	 config;
 	Slirp			*slirp;
-	struct event		 round;
-	struct event		 timeout;	/* of libslirp's TCP */
-	struct event		 advert;	/* router advertisements */
+	struct event_timer	 round;
+	struct event_timer	 timeout;	/* of libslirp's TCP */
+	struct event_timer	 advert;	/* router advertisements */
 	struct watch		**watches;	/* by descriptor; or NULL */
 	int			 nwatches;
 	int			*polled;	/* descriptors, as numbered
@@ -80,13 +77,12 @@ clock_get_ns(void *arg)
 /* --- descriptors ---------------------------------------------------------- */
 
 static void
-watch_cb(evutil_socket_t fd, short what, void *arg)
+watch_cb(void *arg, unsigned what)
 {
 	struct watch *w = arg;
 
-	(void)fd;
 	w->got |= what;
-	event_active(&w->user->round, EV_TIMEOUT, 1);
+	event_timer_soon(&w->user->round);
 }
 
 /* The watch of a descriptor, made when there is none; NULL: no memory. */
@@ -111,26 +107,10 @@ watch_of(struct net_user *u, int fd)
 		if (w == NULL)
 			return NULL;
 		w->user = u;
-		w->fd = fd;
+		event_watch_init(&w->ev, u->config.loop, fd, watch_cb, w);
 		u->watches[fd] = w;
 	}
 	return u->watches[fd];
-}
-
-static void
-watch_arm(struct watch *w, short what)
-{
-	if (w->armed == what)
-		return;
-	if (w->armed != 0)
-		(void)event_del(&w->ev);
-	w->armed = what;
-	if (what == 0)
-		return;
-	(void)event_assign(&w->ev, w->user->config.base, w->fd,
-	    (short)(what | EV_PERSIST), watch_cb, w);
-	if (event_add(&w->ev, NULL) == -1)
-		w->armed = 0;
 }
 
 /*
@@ -144,7 +124,7 @@ forget_fd(int fd, void *arg)
 
 	if (fd < 0 || fd >= u->nwatches || u->watches[fd] == NULL)
 		return;
-	watch_arm(u->watches[fd], 0);
+	event_watch_fini(&u->watches[fd]->ev);
 	u->watches[fd]->got = 0;
 	u->watches[fd]->listener = false;
 }
@@ -168,9 +148,9 @@ add_poll(int fd, int events, void *arg)
 		u->polled = p;
 		u->polled_cap = cap;
 	}
-	/* Urgent data comes in line (SO_OOBINLINE): EV_READ covers it. */
-	w->wanted = (events & SLIRP_POLL_IN ? EV_READ : 0) |
-	    (events & SLIRP_POLL_OUT ? EV_WRITE : 0);
+	/* Urgent data comes in line (SO_OOBINLINE): EVENT_READ covers it. */
+	w->wanted = (events & SLIRP_POLL_IN ? EVENT_READ : 0) |
+	    (events & SLIRP_POLL_OUT ? EVENT_WRITE : 0);
 	/* Out of descriptors accept(2) fails, and would without end. */
 	if (w->listener && u->npolled >= NET_USER_SOCKETS_MAX)
 		w->wanted = 0;
@@ -182,13 +162,13 @@ static int
 get_revents(int i, void *arg)
 {
 	struct net_user *u = arg;
-	short got;
+	unsigned got;
 
 	if (i < 0 || i >= u->npolled)
 		return 0;
 	got = u->watches[u->polled[i]]->got;
-	return (got & EV_READ ? SLIRP_POLL_IN : 0) |
-	    (got & EV_WRITE ? SLIRP_POLL_OUT : 0);
+	return (got & EVENT_READ ? SLIRP_POLL_IN : 0) |
+	    (got & EVENT_WRITE ? SLIRP_POLL_OUT : 0);
 }
 
 /* Ask libslirp what it waits for next; tell the kernel what is new in it. */
@@ -196,7 +176,6 @@ static void
 round_prepare(struct net_user *u)
 {
 	uint32_t timeout_ms = UINT32_MAX;
-	struct timeval tv;
 
 	for (int fd = 0; fd < u->nwatches; fd++)
 		if (u->watches[fd] != NULL)
@@ -205,23 +184,19 @@ round_prepare(struct net_user *u)
 	slirp_pollfds_fill(u->slirp, &timeout_ms, add_poll, u);
 	for (int fd = 0; fd < u->nwatches; fd++)
 		if (u->watches[fd] != NULL)
-			watch_arm(u->watches[fd], u->watches[fd]->wanted);
-	if (timeout_ms == UINT32_MAX) {
-		(void)event_del(&u->timeout);
-		return;
-	}
-	tv.tv_sec = timeout_ms / 1000;
-	tv.tv_usec = (timeout_ms % 1000) * 1000;
-	(void)event_add(&u->timeout, &tv);
+			(void)event_watch_set(&u->watches[fd]->ev,
+			    u->watches[fd]->wanted);
+	if (timeout_ms == UINT32_MAX)
+		event_timer_clear(&u->timeout);
+	else
+		event_timer_set(&u->timeout, timeout_ms * 1000ULL);
 }
 
 static void
-round_cb(evutil_socket_t fd, short what, void *arg)
+round_cb(void *arg)
 {
 	struct net_user *u = arg;
 
-	(void)fd;
-	(void)what;
 	u->round_ns = clock_get_ns(u);
 	slirp_pollfds_poll(u->slirp, 0, get_revents, u);
 	round_prepare(u);
@@ -233,7 +208,7 @@ notify(void *arg)
 {
 	struct net_user *u = arg;
 
-	event_active(&u->round, EV_TIMEOUT, 1);
+	event_timer_soon(&u->round);
 }
 
 /* --- timer, messages ------------------------------------------------------ */
@@ -252,25 +227,22 @@ static void
 timer_free(void *timer, void *arg)
 {
 	(void)arg;
-	(void)event_del(timer);
+	event_timer_clear(timer);
 }
 
 static void
 timer_mod(void *timer, int64_t expire_ms, void *arg)
 {
 	int64_t ms = MAX(0, expire_ms - clock_get_ns(arg) / 1000000);
-	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
 
-	(void)event_add(timer, &tv);
+	event_timer_set(timer, (uint64_t)ms * 1000);
 }
 
 static void
-advert_cb(evutil_socket_t fd, short what, void *arg)
+advert_cb(void *arg)
 {
 	struct net_user *u = arg;
 
-	(void)fd;
-	(void)what;
 	slirp_handle_timer(u->slirp, SLIRP_TIMER_RA, NULL);
 	notify(u);
 }
@@ -451,9 +423,9 @@ net_user_new(struct net_user **ret, const struct net_user_config *config,
 	if (u == NULL)
 		return err_sys(e, "user network");
 	u->config = *config;
-	(void)event_assign(&u->round, config->base, -1, 0, round_cb, u);
-	(void)event_assign(&u->timeout, config->base, -1, 0, round_cb, u);
-	(void)event_assign(&u->advert, config->base, -1, 0, advert_cb, u);
+	event_timer_init(&u->round, config->loop, round_cb, u);
+	event_timer_init(&u->timeout, config->loop, round_cb, u);
+	event_timer_init(&u->advert, config->loop, advert_cb, u);
 	(void)g_log_set_default_handler(glib_log, NULL);
 	slirp_config(&sc, config);
 	u->slirp = slirp_new(&sc, &callbacks, u);
@@ -478,14 +450,14 @@ net_user_destroy(struct net_user *u)
 	for (int fd = 0; fd < u->nwatches; fd++) {
 		if (u->watches[fd] == NULL)
 			continue;
-		watch_arm(u->watches[fd], 0);
+		event_watch_fini(&u->watches[fd]->ev);
 		free(u->watches[fd]);
 	}
 	free(u->watches);
 	free(u->polled);
-	(void)event_del(&u->round);
-	(void)event_del(&u->timeout);
-	(void)event_del(&u->advert);
+	event_timer_clear(&u->round);
+	event_timer_clear(&u->timeout);
+	event_timer_clear(&u->advert);
 	free(u);
 }
 
@@ -505,9 +477,9 @@ net_user_input(struct net_user *u, const void *frame, size_t len)
 	 * long ago, what this frame begins would be over at once.
 	 */
 	if (clock_get_ns(u) - u->round_ns > CLOCK_STALE_NS)
-		round_cb(-1, 0, u);
+		round_cb(u);
 	slirp_input(u->slirp, frame, (int)len);
-	event_active(&u->round, EV_TIMEOUT, 1);
+	event_timer_soon(&u->round);
 }
 
 uint64_t

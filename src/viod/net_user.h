@@ -23,7 +23,7 @@
 #include "lib/own.h"
 #include "viod/net_port.h"
 
-struct event_base;
+struct event_loop;
 
 /*
  * Bytes.  A larger one costs a guest's UDP its path discovery and was not
@@ -34,7 +34,7 @@ struct event_base;
 #define NET_USER_SOCKETS_MAX	2048	/* of all the guest's connections */
 
 struct net_user_config {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	uint8_t			 mac[6];	/* the guest's */
 	const char		*hostname;	/* offered by DHCP, or NULL */
 	const struct net_port	*ports;		/* published */

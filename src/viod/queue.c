@@ -104,11 +104,26 @@ void
 viod_again(struct viod *v, unsigned queue)
 {
 	if (v->queues[queue].running)
-		event_active(v->queues[queue].kick_ev, EV_READ, 0);
+		event_timer_soon(&v->queues[queue].again);
+}
+
+/* There may be something in the queue. */
+static void
+notify(struct viod_queue *q)
+{
+	if (q->running)
+		q->viod->class->notify(q->viod,
+		    (unsigned)(q - q->viod->queues));
 }
 
 static void
-on_kick(evutil_socket_t fd, short what, void *arg)
+on_again(void *arg)
+{
+	notify(arg);
+}
+
+static void
+on_kick(void *arg, unsigned what)
 {
 	struct viod_queue *q = arg;
 	char bin[KICKS_UNREAD * 8];
@@ -117,12 +132,10 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 	/* Every write is an edge, read or not; a pipe must not fill up. */
 	if (++q->unread == KICKS_UNREAD) {
 		q->unread = 0;
-		if (read(fd, bin, sizeof(bin)) == -1 && errno != EAGAIN)
+		if (read(q->kick, bin, sizeof(bin)) == -1 && errno != EAGAIN)
 			return;
 	}
-	if (q->running)
-		q->viod->class->notify(q->viod,
-		    (unsigned)(q - q->viod->queues));
+	notify(q);
 }
 
 static int
@@ -152,16 +165,10 @@ viod_queue_start(struct viod *v, unsigned n, struct err *e)
 		return err_prefix(e, "queue %u", n);
 	q->vq.event_idx = viod_has(v, VIRTIO_F_EVENT_IDX);
 	q->vq.indirect = viod_has(v, VIRTIO_F_INDIRECT_DESC);
-	q->kick_ev = event_new(v->base, q->kick, EV_READ | EV_PERSIST | EV_ET,
-	    on_kick, q);
-	if (q->kick_ev == NULL)
-		fatalx("%s: no memory for an event", v->class->name);
-	if (event_add(q->kick_ev, NULL) == -1) {
-		event_free(q->kick_ev);
-		q->kick_ev = NULL;
-		return err_set(e, EINVAL,
-		    "queue %u: kick descriptor cannot be waited for", n);
-	}
+	event_watch_init(&q->kicked, v->loop, q->kick, on_kick, q);
+	event_timer_init(&q->again, v->loop, on_again, q);
+	if (event_watch_set(&q->kicked, EVENT_READ | EVENT_EDGE) == -1)
+		return err_sys(e, "queue %u: kick descriptor", n);
 	q->told = false;
 	q->running = true;
 	if (v->class->start != NULL)
@@ -192,8 +199,8 @@ viod_queue_stop(struct viod *v, unsigned n)
 		v->class->stop(v, n);
 	q->running = false;
 	q->base = q->vq.avail_idx;
-	event_free(q->kick_ev);
-	q->kick_ev = NULL;
+	event_watch_fini(&q->kicked);
+	event_timer_clear(&q->again);
 }
 
 void

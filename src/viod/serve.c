@@ -40,6 +40,7 @@
 
 #include "lib/io.h"
 #include "lib/own.h"
+#include "os/os.h"
 #include "viod/serve_private.h"
 
 #define MESSAGES_MAX	64	/* in one go; then queues have a turn */
@@ -66,11 +67,11 @@ viod_hangup(struct viod *v)
 	v->inflight = NULL;
 	v->protocol = 0;
 	vhost_user_rx_fini(&v->rx);
-	event_free(v->conn_ev);
-	v->conn_ev = NULL;
+	event_watch_fini(&v->talk);
 	(void)close(v->conn);
 	v->conn = -1;
-	(void)event_add(v->listen_ev, NULL);
+	if (event_watch_set(&v->accepting, EVENT_READ) == -1)
+		fatal("%s", v->class->name);
 }
 
 /* One message; false: there is no more, or the front-end is gone. */
@@ -99,43 +100,38 @@ next_message(struct viod *v)
 
 /* A front-end says a lot at once when a device starts. */
 static void
-on_message(evutil_socket_t fd, short what, void *arg)
+on_message(void *arg, unsigned what)
 {
-	(void)fd;
 	(void)what;
 	for (unsigned n = 0; n < MESSAGES_MAX && next_message(arg); n++)
 		continue;
 }
 
 static void
-on_connect(evutil_socket_t fd, short what, void *arg)
+on_connect(void *arg, unsigned what)
 {
 	struct viod *v = arg;
-	own_fd int conn = -1;
+	int conn = os_accept(v->listener);
 
 	(void)what;
-	conn = accept(fd, NULL, NULL);
 	if (conn == -1)
 		return;	/* it left again */
-	if (fd_nonblock(conn, 1) == -1 || fd_cloexec(conn, 1) == -1)
-		return;
-	v->conn_ev = event_new(v->base, conn, EV_READ | EV_PERSIST,
-	    on_message, v);
-	if (v->conn_ev == NULL || event_add(v->conn_ev, NULL) == -1)
-		fatalx("%s: no memory for an event", v->class->name);
-	v->conn = take_fd(&conn);
-	(void)event_del(v->listen_ev);
+	event_watch_init(&v->talk, v->loop, conn, on_message, v);
+	if (event_watch_set(&v->talk, EVENT_READ) == -1)
+		fatal("%s", v->class->name);
+	v->conn = conn;
+	(void)event_watch_set(&v->accepting, 0);
 	log_debug("front-end connected");
 }
 
 int
 viod_init(struct viod *v, const struct viod_class *class,
-    struct event_base *base, unsigned nqueues, uint64_t features,
+    struct event_loop *loop, unsigned nqueues, uint64_t features,
     struct err *e)
 {
 	memset(v, 0, sizeof(*v));
 	v->class = class;
-	v->base = base;
+	v->loop = loop;
 	v->nqueues = nqueues;
 	v->features = features | TRANSPORT_FEATURES;
 	v->listener = v->conn = -1;
@@ -159,10 +155,9 @@ viod_listen(struct viod *v, int fd, struct err *e)
 	v->listener = fd;
 	if (fd_nonblock(fd, 1) == -1)
 		return err_sys(e, "listening socket");
-	v->listen_ev = event_new(v->base, fd, EV_READ | EV_PERSIST,
-	    on_connect, v);
-	if (v->listen_ev == NULL || event_add(v->listen_ev, NULL) == -1)
-		return err_set(e, ENOMEM, "listening socket: event");
+	event_watch_init(&v->accepting, v->loop, fd, on_connect, v);
+	if (event_watch_set(&v->accepting, EVENT_READ) == -1)
+		return err_sys(e, "listening socket");
 	return 0;
 }
 
@@ -170,9 +165,7 @@ void
 viod_fini(struct viod *v)
 {
 	viod_hangup(v);
-	if (v->listen_ev != NULL)
-		event_free(v->listen_ev);
-	v->listen_ev = NULL;
+	event_watch_fini(&v->accepting);
 	if (v->listener != -1)
 		(void)close(v->listener);
 	v->listener = -1;

@@ -4,18 +4,18 @@
  *
  * serve.c speaks the protocol, owns the queues and the guest's memory and
  * calls the device through its class; a device file knows requests only.
- * One thread, one libevent base; nothing here may be called from another.
+ * One thread, one event loop; nothing here may be called from another.
  */
 
 #ifndef VIOD_SERVE_H
 #define VIOD_SERVE_H
 
-#include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/err.h"
 #include "lib/log.h"
+#include "os/event.h"
 #include "virtio/guest_memory.h"
 #include "virtio/vhost_user.h"
 #include "virtio/virtq.h"
@@ -82,15 +82,16 @@ struct viod_queue {
 	int			 kick;		/* or -1; ours */
 	int			 call;
 	int			 err;
-	struct event		*kick_ev;	/* or NULL */
+	struct event_watch	 kicked;	/* while it runs */
+	struct event_timer	 again;		/* viod_again() */
 	unsigned		 unread;	/* kicks since the last read */
-	struct viod		*viod;		/* the owner, for kick_ev */
+	struct viod		*viod;		/* the owner, for these */
 };
 
 /* The device's struct has this as its first member. */
 struct viod {
 	const struct viod_class	*class;
-	struct event_base	*base;		/* borrowed */
+	struct event_loop	*loop;		/* borrowed */
 	unsigned		 nqueues;
 	uint64_t		 features;	/* offered */
 	uint64_t		 acked;		/* by the driver */
@@ -102,9 +103,9 @@ struct viod {
 	struct guest_memory	 mem;
 	uint64_t		 protocol;	/* acknowledged */
 	int			 listener;	/* ours */
-	struct event		*listen_ev;
+	struct event_watch	 accepting;	/* on it */
 	int			 conn;		/* or -1 */
-	struct event		*conn_ev;
+	struct event_watch	 talk;		/* on it */
 	struct vhost_user_rx	 rx;
 	void			*inflight;	/* mapping or NULL */
 	size_t			 inflight_len;	/* bytes of it */
@@ -118,7 +119,7 @@ struct viod {
  * it and closes the listener; the device must be idle.
  */
 int	viod_init(struct viod *, const struct viod_class *,
-	    struct event_base *, unsigned nqueues, uint64_t features,
+	    struct event_loop *, unsigned nqueues, uint64_t features,
 	    struct err *);
 void	viod_fini(struct viod *);
 

@@ -21,6 +21,11 @@
 
 #define COUNTERS_MAX	256	/* bytes of the line that says them */
 
+struct ends {
+	struct event_signal	term;
+	struct event_watch	life;
+};
+
 void
 viod_usage(const char *device)
 {
@@ -64,6 +69,7 @@ void
 viod_begin(struct viod_start *s)
 {
 	char name[32];
+	struct err e;
 
 	(void)snprintf(name, sizeof(name), "viod %s",
 	    s->name != NULL ? s->name : s->device);
@@ -76,9 +82,8 @@ viod_begin(struct viod_start *s)
 			if (fd_cloexec(fd, 1) == -1)
 				fatal("descriptor %d (vmd opens it; -S is "
 				    "for other uses)", fd);
-	s->base = event_base_new();
-	if (s->base == NULL)
-		fatalx("no event loop");
+	if (event_loop_new(&s->loop, &e) == -1)
+		fatalx("%s", e.text);
 }
 
 void
@@ -126,44 +131,56 @@ tell_counters(const struct viod *v, int fd)
 }
 
 static void
-on_lifeline(evutil_socket_t fd, short what, void *arg)
+on_lifeline(void *arg, unsigned what)
 {
 	const struct viod *v = arg;
 	char bin[64];
 	ssize_t n;
 
 	(void)what;
-	n = read(fd, bin, sizeof(bin));
+	n = read(VIOD_FD_LIFELINE, bin, sizeof(bin));
 	if (n > 0)
-		tell_counters(v, fd);
+		tell_counters(v, VIOD_FD_LIFELINE);
 	if (n > 0 || (n == -1 && (errno == EINTR || errno == EAGAIN)))
 		return;
 	log_debug("the VMM is gone");
-	(void)event_base_loopbreak(v->base);
+	event_loop_stop(v->loop);
 }
 
 static void
-on_signal(evutil_socket_t sig, short what, void *arg)
+on_signal(void *arg, int signo)
 {
-	struct event_base *base = arg;
-
-	(void)sig;
-	(void)what;
-	(void)event_base_loopbreak(base);
+	(void)signo;
+	event_loop_stop(arg);
 }
 
-static struct event *
-must_add(struct event *ev)
+/* The ends there may be: SIGTERM, or that of the VMM. */
+static int
+watch_ends(struct viod_start *s, struct viod *v, struct ends *ends,
+    struct err *e)
 {
-	if (ev == NULL || event_add(ev, NULL) == -1)
-		fatalx("no memory for an event");
-	return ev;
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	event_signal_init(&ends->term, s->loop, on_signal, s->loop);
+	event_watch_init(&ends->life, s->loop, VIOD_FD_LIFELINE, on_lifeline,
+	    v);
+	if (event_signal_take(&ends->term, &set, e) == -1)
+		return -1;
+	if (s->path != NULL)
+		return 0;
+	/* A VMM that does not read must not hold us up. */
+	(void)fd_nonblock(VIOD_FD_LIFELINE, 1);
+	if (event_watch_set(&ends->life, EVENT_READ) == -1)
+		return err_sys(e, "lifeline");
+	return 0;
 }
 
 void
 viod_run(struct viod_start *s, struct viod *v)
 {
-	struct event *term, *life = NULL;
+	struct ends ends;
 	struct err e;
 	int fd = VIOD_FD_LISTEN;
 
@@ -172,21 +189,12 @@ viod_run(struct viod_start *s, struct viod *v)
 		if (fd == -1)
 			viod_refuse(s, &e);
 	}
-	if (viod_listen(v, fd, &e) == -1)
+	if (viod_listen(v, fd, &e) == -1 || watch_ends(s, v, &ends, &e) == -1)
 		viod_refuse(s, &e);
-	term = must_add(evsignal_new(s->base, SIGTERM, on_signal, s->base));
-	if (s->path == NULL) {
-		/* A VMM that does not read must not hold us up. */
-		(void)fd_nonblock(VIOD_FD_LIFELINE, 1);
-		life = must_add(event_new(s->base, VIOD_FD_LIFELINE,
-		    EV_READ | EV_PERSIST, on_lifeline, v));
-	}
 	confine(s);
 	report(s, "ok\n");
-	if (event_base_dispatch(s->base) == -1)
-		fatalx("event loop");
+	event_loop_run(s->loop);
 	viod_hangup(v);
-	event_free(term);
-	if (life != NULL)
-		event_free(life);
+	event_signal_fini(&ends.term);
+	event_watch_fini(&ends.life);
 }

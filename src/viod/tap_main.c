@@ -109,14 +109,14 @@ serve(struct viod_start *start, struct options *o)
 	struct err e;
 
 	o->net.mtu = TAP_MTU;
-	o->tap.base = start->base;
+	o->tap.loop = start->loop;
 	memcpy(o->tap.mac, o->net.mac, sizeof(o->tap.mac));
 	memcpy(o->dhcp.mac, o->net.mac, sizeof(o->dhcp.mac));
 	memcpy(o->dhcp.host_mac, o->net.mac, sizeof(o->dhcp.host_mac));
 	o->dhcp.host_mac[5]++;
 	if (o->dhcp.addr != 0)
 		o->tap.dhcp = &o->dhcp;
-	if (net_new(&v, start->base, &o->net, &e) == -1 ||
+	if (net_new(&v, start->loop, &o->net, &e) == -1 ||
 	    net_tap_new(&tap, &o->tap, v, &e) == -1)
 		viod_refuse(start, &e);
 	viod_run(start, v);

@@ -3,14 +3,12 @@
  * viod.h - the program around a device: commands, start, end
  *
  * A command (blk_main, net_main, tap_main, vsock_main) parses its options,
- * makes its device over start->base and hands it to viod_run(), which serves
+ * makes its device over start->loop and hands it to viod_run(), which serves
  * until the VMM is gone.
  */
 
 #ifndef VIOD_VIOD_H
 #define VIOD_VIOD_H
-
-#include <event2/event.h>
 
 #include "lib/err.h"
 #include "os/sandbox.h"
@@ -27,7 +25,7 @@ enum {
 #define VIOD_OPTIONS	"n:S:v"
 
 struct viod_start {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	const char		*device;	/* "blk": the command */
 	const char		*name;		/* in logs; -n */
 	const char		*path;		/* -S: listen here ourselves,

@@ -23,7 +23,7 @@ enum { RX, TX, EVENT, NQUEUES };	/* RX: to the guest */
 
 #define PACKETS_MAX	256	/* in one go; then other events get a turn */
 
-/* Descriptors beside those of connections: queues, libevent, ours. */
+/* Descriptors beside those of connections: queues, the loop's, ours. */
 #define FDS_OTHER	64
 
 struct vsock {
@@ -31,7 +31,7 @@ struct vsock {
 	struct vsock_mux		*mux;
 	struct virtio_vsock_config	 config;
 	bool				 tx_stalled;	/* resets owed first */
-	struct event			*again;		/* rx_run() once more */
+	struct event_timer		 again;		/* rx_run() once more */
 	/* Buffers being filled; nothing between two calls. */
 	struct virtq_chain		 chains[VSOCK_BATCH_MAX];
 	struct vsock_buffer		 buffers[VSOCK_BATCH_MAX];
@@ -93,7 +93,7 @@ rx_run(struct vsock *d)
 		left--;
 	viod_flush(v, RX);
 	if (left == 0)
-		event_active(d->again, EV_TIMEOUT, 1);
+		event_timer_soon(&d->again);
 	if (d->tx_stalled && vsock_mux_may_input(d->mux)) {
 		d->tx_stalled = false;
 		viod_again(v, TX);
@@ -155,10 +155,8 @@ wake(void *arg)
 }
 
 static void
-again_cb(evutil_socket_t fd, short what, void *arg)
+again_cb(void *arg)
 {
-	(void)fd;
-	(void)what;
 	rx_run(arg);
 }
 
@@ -247,25 +245,21 @@ raise_fd_limit(void)
 }
 
 int
-vsock_new(struct viod **ret, struct event_base *base,
+vsock_new(struct viod **ret, struct event_loop *loop,
     const struct vsock_options *o, struct err *e)
 {
 	struct vsock *d = calloc(1, sizeof(*d));
 	struct vsock_mux_config config = {
 		.cid = o->cid, .listen_fd = o->listen_fd, .dirfd = o->dirfd,
-		.base = base, .wake = wake, .arg = d,
+		.loop = loop, .wake = wake, .arg = d,
 	};
 
 	if (d == NULL)
 		return err_sys(e, "vsock");
 	raise_fd_limit();
 	d->config.guest_cid = o->cid;
-	d->again = event_new(base, -1, 0, again_cb, d);
-	if (d->again == NULL) {
-		free(d);
-		return err_set(e, ENOMEM, "vsock: event");
-	}
-	if (viod_init(&d->viod, &vsock_class, base, NQUEUES,
+	event_timer_init(&d->again, loop, again_cb, d);
+	if (viod_init(&d->viod, &vsock_class, loop, NQUEUES,
 	    VIRTIO_BIT(VIRTIO_VSOCK_F_STREAM), e) == -1 ||
 	    vsock_mux_new(&d->mux, &config, e) == -1) {
 		vsock_destroy(&d->viod);
@@ -284,7 +278,6 @@ vsock_destroy(struct viod *v)
 		return;
 	viod_fini(v);
 	vsock_mux_destroy(d->mux);
-	if (d->again != NULL)
-		event_free(d->again);
+	event_timer_clear(&d->again);
 	free(d);
 }

@@ -4,7 +4,6 @@
 #ifndef VIOD_VSOCK_H
 #define VIOD_VSOCK_H
 
-#include <event2/event.h>
 #include <stdint.h>
 
 #include "lib/err.h"
@@ -20,7 +19,7 @@ struct vsock_options {
 	int		dirfd;		/* of vsock.sock_<port>; borrowed */
 };
 
-int	vsock_new(struct viod **, struct event_base *,
+int	vsock_new(struct viod **, struct event_loop *,
 	    const struct vsock_options *, struct err *);
 void	vsock_destroy(struct viod *);
 

@@ -38,19 +38,13 @@
 /* A read of this much makes it worth taking many buffers for the next. */
 #define BULK_BYTES	2048
 
-static void conn_cb(evutil_socket_t, short, void *);
-
-static struct timeval
-ms_timeval(unsigned ms)
-{
-	return (struct timeval){ ms / 1000, (ms % 1000) * 1000 };
-}
+static void conn_cb(void *, unsigned);
+static void conn_late(void *);
 
 struct conn *
 vsock_conn_new(struct vsock_mux *m, int fd, uint32_t guest_port,
     uint32_t host_port, unsigned owed)
 {
-	const struct timeval tv = ms_timeval(VSOCK_ANSWER_MS);
 	struct conn *c;
 
 	if (m->stats.conns >= VSOCK_CONNS_MAX)
@@ -58,6 +52,13 @@ vsock_conn_new(struct vsock_mux *m, int fd, uint32_t guest_port,
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return NULL;
+	/* Edge: a program that half-closed early must not fire for ever. */
+	event_watch_init(&c->watch, m->config.loop, fd, conn_cb, c);
+	event_timer_init(&c->timer, m->config.loop, conn_late, c);
+	if (event_watch_set(&c->watch, EVENT_HUP | EVENT_EDGE) == -1) {
+		free(c);
+		return NULL;
+	}
 	c->mux = m;
 	c->fd = fd;
 	c->guest_port = guest_port;
@@ -65,10 +66,8 @@ vsock_conn_new(struct vsock_mux *m, int fd, uint32_t guest_port,
 	c->owed = owed;
 	c->state = owed & OWE_REQUEST ? CONN_ASKED : CONN_OPEN;
 	buf_init(&c->buf, VSOCK_BUF_ALLOC);
-	/* Edge: a program that half-closed early must not fire for ever. */
-	c->watched = EV_CLOSED | EV_ET | EV_PERSIST;
-	(void)event_assign(&c->ev, m->config.base, fd, c->watched, conn_cb, c);
-	(void)event_add(&c->ev, c->state == CONN_ASKED ? &tv : NULL);
+	if (c->state == CONN_ASKED)
+		event_timer_set(&c->timer, VSOCK_ANSWER_MS * 1000ULL);
 	vsock_mux_insert(m, c);
 	m->stats.conns++;
 	vsock_mux_want(m, c);
@@ -78,8 +77,8 @@ vsock_conn_new(struct vsock_mux *m, int fd, uint32_t guest_port,
 static void
 conn_close_fd(struct conn *c)
 {
-	(void)event_del(&c->ev);
-	c->watched = 0;
+	event_watch_fini(&c->watch);
+	event_timer_clear(&c->timer);
 	if (c->fd == -1)
 		return;
 	(void)close(c->fd);
@@ -92,7 +91,8 @@ static void
 conn_refuse(struct conn *c, const char *why)
 {
 	c->mux->stats.refused++;
-	(void)event_del(&c->ev);
+	event_watch_fini(&c->watch);
+	event_timer_clear(&c->timer);
 	vsock_host_refuse(take_fd(&c->fd), why);
 	vsock_host_resume(c->mux->host);
 }
@@ -126,26 +126,20 @@ vsock_conn_free(struct conn *c)
 	free(c);
 }
 
-/* Have libevent watch what the state allows to happen. */
+/* Watch for what the state allows to happen. */
 static void
 conn_watch(struct conn *c)
 {
-	short want = EV_PERSIST;
+	unsigned want = 0;
 
 	assert(c->fd != -1 && c->state != CONN_ASKED);
 	if (!c->eof && !c->parked && c->state == CONN_OPEN)
-		want |= EV_READ;
+		want |= EVENT_READ;
 	if (c->buf.len != 0)
-		want |= EV_WRITE;
-	if (want == EV_PERSIST)
-		want |= EV_CLOSED | EV_ET;
-	if (want == c->watched)
-		return;
-	(void)event_del(&c->ev);
-	(void)event_assign(&c->ev, c->mux->config.base, c->fd, want, conn_cb,
-	    c);
-	(void)event_add(&c->ev, NULL);
-	c->watched = want;
+		want |= EVENT_WRITE;
+	if (want == 0)
+		want = EVENT_HUP | EVENT_EDGE;
+	(void)event_watch_set(&c->watch, want);
 }
 
 /* Nothing but a reset is left to be said. */
@@ -175,8 +169,6 @@ vsock_conn_bad(struct conn *c)
 static void
 conn_closed_one(struct conn *c)
 {
-	const struct timeval tv = ms_timeval(VSOCK_CLOSE_MS);
-
 	if (!c->eof || !c->done) {
 		conn_watch(c);
 		return;
@@ -189,8 +181,7 @@ conn_closed_one(struct conn *c)
 	c->state = CONN_CLOSING;
 	c->owed = 0;
 	c->shut_owed = SHUT_BOTH;
-	(void)event_assign(&c->ev, c->mux->config.base, -1, 0, conn_cb, c);
-	(void)event_add(&c->ev, &tv);
+	event_timer_set(&c->timer, VSOCK_CLOSE_MS * 1000ULL);
 	vsock_mux_want(c->mux, c);
 }
 
@@ -381,6 +372,7 @@ input_response(struct conn *c, const struct virtio_vsock_hdr *hdr,
 	c->mux->stats.to_host -= ok.iov_len;
 	c->mux->stats.opened++;
 	c->state = CONN_OPEN;
+	event_timer_clear(&c->timer);
 	conn_watch(c);
 }
 
@@ -643,44 +635,50 @@ vsock_conn_output(struct conn *c, struct virtio_vsock_hdr *hdr,
 
 /* --- events of the socket ------------------------------------------------- */
 
-/* Waiting for the guest's answer: it did not come, or nobody wants it. */
+/* Nobody waits for the guest's answer any more. */
 static void
-asked_event(struct conn *c, short what)
+conn_give_up(struct conn *c)
 {
-	if (what & EV_TIMEOUT)
-		conn_refuse(c, "no answer of the guest");
-	else if (!conn_hung_up(c))
-		return;
 	if (c->owed & OWE_REQUEST)
 		vsock_conn_free(c);
 	else
 		conn_reset(c);
 }
 
+/* An answer of the guest did not come. */
 static void
-conn_cb(evutil_socket_t fd, short what, void *arg)
+conn_late(void *arg)
 {
 	struct conn *c = arg;
 
-	(void)fd;
 	if (c->state == CONN_ASKED) {
-		asked_event(c, what);
-		return;
-	}
-	if (c->state == CONN_CLOSING) {
+		conn_refuse(c, "no answer of the guest");
+		conn_give_up(c);
+	} else {
 		conn_reset(c);
+	}
+}
+
+static void
+conn_cb(void *arg, unsigned what)
+{
+	struct conn *c = arg;
+
+	if (c->state == CONN_ASKED) {
+		if (conn_hung_up(c))
+			conn_give_up(c);
 		return;
 	}
-	if ((what & EV_READ) && !c->eof && c->state == CONN_OPEN) {
+	if ((what & EVENT_READ) && !c->eof && c->state == CONN_OPEN) {
 		/* Still unread since last time: the guest cannot take more. */
 		c->parked = c->readable;
 		c->readable = true;
 		vsock_mux_want(c->mux, c);
 		conn_watch(c);
 	}
-	if ((what & EV_CLOSED) && !c->done && conn_hung_up(c)) {
+	if ((what & EVENT_HUP) && !c->done && conn_hung_up(c)) {
 		conn_host_gone(c);
 		conn_closed_one(c);
-	} else if ((what & EV_WRITE) && c->buf.len != 0)
+	} else if ((what & EVENT_WRITE) && c->buf.len != 0)
 		conn_flush(c);
 }

@@ -13,12 +13,11 @@
 #include <sys/queue.h>
 #include <sys/uio.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/buf.h"
+#include "os/event.h"
 #include "viod/vsock_mux.h"
 #include "virtio/virtio.h"
 
@@ -72,8 +71,8 @@ struct conn {
 	uint32_t		 shut_guest;	/* flags of the guest */
 
 	int			 fd;		/* host's socket, or -1 */
-	struct event		 ev;
-	short			 watched;	/* EV_* of ev while added */
+	struct event_watch	 watch;		/* on it */
+	struct event_timer	 timer;		/* while asked, closing */
 	bool			 readable;	/* fd may have bytes */
 	bool			 bulk;		/* much came last time */
 	bool			 parked;	/* guest cannot take it */
@@ -136,7 +135,7 @@ struct vsock_rst {
 struct vsock_mux {
 	struct vsock_mux_config	 config;
 	bool			 guest_ready;
-	struct event		 output;	/* run wake() in the loop */
+	struct event_timer	 output;	/* run wake() in the loop */
 	struct vsock_host	*host;
 	uint64_t		 seed;		/* of the hash; random */
 	uint32_t		 next_port;	/* host's port to try */

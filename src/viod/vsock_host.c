@@ -30,7 +30,7 @@ struct handshake {
 	TAILQ_ENTRY(handshake)	 all;		/* oldest first */
 	struct vsock_host	*host;
 	int			 fd;
-	struct event		 ev;
+	struct event_watch	 watch;
 	size_t			 len;
 	char			 line[LINE_MAX_LEN + 1];
 };
@@ -38,7 +38,7 @@ TAILQ_HEAD(handshake_queue, handshake);
 
 struct vsock_host {
 	struct vsock_mux	*mux;
-	struct event		 listener;
+	struct event_watch	 listener;
 	bool			 paused;	/* out of descriptors */
 	struct handshake_queue	 handshakes;
 	unsigned		 nhandshakes;
@@ -59,7 +59,7 @@ vsock_host_refuse(int fd, const char *why)
 static void
 handshake_free(struct handshake *h)
 {
-	(void)event_del(&h->ev);
+	event_watch_fini(&h->watch);
 	TAILQ_REMOVE(&h->host->handshakes, h, all);
 	h->host->nhandshakes--;
 	if (h->fd != -1)
@@ -72,7 +72,7 @@ static void
 handshake_refuse(struct handshake *h, const char *why)
 {
 	h->host->mux->stats.refused++;
-	(void)event_del(&h->ev);
+	event_watch_fini(&h->watch);
 	vsock_host_refuse(take_fd(&h->fd), why);
 	handshake_free(h);
 }
@@ -125,7 +125,7 @@ handshake_done(struct handshake *h)
 		handshake_refuse(h, "guest is not ready");
 		return;
 	}
-	(void)event_del(&h->ev);
+	event_watch_fini(&h->watch);
 	if (vsock_conn_new(m, h->fd, (uint32_t)port,
 	    vsock_mux_port(m, (uint32_t)port), OWE_REQUEST) == NULL) {
 		handshake_refuse(h, "too many connections");
@@ -136,15 +136,18 @@ handshake_done(struct handshake *h)
 }
 
 static void
-handshake_cb(evutil_socket_t fd, short what, void *arg)
+handshake_cb(void *arg, unsigned what)
 {
 	struct handshake *h = arg;
 
-	(void)fd;
 	(void)what;
 	switch (handshake_read(h)) {
 	case 1:
 		handshake_done(h);
+		break;
+	case 0:
+		if (event_watch_set(&h->watch, EVENT_READ) == -1)
+			handshake_refuse(h, "out of memory");
 		break;
 	case -1:
 		handshake_refuse(h, "not CONNECT <port>");
@@ -165,25 +168,24 @@ handshake_new(struct vsock_host *host, int fd)
 	h->fd = fd;
 	TAILQ_INSERT_TAIL(&host->handshakes, h, all);
 	host->nhandshakes++;
-	(void)event_assign(&h->ev, host->mux->config.base, fd,
-	    EV_READ | EV_PERSIST, handshake_cb, h);
-	(void)event_add(&h->ev, NULL);
+	event_watch_init(&h->watch, host->mux->config.loop, fd, handshake_cb,
+	    h);
 	/* Most have written their line already. */
-	handshake_cb(fd, EV_READ, h);
+	handshake_cb(h, EVENT_READ);
 	if (host->nhandshakes > VSOCK_HANDSHAKES_MAX)
 		handshake_refuse(TAILQ_FIRST(&host->handshakes),
 		    "too slow, and others wait");
 }
 
 static void
-listener_cb(evutil_socket_t fd, short what, void *arg)
+listener_cb(void *arg, unsigned what)
 {
 	struct vsock_host *host = arg;
 	int s;
 
 	(void)what;
 	for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
-		s = os_accept((int)fd);
+		s = os_accept(host->listener.fd);
 		if (s != -1) {
 			handshake_new(host, s);
 			continue;
@@ -191,7 +193,7 @@ listener_cb(evutil_socket_t fd, short what, void *arg)
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 		    errno == ENOMEM) {
 			/* Level-triggered: it would fire without end. */
-			(void)event_del(&host->listener);
+			(void)event_watch_set(&host->listener, 0);
 			host->paused = true;
 		}
 		return;
@@ -204,7 +206,7 @@ vsock_host_resume(struct vsock_host *host)
 	if (host == NULL || !host->paused)
 		return;
 	host->paused = false;
-	(void)event_add(&host->listener, NULL);
+	(void)event_watch_set(&host->listener, EVENT_READ);
 }
 
 void
@@ -239,10 +241,10 @@ vsock_host_new(struct vsock_host **ret, struct vsock_mux *m, struct err *e)
 		return err_sys(e, "vsock");
 	host->mux = m;
 	TAILQ_INIT(&host->handshakes);
-	(void)event_assign(&host->listener, m->config.base,
-	    m->config.listen_fd, EV_READ | EV_PERSIST, listener_cb, host);
+	event_watch_init(&host->listener, m->config.loop,
+	    m->config.listen_fd, listener_cb, host);
 	if (fd_nonblock(m->config.listen_fd, 1) == -1 ||
-	    event_add(&host->listener, NULL) == -1) {
+	    event_watch_set(&host->listener, EVENT_READ) == -1) {
 		free(host);
 		return err_sys(e, "vsock: listening socket");
 	}
@@ -255,7 +257,7 @@ vsock_host_destroy(struct vsock_host *host)
 {
 	if (host == NULL)
 		return;
-	(void)event_del(&host->listener);
+	event_watch_fini(&host->listener);
 	host->paused = false;
 	while (!TAILQ_EMPTY(&host->handshakes))
 		handshake_free(TAILQ_FIRST(&host->handshakes));

@@ -67,16 +67,14 @@ vsock_mux_want(struct vsock_mux *m, struct conn *c)
 		TAILQ_INSERT_TAIL(&m->ready, c, ready);
 		c->is_ready = true;
 	}
-	event_active(&m->output, EV_TIMEOUT, 1);
+	event_timer_soon(&m->output);
 }
 
 static void
-output_cb(evutil_socket_t fd, short what, void *arg)
+output_cb(void *arg)
 {
 	struct vsock_mux *m = arg;
 
-	(void)fd;
-	(void)what;
 	m->config.wake(m->config.arg);
 }
 
@@ -96,7 +94,7 @@ vsock_mux_new(struct vsock_mux **ret, const struct vsock_mux_config *config,
 	for (unsigned i = 0; i < VSOCK_BUCKETS; i++)
 		LIST_INIT(&m->buckets[i]);
 	TAILQ_INIT(&m->ready);
-	(void)event_assign(&m->output, config->base, -1, 0, output_cb, m);
+	event_timer_init(&m->output, config->loop, output_cb, m);
 	if (vsock_host_new(&m->host, m, e) == -1)
 		return -1;
 	*ret = take(&m);
@@ -113,7 +111,7 @@ vsock_mux_destroy(struct vsock_mux *m)
 	while ((c = LIST_FIRST(&m->conns)) != NULL)
 		vsock_conn_free(c);
 	vsock_host_destroy(m->host);
-	(void)event_del(&m->output);
+	event_timer_clear(&m->output);
 	free(m);
 }
 
@@ -157,7 +155,7 @@ vsock_mux_refuse(struct vsock_mux *m, const struct virtio_vsock_hdr *hdr)
 	r->src_port = hdr->dst_port;
 	r->dst_port = hdr->src_port;
 	r->type = hdr->type;
-	event_active(&m->output, EV_TIMEOUT, 1);
+	event_timer_soon(&m->output);
 }
 
 void

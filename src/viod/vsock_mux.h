@@ -32,7 +32,7 @@
 #include "lib/err.h"
 #include "lib/own.h"
 
-struct event_base;
+struct event_loop;
 struct virtio_vsock_hdr;
 
 #define VSOCK_CONNS_MAX		2048	/* connections of a guest */
@@ -65,7 +65,7 @@ struct vsock_mux_config {
 	uint64_t		 cid;		/* the guest's, 3 or more */
 	int			 listen_fd;	/* vsock.sock; borrowed */
 	int			 dirfd;		/* of vsock.sock_N; borrowed */
-	struct event_base	*base;
+	struct event_loop	*loop;
 	/*
 	 * Called from the event loop, never from within a function below:
 	 * there may be packets to fetch.

@@ -66,7 +66,7 @@ struct vio_class {
 	 * leaves each queue's 'base' at the next chain to pop; it is called
 	 * for a reset (status is 0 then), a pause for a snapshot, and
 	 * removal.  Events are the main thread's; start and stop may be on
-	 * a vCPU's: they leave libevent alone.  NULL where
+	 * a vCPU's: they leave the event loop alone.  NULL where
 	 * there is nothing to do: of classes with kick, vio.c sets up the
 	 * queues and their bases.
 	 */

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "event_kit.h"
 #include "viod/net.h"
 #include "viod/net_local.h"
 #include "viod/net_port.h"
@@ -26,7 +27,7 @@
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static uint8_t *mem;
-static struct event_base *base;
+static struct event_loop *loop;
 static struct viod *dev;
 static struct net_local local;
 static unsigned frames;
@@ -96,7 +97,7 @@ fuzz_device(const uint8_t *data, size_t len)
 	memset(mem, 0, 0x10000);
 	guest_memory_init(&gm);
 	if (guest_memory_add(&gm, &r, NULL) == -1 ||
-	    net_new(&dev, base, &o, NULL) == -1)
+	    net_new(&dev, loop, &o, NULL) == -1)
 		abort();
 	net_attach(dev, send_back, NULL);
 	dev->acked = (uint64_t)data[0] << 12 ^ (uint64_t)data[1] << 7 ^ data[2];
@@ -112,7 +113,7 @@ fuzz_device(const uint8_t *data, size_t len)
 		memcpy(mem + 0x10000 + at, data, len);
 	for (unsigned i = n; i > 0; i--)
 		dev->class->notify(dev, i - 1);
-	(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	kit_settle(loop);
 	for (unsigned i = 0; i < n; i++)
 		dev->queues[i].running = false;
 	dev->class->reset(dev);
@@ -143,8 +144,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	if (mem == NULL) {
 		mem = aligned_alloc(4096, MEMORY);
-		base = event_base_new();
-		if (mem == NULL || base == NULL)
+		loop = kit_loop();
+		if (mem == NULL || loop == NULL)
 			abort();
 		/* A published port nobody listens on. */
 		net_local_publish(&local, -1, 53);

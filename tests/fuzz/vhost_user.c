@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "event_kit.h"
 #include "os/os.h"
 #include "viod/serve.h"
 
@@ -26,7 +27,7 @@
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-static struct event_base *base;
+static struct event_loop *loop;
 static struct viod device;
 static struct sockaddr_un addr = { .sun_family = AF_UNIX };
 static socklen_t addr_len;
@@ -89,21 +90,21 @@ listener(void)
 static void
 setup(void)
 {
-	base = event_base_new();
+	loop = kit_loop();
 	memory = os_memfd("fuzz", MEMORY, NULL);
 	event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (base == NULL || memory == -1 || event == -1 || null == -1 ||
-	    viod_init(&device, &echo, base, 2, 0, NULL) == -1 ||
+	if (loop == NULL || memory == -1 || event == -1 || null == -1 ||
+	    viod_init(&device, &echo, loop, 2, 0, NULL) == -1 ||
 	    viod_listen(&device, listener(), NULL) == -1)
 		abort();
 }
 
 static void
-loop(void)
+turn(void)
 {
 	for (unsigned i = 0; i < 3; i++)
-		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+		kit_settle(loop);
 }
 
 /* Send one message with the descriptors its first byte asks for. */
@@ -142,13 +143,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t len;
 	int sock;
 
-	if (base == NULL)
+	if (loop == NULL)
 		setup();
 	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (sock == -1 ||
 	    connect(sock, (struct sockaddr *)&addr, addr_len) == -1)
 		abort();
-	loop();
+	turn();
 	for (unsigned i = 0; i < MESSAGES && size > 1; i++) {
 		len = size - 1;
 		if (len >= sizeof(header)) {
@@ -160,10 +161,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		data += 1 + len;
 		size -= 1 + len;
-		loop();
+		turn();
 	}
 	(void)close(sock);
-	loop();
+	turn();
 	if (device.conn != -1 || device.mem.nregions != 0)
 		abort();	/* it did not notice that we left */
 	return 0;

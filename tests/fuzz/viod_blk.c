@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "event_kit.h"
 #include "os/os.h"
 #include "viod/blk.h"
 #include "viod/serve_private.h"
@@ -26,7 +27,7 @@ enum { FLAG_EVENT = 1, FLAG_READONLY = 2, FLAG_THREADS = 4, FLAG_WCE = 8 };
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-static struct event_base *base;
+static struct event_loop *loop;
 static struct viod *devices[DEVICES];
 static int disk;
 
@@ -41,12 +42,12 @@ device(uint8_t flags)
 		.disk.engine = flags & FLAG_THREADS ? "threads" : NULL,
 	};
 
-	if (base == NULL) {
-		base = event_base_new();
+	if (loop == NULL) {
+		loop = kit_loop();
 		disk = o.disk.files.file[0].fd =
 		    os_memfd("disk", DISK, NULL);
 	}
-	if (*v == NULL && blk_new(v, base, &o, NULL) == -1)
+	if (*v == NULL && blk_new(v, loop, &o, NULL) == -1)
 		abort();
 	return *v;
 }
@@ -85,7 +86,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (viod_queue_start(v, 0, NULL) == -1)
 		abort();
 	for (unsigned i = 0; i < 3; i++)
-		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+		kit_settle(loop);
 	viod_queue_forget(v, 0);
 	viod_reset(v);
 	guest_memory_fini(&v->mem);

@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 
 #include <assert.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "event_kit.h"
 #include "os/os.h"
 #include "viod/vsock_mux.h"
 #include "virtio/virtio.h"
@@ -31,7 +31,7 @@ int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 int	LLVMFuzzerInitialize(int *, char ***);
 
 static int dirfd, listener, guests;	/* guests: vsock.sock_1024 */
-static struct event_base *base;
+static struct event_loop *loop;
 static int hosts[HOSTS];
 static uint32_t last_port;		/* of the host, as the guest saw it */
 static uint8_t payload[1 << 18];
@@ -82,8 +82,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	listener = os_unix_listen(dirfd, "vsock.sock", 0600, 64, NULL);
 	guests = os_unix_listen(dirfd, "vsock.sock_1024", 0600, 64, NULL);
 	(void)fcntl(guests, F_SETFL, O_NONBLOCK);
-	base = event_base_new();
-	if (listener == -1 || guests == -1 || base == NULL)
+	loop = kit_loop();
+	if (listener == -1 || guests == -1 || loop == NULL)
 		abort();
 	(void)atexit(cleanup);
 	return 0;
@@ -211,7 +211,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct script s = { data, len };
 	struct vsock_mux_config config = { .cid = CID,
-	    .listen_fd = listener, .dirfd = dirfd, .base = base,
+	    .listen_fd = listener, .dirfd = dirfd, .loop = loop,
 	    .wake = wake };
 	struct vsock_mux *m;
 	int fd;
@@ -238,7 +238,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 				vsock_mux_reset(m);
 			break;
 		}
-		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+		kit_settle(loop);
 		assert(vsock_mux_stats(m)->conns <= VSOCK_CONNS_MAX);
 	}
 	for (unsigned i = 0; i < HOSTS; i++)

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "unit.h"
+#include "event_kit.h"
 #include "frames.h"
 #include "lib/util.h"
 #include "viod/net_user.h"
@@ -33,7 +33,7 @@
 #define ALARM_S	20
 
 struct world {
-	struct event_base	*base;
+	struct event_loop	*loop;
 	struct net_user		*user;
 	struct frame		 out;	/* being built */
 	/* Frames for the guest, not looked at yet. */
@@ -124,7 +124,7 @@ expect_proto(struct world *w, uint8_t proto)
 {
 	for (;;) {
 		while (!have_frame(w))
-			(void)event_base_loop(w->base, EVLOOP_ONCE);
+			(void)event_loop_turn(w->loop, -1);
 		if (!arp_answered(w) && w->seen.ether == 0x0800 &&
 		    w->seen.proto == proto)
 			return;
@@ -135,14 +135,14 @@ static void
 spin(struct world *w)
 {
 	for (int i = 0; i < 20; i++)
-		(void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+		kit_settle(w->loop);
 }
 
 static void
 make(struct world *w, const char *const *ports)
 {
 	struct net_port list[4];
-	struct net_user_config config = { .base = w->base, .hostname = "web",
+	struct net_user_config config = { .loop = w->loop, .hostname = "web",
 	    .ports = list, .deliver = deliver, .arg = w };
 	struct err e = { .text = "" };
 
@@ -162,7 +162,7 @@ setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
-	w->base = event_base_new();
+	w->loop = kit_loop();
 	*state = w;
 	return 0;
 }
@@ -173,7 +173,7 @@ teardown(void **state)
 	struct world *w = *state;
 
 	net_user_destroy(w->user);
-	event_base_free(w->base);
+	event_loop_destroy(w->loop);
 	while (have_frame(w))
 		;
 	free(w->last);
@@ -453,7 +453,7 @@ published_v6(void **state)
 	assert_int_equal(connect(fd, (struct sockaddr *)&in6, len), 0);
 	for (;;) {
 		while (!have_frame(w))
-			(void)event_base_loop(w->base, EVLOOP_ONCE);
+			(void)event_loop_turn(w->loop, -1);
 		ip = w->last->b + 14;
 		if (w->seen.ether != 0x86dd)
 			continue;
@@ -481,7 +481,7 @@ in_use(void **state)
 		uint16_t port = 0;
 		int on = 1, fd = host_socket(types[i], "127.0.0.1", &port);
 		struct net_port p;
-		struct net_user_config config = { .base = w->base,
+		struct net_user_config config = { .loop = w->loop,
 		    .ports = &p, .nports = 1, .deliver = deliver, .arg = w };
 		struct err e;
 
@@ -510,7 +510,7 @@ in_use_by_us(void **state)
 	for (size_t i = 0; i < COUNT(protos); i++) {
 		uint16_t port = free_port(i == 0 ? SOCK_STREAM : SOCK_DGRAM);
 		struct net_port p[2];
-		struct net_user_config config = { .base = w->base,
+		struct net_user_config config = { .loop = w->loop,
 		    .ports = p, .nports = 2, .deliver = deliver, .arg = w };
 		char spec[32];
 		struct err e;
@@ -611,7 +611,7 @@ full(void **state)
 	for (unsigned i = 0; i < 2 * NET_USER_SOCKETS_MAX; i++) {
 		send_udp(w, (uint16_t)(1000 + i), addr, port, "x");
 		if (i % 128 == 0)
-			(void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+			kit_settle(w->loop);
 	}
 	(void)close(fd);
 	assert_in_range(unit_count_fds() - before, NET_USER_SOCKETS_MAX,
