@@ -30,7 +30,9 @@ qemu_check(const struct vm_config *c, struct err *e)
 		{ c->cpu != VM_CPU_HOST, "platform: cpu" },
 		{ c->irqchip != VM_IRQCHIP_KERNEL, "platform: irqchip" },
 		{ c->virtio != VM_VIRTIO_MODERN, "platform: virtio" },
-		{ c->serial.mode != VM_STREAM_OFF, "serial: other than Off" },
+		{ c->serial.mode != VM_STREAM_OFF &&
+		    c->console.mode != VM_STREAM_OFF, "serial and console" },
+		{ c->serial.mode == VM_STREAM_TTY, "serial: mode Tty" },
 		{ c->console.mode == VM_STREAM_TTY, "console: mode Tty" },
 		{ c->balloon.on, "balloon" },
 		{ c->pvpanic, "pvpanic" },

@@ -30,6 +30,7 @@ static const struct board {
 	const char	*firmware;	/* NULL: none */
 	const char	*machine;
 	const char	*machine_kvm, *machine_tcg;
+	const char	*machine_silent;	/* without serial port */
 	const char	*cpu_kvm, *cpu_tcg;
 	/*
 	 * Linux finds microvm's transports in the order of the command line,
@@ -41,8 +42,8 @@ static const struct board {
 		.program = "qemu-system-x86_64",
 		/* SeaBIOS, elsewhere the default, needs the option ROMs. */
 		.firmware = "qboot.rom",
-		.machine = "microvm,acpi=on,rtc=on,pit=off,isa-serial=off,"
-		    "x-option-roms=off",
+		.machine = "microvm,acpi=on,rtc=on,pit=off,x-option-roms=off",
+		.machine_silent = ",isa-serial=off",
 		.machine_kvm = ",pic=off",
 		.machine_tcg = ",pic=on",
 		.cpu_kvm = "host",
@@ -52,6 +53,7 @@ static const struct board {
 	[VM_ARCH_ARM64] = {
 		.program = "qemu-system-aarch64",
 		.machine = "virt,acpi=off,its=off",
+		.machine_silent = "",
 		.machine_kvm = ",gic-version=host",
 		.machine_tcg = ",gic-version=3",
 		.cpu_kvm = "host",
@@ -133,7 +135,8 @@ add_machine(struct command *c, const struct vm_config *v,
 	    "spawn=deny,resourcecontrol=deny");
 	option(c, "-chardev", "socket,id=qmp,fd=%d", h->qmp_fd);
 	option(c, "-mon", "chardev=qmp,mode=control");
-	option(c, "-machine", "%s%s,memory-backend=mem", b->machine,
+	option(c, "-machine", "%s%s%s,memory-backend=mem", b->machine,
+	    v->serial.mode == VM_STREAM_OFF ? b->machine_silent : "",
 	    h->kvm ? b->machine_kvm : b->machine_tcg);
 	if (b->firmware != NULL)
 		option(c, "-bios", "%s", b->firmware);
@@ -219,9 +222,14 @@ static void
 add_console(struct command *c, const struct vm_config *v,
     const struct command_host *h)
 {
-	if (v->console.mode == VM_STREAM_OFF)
+	if (v->console.mode == VM_STREAM_OFF &&
+	    v->serial.mode == VM_STREAM_OFF)
 		return;
 	option(c, "-chardev", "socket,id=console,fd=%d", h->console_fd);
+	if (v->serial.mode != VM_STREAM_OFF) {
+		option(c, "-serial", "chardev:console");
+		return;
+	}
 	option(c, "-device", "virtio-serial-device,max_ports=1");
 	option(c, "-device", "virtconsole,chardev=console");
 }

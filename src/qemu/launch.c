@@ -140,8 +140,10 @@ launch_start(struct launched *ret, struct launch *l, struct event_loop *loop,
 {
 	OWN(console_destroy) struct console *console = NULL;
 	own_fd int qmp = -1, qmp_theirs = -1, guest = -1, guest_theirs = -1;
-	struct console_setup s = { .loop = loop, .path = v->console.socket,
-	    .file = v->console.file };
+	const struct vm_stream *t = v->serial.mode != VM_STREAM_OFF ?
+	    &v->serial : &v->console;
+	struct console_setup s = { .loop = loop, .path = t->socket,
+	    .file = t->file };
 	struct child *child;
 	int theirs[FD_COUNT];
 
@@ -149,7 +151,7 @@ launch_start(struct launched *ret, struct launch *l, struct event_loop *loop,
 	    make_pair(&qmp, &qmp_theirs, e) == -1 ||
 	    make_pair(&guest, &guest_theirs, e) == -1)
 		return -1;
-	if (v->console.mode != VM_STREAM_OFF) {
+	if (t->mode != VM_STREAM_OFF) {
 		s.guest = take_fd(&guest);
 		if (console_new(&console, &s, e) == -1)
 			return -1;
