@@ -197,7 +197,7 @@ vmd-conf_LIBS	= jansson
 
 vmd-control_DIR	= control
 vmd-control_FILES = admission adopt auth capabilities config \
-		  config_rows config_vm cp_request database \
+		  config_net config_rows config_vm cp_request database \
 		  directory disk_copy exec_request exit_info files guest http \
 		  hypervisors image_json image_names images jobs lifecycle \
 		  log_tail main misc note op op_capture op_hold op_image \
@@ -208,8 +208,8 @@ vmd-control_FILES = admission adopt auth capabilities config \
 		  routes/image_import routes/images routes/instances \
 		  routes/logs routes/routes routes/snapshots routes/stat \
 		  routes/system routes/volumes routes/wait snapshots spec \
-		  spec_json spec_lists template vm vm_json vm_table volumes \
-		  watch websocket \
+		  spec_ifs spec_json spec_lists template vm vm_json vm_table \
+		  volumes watch websocket \
 		  working_set
 vmd-control_LAYERS = chapi agent priv oci os lib
 vmd-control_LIBS = libevent_core libmicrohttpd libwslay jansson sqlite3 \

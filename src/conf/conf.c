@@ -203,24 +203,17 @@ if_unsupported(struct conf *c, const struct conf_vm *vm)
 	for (size_t i = 0; i < vm->nifs; i++) {
 		const struct conf_if *f = &vm->ifs[i];
 
-		if (f->local)
-			return "local interface: this version has no "
-			    "networks of the host's";
-		if (f->to != NULL)
-			return conf_textf(c, "switch \"%s\": this version "
-			    "makes no switches", f->to);
-		if (f->name != NULL)
-			return conf_textf(c, "interface %s: this version "
-			    "opens no tap devices", f->name);
-		if (f->rdomain != -1)
-			return "rdomain: this version has none";
-		if (f->group != NULL || f->locked || f->has_lladdr ||
-		    f->down)
-			return "interface: this version has no group, "
-			    "lladdr or down";
+		if (f->local && f->to != NULL)
+			return conf_textf(c, "local interface: it is a link "
+			    "of two and cannot be on switch \"%s\"", f->to);
+		if (f->local && f->group != NULL)
+			return "local interface: all of them are in a group "
+			    "of vmd's";
+		if (f->to != NULL && f->rdomain > 0)
+			return "rdomain: on a switch it is the switch's";
+		if (f->has_lladdr && (f->lladdr[0] & 1) != 0)
+			return "lladdr: it is a group's";
 	}
-	if (vm->nifs > 1 || vm->min_ifs > 1)
-		return "interface: this version has one a VM";
 	return NULL;
 }
 

@@ -110,6 +110,7 @@ report(struct conf *c, int fd, int files)
 	const struct conf_message *m;
 	const struct conf_vm *vm;
 	unsigned errors = c->errors;
+	json_t *last;
 
 	TAILQ_FOREACH(m, &c->messages, entry)
 		put_message(fd, m->text, m->warning);
@@ -131,9 +132,19 @@ report(struct conf *c, int fd, int files)
 	}
 	if (c->errors == 0 && files != -1)
 		put_files(c, files);
-	put_line(fd, json_pack("{s:s,s:i,s:b,s:i,s:i}", "event", "done",
+	last = conf_switches_json(c);
+	if (last == NULL) {
+		put_message(fd, "a switch is not valid UTF-8", false);
+		last = json_array();
+	}
+	last = json_pack("{s:s,s:i,s:b,s:i,s:i,s:o}", "event", "done",
 	    "errors", (int)c->errors, "staggered", c->staggered,
-	    "parallel", (int)c->parallel, "delay", (int)c->delay));
+	    "parallel", (int)c->parallel, "delay", (int)c->delay,
+	    "switches", last);
+	if (c->prefix != NULL)
+		(void)json_object_set_new(last, "prefix",
+		    json_string(c->prefix));
+	put_line(fd, last);
 	return 0;
 }
 

@@ -128,12 +128,47 @@ set_ports(json_t *o, const struct conf_list *l)
 	return json_object_set_new(o, "ports", list) == 0;
 }
 
-/* As vmctl run: one card, unless it is said that there is none. */
+static bool
+set_if(json_t *list, const struct conf_if *f)
+{
+	json_t *o = json_pack("{s:b,s:b,s:b,s:i}", "local", f->local,
+	    "locked", f->locked, "down", f->down, "rdomain",
+	    f->rdomain < 0 ? 0 : f->rdomain);
+	const uint8_t *m = f->lladdr;
+	char mac[18];
+
+	(void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x",
+	    m[0], m[1], m[2], m[3], m[4], m[5]);
+	return set_text(o, "name", f->name) && set_text(o, "switch", f->to) &&
+	    set_text(o, "group", f->group) &&
+	    set_text(o, "lladdr", f->has_lladdr ? mac : NULL) &&
+	    json_array_append_new(list, o) == 0;
+}
+
+/* Those that are described, and as many more as there shall be. */
+static bool
+set_interfaces(json_t *o, const struct conf_vm *vm)
+{
+	static const struct conf_if plain = { .rdomain = -1 };
+	json_t *list = json_array();
+	bool good = true;
+
+	for (size_t i = 0; i < vm->nifs; i++)
+		good = good && set_if(list, &vm->ifs[i]);
+	for (int i = (int)vm->nifs; i < vm->min_ifs; i++)
+		good = good && set_if(list, &plain);
+	return json_object_set_new(o, "interfaces", list) == 0 && good;
+}
+
+/*
+ * As vmctl run: a card of the user network, unless interfaces are spoken of;
+ * published ports need it in any case.
+ */
 static bool
 set_network(json_t *o, const struct conf_vm *vm)
 {
-	json_t *net = json_pack("{s:b}", "enabled",
-	    vm->min_ifs != 0 || vm->nifs > 0);
+	json_t *net = json_pack("{s:b}", "enabled", vm->publish.n > 0 ||
+	    (vm->nifs == 0 && vm->min_ifs == -1));
 
 	return set_bytes(net, "bandwidth_download", vm->download) &&
 	    set_bytes(net, "bandwidth_upload", vm->upload) &&
@@ -158,7 +193,7 @@ create_request(const struct conf_vm *vm)
 	    set_words(o, "cmd", &vm->command) && set_env(o, &vm->env) &&
 	    set_mounts(o, &vm->volumes, false) &&
 	    set_mounts(o, &vm->volumes, true) && set_ports(o, &vm->publish) &&
-	    set_network(o, vm) && set_boot(o, vm) &&
+	    set_network(o, vm) && set_interfaces(o, vm) && set_boot(o, vm) &&
 	    set_text(o, "user", vm->user) &&
 	    set_text(o, "working_dir", vm->workdir) &&
 	    set_text(o, "hostname", vm->hostname))
@@ -187,6 +222,25 @@ conf_vm_json(struct conf *c, const struct conf_vm *vm)
 }
 
 json_t *
+conf_switches_json(const struct conf *c)
+{
+	own_json json_t *list = json_array();
+	const struct conf_switch *s;
+	json_t *o;
+
+	TAILQ_FOREACH(s, &c->switches, entry) {
+		o = json_pack("{s:s,s:s,s:b,s:b,s:b,s:i}", "name", s->name,
+		    "interface", s->interface, "enabled", !s->disabled,
+		    "down", s->down, "locked", s->locked, "rdomain",
+		    s->rdomain < 0 ? 0 : s->rdomain);
+		if (o == NULL || !set_text(o, "group", s->group) ||
+		    json_array_append_new(list, o) == -1)
+			return NULL;
+	}
+	return take(&list);
+}
+
+json_t *
 conf_json(struct conf *c)
 {
 	own_json json_t *vms = json_array();
@@ -198,7 +252,11 @@ conf_json(struct conf *c)
 		if (v == NULL || json_array_append_new(vms, v) == -1)
 			return NULL;
 	}
-	v = json_pack("{s:O}", "vms", vms);
+	v = conf_switches_json(c);
+	if (v == NULL)
+		return NULL;
+	v = json_pack("{s:O,s:o}", "vms", vms, "switches", v);
+	(void)set_text(v, "prefix", c->prefix);
 	if (c->staggered) {
 		(void)json_object_set_new(v, "parallel",
 		    json_integer(c->parallel));

@@ -17,7 +17,16 @@
 /* NULL: a string is not valid UTF-8. */
 json_t	*conf_vm_json(struct conf *, const struct conf_vm *);
 
-/* {"vms":[...],"parallel","delay"}: all of it.  NULL as above. */
+/*
+ * The switches: {"name","interface","enabled","down","locked","rdomain",
+ * "group"?}, rdomain 0 being none.  NULL as above.
+ */
+json_t	*conf_switches_json(const struct conf *);
+
+/*
+ * {"vms":[...],"switches":[...],"prefix"?,"parallel","delay"}: all of it.
+ * NULL as above.
+ */
 json_t	*conf_json(struct conf *);
 
 #endif

@@ -77,6 +77,9 @@ take_reading(struct config_reading *r, const json_t *last, struct err *e)
 	if (last == NULL)
 		return err_api(e, EIO, "io", "vmd-conf ended without a word");
 	doc = json_pack("{s:O}", "vms", r->vms);
+	(void)json_object_set(doc, "switches",
+	    json_object_get(last, "switches"));
+	(void)json_object_set(doc, "prefix", json_object_get(last, "prefix"));
 	if (json_is_true(json_object_get(last, "staggered"))) {
 		(void)json_object_set(doc, "parallel",
 		    json_object_get(last, "parallel"));

@@ -17,10 +17,12 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "control/spec.h"
 #include "lib/err.h"
 
 #define CONFIG_VMS_MAX		1024	/* rows */
 #define CONFIG_MESSAGES_MAX	1200	/* of a report */
+#define CONFIG_SWITCHES_MAX	64
 #define CONFIG_DELAY_S		30	/* between batches of starts */
 
 struct config;
@@ -55,6 +57,28 @@ int	config_add(struct control *, const json_t *doc, int client,
 
 /* Forget all rows; their VMs are killed and removed. */
 void	config_reset(struct control *, json_t **report);
+
+/* A switch of vm.conf; strings are "" where nothing is said. */
+struct config_switch {
+	char		 name[SPEC_NAME_MAX + 1];
+	char		 interface[SPEC_IFNAME_MAX + 1];	/* the bridge */
+	char		 group[SPEC_IFNAME_MAX + 1];
+	bool		 disabled;
+	bool		 down;
+	bool		 locked;
+	unsigned	 rdomain;	/* 0: none */
+};
+
+/* The switch of that name, or NULL. */
+const struct config_switch *config_switch(const struct control *,
+	    const char *name);
+
+/* Where local interfaces have their addresses: host order, length. */
+struct config_prefix {
+	uint32_t	 addr;
+	unsigned	 len;
+};
+struct config_prefix config_prefix(const struct control *);
 
 /* It waits for its turn of the staggered start. */
 bool	config_waits(const struct vm *);

@@ -100,11 +100,12 @@ static void
 globals_save(struct control *ctl)
 {
 	const struct config *c = ctl->config;
-	own_json json_t *v = json_pack("{s:i,s:i}", "parallel",
-	    (int)c->parallel, "delay", (int)c->delay);
+	own_json json_t *v = config_net_json(c);
 	struct err e;
 
-	if (v == NULL)
+	if (v == NULL || json_object_set_new(v, "parallel",
+	    json_integer(c->parallel)) == -1 || json_object_set_new(v, "delay",
+	    json_integer(c->delay)) == -1)
 		fatalx("out of memory");
 	if (db_put(ctl->db, KIND, GLOBALS, v, &e) == -1)
 		fatalx("%s", e.text);
@@ -116,7 +117,8 @@ take_globals(struct config *c, const json_t *v, struct err *e)
 	uint64_t parallel = 0, delay = CONFIG_DELAY_S;
 
 	if (json_get_u64(&parallel, v, "parallel", 0, 1024, e) == -1 ||
-	    json_get_u64(&delay, v, "delay", 0, 3600, e) == -1)
+	    json_get_u64(&delay, v, "delay", 0, 3600, e) == -1 ||
+	    config_take_net(c, v, false, e) == -1)
 		return -1;
 	c->parallel = (unsigned)parallel;
 	c->delay = (unsigned)delay;
@@ -155,6 +157,9 @@ config_load(struct control *ctl, struct err *e)
 	c->delay = CONFIG_DELAY_S;
 	c->client = -1;
 	ctl->config = c;
+	/* As an empty file. */
+	if (config_take_net(c, NULL, false, e) == -1)
+		return -1;
 	return db_each(ctl->db, KIND, load_row, ctl, e);
 }
 
@@ -341,13 +346,13 @@ config_accept(struct control *ctl, const json_t *doc, enum config_why why,
 	}
 	if (!check_all(ctl, vms, report))
 		return false;
-	if (why != CONFIG_ADD) {
-		if (take_globals(c, doc, &e) == -1) {
-			config_say(report, "%s", e.text);
-			return false;
-		}
-		globals_save(ctl);
+	/* What is only added to keeps what it says of all VMs. */
+	if ((why == CONFIG_ADD ? config_take_net(c, doc, true, &e) :
+	    take_globals(c, doc, &e)) == -1) {
+		config_say(report, "%s", e.text);
+		return false;
 	}
+	globals_save(ctl);
 	for (r = TAILQ_FIRST(&c->rows); why != CONFIG_ADD && r != NULL;
 	    r = next) {
 		next = TAILQ_NEXT(r, entry);

@@ -186,7 +186,8 @@ put_records(struct buf *b, const struct vm *vm, const json_t *argv)
 	    record(b, "root", "/dev/vda") == -1 ||
 	    record(b, "rootfs", "squashfs") == -1 ||
 	    record(b, "overlay", "/dev/vdb") == -1 ||
-	    record(b, "net", s->network ? "dhcp" : NULL) == -1 ||
+	    record(b, "net", s->network || s->nifs > 0 ? "dhcp" :
+	    NULL) == -1 ||
 	    words(b, "arg", argv) == -1 || environment(b, vm) == -1 ||
 	    record(b, "cwd", s->working_dir != NULL ? s->working_dir :
 	    image_text(vm, "working_dir")) == -1 ||
@@ -408,7 +409,9 @@ struct names {
 	char	cmdline[VM_CMDLINE_MAX + 1];
 	char	disk[VM_DISKS_MAX][32];
 	char	socket[VM_DISKS_MAX][32];
-	char	mac[18];
+	char	mac[1 + SPEC_IFS_MAX][18];
+	char	net[1 + SPEC_IFS_MAX][8];
+	char	net_socket[1 + SPEC_IFS_MAX][12];
 	char	share[VM_FS_MAX][32];	/* id, and tag of the guest's */
 	char	tag[VM_FS_MAX][32];
 	char	share_socket[VM_FS_MAX][32];
@@ -435,19 +438,34 @@ fill_disks(struct vm_config *c, struct names *n, const struct vm *vm)
 }
 
 static void
+fill_card(struct vm_config *c, struct names *n, const uint8_t m[6])
+{
+	size_t i = c->nnets++;
+
+	(void)snprintf(n->mac[i], sizeof(n->mac[i]),
+	    "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4],
+	    m[5]);
+	(void)snprintf(n->net[i], sizeof(n->net[i]), "net%u", (unsigned)i);
+	(void)snprintf(n->net_socket[i], sizeof(n->net_socket[i]), "net%u.vu",
+	    (unsigned)i);
+	c->nets[i].id = n->net[i];
+	c->nets[i].socket = n->net_socket[i];
+	c->nets[i].mac = n->mac[i];
+	c->nets[i].queues = 1;
+}
+
+/* In the order of op_start.c. */
+static void
 fill_net(struct vm_config *c, struct names *n, const struct vm *vm)
 {
-	const uint8_t *m = vm->mac;
+	uint8_t mac[6];
 
-	if (!vm->spec.network)
-		return;
-	(void)snprintf(n->mac, sizeof(n->mac), "%02x:%02x:%02x:%02x:%02x:%02x",
-	    m[0], m[1], m[2], m[3], m[4], m[5]);
-	c->nnets = 1;
-	c->nets[0].id = "net0";
-	c->nets[0].socket = "net0.vu";
-	c->nets[0].mac = n->mac;
-	c->nets[0].queues = 1;
+	if (vm->spec.network)
+		fill_card(c, n, vm->mac);
+	for (size_t i = 0; i < vm->spec.nifs; i++) {
+		vm_if_mac(mac, vm, i);
+		fill_card(c, n, mac);
+	}
 }
 
 static void

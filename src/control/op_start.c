@@ -144,16 +144,11 @@ add_disks(struct priv_start *s, const struct vm *vm, struct err *e)
 }
 
 static void
-add_net(struct priv_start *s, const struct vm *vm)
+add_user_net(struct priv_start *s, const struct vm *vm)
 {
-	struct priv_net *n = &s->net[0];
+	struct priv_net *n = &s->net[s->nnet++];
 
-	if (!vm->spec.network)
-		return;
-	s->nnet = 1;
 	memcpy(n->mac, vm->mac, sizeof(n->mac));
-	n->down = vm->spec.download;
-	n->up = vm->spec.upload;
 	n->nports = (uint16_t)vm->spec.nports;
 	for (size_t i = 0; i < vm->spec.nports; i++) {
 		const struct spec_port *p = &vm->spec.ports[i];
@@ -164,6 +159,75 @@ add_net(struct priv_start *s, const struct vm *vm)
 		n->ports[i].guest = p->guest;
 		n->ports[i].udp = p->udp;
 	}
+}
+
+/* OpenBSD's arithmetic: 8 bits of a VM's interfaces, a pair each. */
+static int
+set_local(struct priv_tap *t, const struct vm *vm, size_t i, struct err *e)
+{
+	struct config_prefix p = config_prefix(vm->control);
+	uint32_t host = vm->number << 8 | (uint32_t)(i + 1) * 2;
+
+	if (vm->number >= 1U << (32 - 8 - p.len))
+		return err_set(e, ERANGE, "dhcp address range exceeded, vm id "
+		    "%u interface %zu", vm->number, i);
+	t->addr = (p.addr | host) + 1;
+	return 0;
+}
+
+static int
+set_switch(struct priv_tap *t, const struct vm *vm, const char *name,
+    struct err *e)
+{
+	const struct config_switch *s = config_switch(vm->control, name);
+
+	if (s == NULL || s->disabled)
+		return err_api(e, ENOENT, "not_found", "switch \"%s\" %s",
+		    name, s == NULL ? "not found" : "is disabled");
+	(void)snprintf(t->bridge, sizeof(t->bridge), "%s", s->interface);
+	(void)snprintf(t->switch_name, sizeof(t->switch_name), "%s", name);
+	(void)snprintf(t->switch_group, sizeof(t->switch_group), "%s",
+	    s->group);
+	t->rdomain = (uint16_t)s->rdomain;
+	t->locked |= s->locked;
+	t->bridge_down = s->down;
+	return 0;
+}
+
+static int
+add_if(struct priv_start *s, const struct vm *vm, size_t i, struct err *e)
+{
+	const struct spec_if *f = &vm->spec.ifs[i];
+	struct priv_net *n = &s->net[s->nnet++];
+	struct priv_tap *t = &n->tap;
+
+	n->is_tap = true;
+	vm_if_mac(n->mac, vm, i);
+	(void)snprintf(t->name, sizeof(t->name), "%s", f->name);
+	(void)snprintf(t->group, sizeof(t->group), "%s", f->group);
+	t->rdomain = (uint16_t)f->rdomain;
+	t->locked = f->locked;
+	t->down = f->down;
+	if (f->local && set_local(t, vm, i, e) == -1)
+		return -1;
+	return f->to[0] == '\0' ? 0 : set_switch(t, vm, f->to, e);
+}
+
+static int
+add_net(struct priv_start *s, const struct vm *vm, struct err *e)
+{
+	s->number = vm->number;
+	(void)snprintf(s->name, sizeof(s->name), "%s", vm->spec.name);
+	if (vm->spec.network && !vm_is_null(vm))
+		add_user_net(s, vm);
+	for (size_t i = 0; i < vm->spec.nifs; i++)
+		if (add_if(s, vm, i, e) == -1)
+			return err_prefix(e, "interface %zu", i);
+	for (size_t i = 0; i < s->nnet; i++) {
+		s->net[i].down = vm->spec.download;
+		s->net[i].up = vm->spec.upload;
+	}
+	return 0;
 }
 
 static void
@@ -213,11 +277,12 @@ op_start_prepare(struct priv_start *s, struct vm *vm, struct err *e)
 	set_hypervisor(s, vm);
 	if (fresh_logs(vm, e) == -1)
 		return -1;
+	if (add_net(s, vm, e) == -1)
+		return -1;
 	if (!vm_is_null(vm) || vm->spec.image == NULL)
 		add_files(s, vm);
 	if (vm_is_null(vm))
 		return 0;
-	add_net(s, vm);
 	if (vm->spec.image == NULL)
 		return 0;
 	if (guest_initrd(vm, e) == -1 || vm_listen_ready(vm, e) == -1)

@@ -397,9 +397,9 @@ static const char *const request_members[] = {
 	"devices", "gpu", "volumes", "hypervisor", "snapshot_policy",
 	"auto_standby", "health_check", "restart_policy",
 	"skip_kernel_headers", "skip_guest_agent", "entrypoint", "cmd",
-	"ports", "shares", "user", "working_dir", "hostname", "tty",
-	"auto_remove", "stop_signal", "stop_timeout", "disks", "kernel",
-	"initramfs", "cmdline", NULL,
+	"ports", "shares", "interfaces", "user", "working_dir", "hostname",
+	"tty", "auto_remove", "stop_signal", "stop_timeout", "disks",
+	"kernel", "initramfs", "cmdline", NULL,
 };
 
 /* --- the whole ------------------------------------------------------------ */
@@ -505,6 +505,7 @@ take_all(struct spec *s, const json_t *doc, struct err *e)
 	    take_quantities(s, doc, quantities, COUNT(quantities), e) == -1 ||
 	    json_get_u64(&vcpus, doc, "vcpus", 0, SPEC_VCPUS_MAX, e) == -1 ||
 	    take_network(s, doc, e) == -1 ||
+	    spec_take_ifs(s, doc, e) == -1 ||
 	    take_restart(s, doc, e) == -1 ||
 	    take_process(s, doc, e) == -1 ||
 	    spec_take_ports(s, doc, e) == -1 ||

@@ -36,6 +36,9 @@
 #define SPEC_PORTS_MAX		64
 #define SPEC_VOLUMES_MAX	14	/* beside root and overlay */
 #define SPEC_SHARES_MAX		8	/* directories of the host */
+#define SPEC_IFS_MAX		4	/* interfaces that are taps */
+#define SPEC_IFNAME_MAX		15	/* bytes of an interface's name */
+#define SPEC_RDOMAIN_MAX	255
 /* Volumes and shares: QEMU's small board has places for 24 devices. */
 #define SPEC_MOUNTS_MAX		18
 #define SPEC_PATH_MAX		1023	/* bytes of a path */
@@ -77,6 +80,19 @@ struct spec_disk {
 	enum spec_format format;	/* ANY: what the path says */
 };
 
+/* A card on a tap of the host; strings are "" where nothing is said. */
+struct spec_if {
+	char		 name[SPEC_IFNAME_MAX + 1];	/* of the tap */
+	char		 to[SPEC_NAME_MAX + 1];	/* name of a switch */
+	char		 group[SPEC_IFNAME_MAX + 1];
+	uint8_t		 lladdr[6];
+	bool		 has_lladdr;
+	bool		 local;		/* a link to the host, with DHCP */
+	bool		 locked;	/* to its address */
+	bool		 down;
+	unsigned	 rdomain;	/* 0: none */
+};
+
 enum spec_restart { RESTART_NEVER, RESTART_ALWAYS, RESTART_ON_FAILURE };
 
 struct spec {
@@ -116,6 +132,8 @@ struct spec {
 	char			*kernel;	/* these: NULL: vmd's own */
 	char			*initramfs;
 	char			*cmdline;
+	struct spec_if		 ifs[SPEC_IFS_MAX];
+	size_t			 nifs;		/* behind the card of network */
 	enum spec_restart	 restart;
 	uint64_t		 backoff;	/* ms before a restart */
 	uint64_t		 max_attempts;	/* 0: no end */

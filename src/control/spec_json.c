@@ -209,6 +209,7 @@ spec_json(const struct spec *s, bool exact)
 	    put(to, "volumes", volumes_json(s)) == -1 ||
 	    put(to, "shares", shares_json(s)) == -1 ||
 	    put_files(to, s) == -1 ||
+	    (s->nifs > 0 && put(to, "interfaces", spec_ifs_json(s)) == -1) ||
 	    put(to, "restart_policy", restart_json(s)) == -1)
 		return NULL;
 	return take(&to);

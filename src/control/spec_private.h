@@ -16,6 +16,9 @@ int	spec_take_shares(struct spec *, const json_t *, struct err *);
 /* disks, kernel, initramfs, cmdline; and what a VM without image has not. */
 int	spec_take_files(struct spec *, const json_t *, struct err *);
 const char *spec_format_name(enum spec_format);
+/* After the network, which is off by default where there are some. */
+int	spec_take_ifs(struct spec *, const json_t *, struct err *);
+json_t	*spec_ifs_json(const struct spec *);
 const char *spec_restart_name(enum spec_restart);
 /* "5s", "10m", "250ms" as a JSON string. */
 json_t	*spec_duration(uint64_t ms);

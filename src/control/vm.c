@@ -73,6 +73,16 @@ mac_new(uint8_t mac[6])
 	mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02);
 }
 
+void
+vm_if_mac(uint8_t ret[6], const struct vm *vm, size_t i)
+{
+	memcpy(ret, vm->spec.ifs[i].has_lladdr ? vm->spec.ifs[i].lladdr :
+	    vm->mac, 6);
+	/* The host's end of a local interface has the address above. */
+	if (!vm->spec.ifs[i].has_lladdr)
+		ret[2] ^= (uint8_t)((i + 1) << 4);
+}
+
 struct vm *
 vm_new(struct control *ctl, struct spec *spec, uid_t owner)
 {

@@ -140,6 +140,9 @@ struct vm *vm_new(struct control *, struct spec *, uid_t owner);
 void	vm_destroy(struct vm *);
 OWN_DEFINE(struct vm, vm_destroy);
 
+/* The address of interface i, which is a tap: its lladdr, or one of ours. */
+void	vm_if_mac(uint8_t ret[6], const struct vm *, size_t i);
+
 const char *vm_state_name(enum vm_state);
 /* Refused: not a name of InstanceState. */
 int	vm_state_parse(enum vm_state *, const char *, struct err *);

@@ -83,6 +83,22 @@ port_fields(struct wire *w, struct priv_port *m)
 }
 
 static void
+tap_fields(struct wire *w, struct priv_tap *m)
+{
+	wire_str(w, m->name, sizeof(m->name));
+	wire_str(w, m->group, sizeof(m->group));
+	wire_str(w, m->bridge, sizeof(m->bridge));
+	wire_str(w, m->switch_name, sizeof(m->switch_name));
+	wire_str(w, m->switch_group, sizeof(m->switch_group));
+	wire_u16(w, &m->rdomain);
+	wire_bool(w, &m->locked);
+	wire_bool(w, &m->down);
+	wire_bool(w, &m->bridge_down);
+	wire_u32(w, &m->addr);
+	wire_str(w, m->file, sizeof(m->file));
+}
+
+static void
 net_fields(struct wire *w, struct priv_net *m)
 {
 	wire_bytes(w, m->mac, sizeof(m->mac));
@@ -92,6 +108,8 @@ net_fields(struct wire *w, struct priv_net *m)
 	wire_count(w, &m->nports, PRIV_PORT_MAX);
 	for (unsigned i = 0; i < m->nports; i++)
 		port_fields(w, &m->ports[i]);
+	wire_bool(w, &m->is_tap);
+	tap_fields(w, &m->tap);
 }
 
 static void
@@ -107,6 +125,8 @@ start_fields(struct wire *w, struct priv_start *m)
 	wire_bool(w, &m->instance);
 	wire_count(w, &m->nfiles, PRIV_FILE_DISKS_MAX);
 	wire_u64(w, &m->files_rate);
+	wire_u32(w, &m->number);
+	wire_str(w, m->name, sizeof(m->name));
 	wire_count(w, &m->nblk, PRIV_BLK_MAX);
 	for (unsigned i = 0; i < m->nblk; i++)
 		blk_fields(w, &m->blk[i]);

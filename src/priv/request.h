@@ -38,6 +38,8 @@
 #define PRIV_BLK_MAX		32	/* disks of a VM */
 #define PRIV_NET_MAX		8	/* network cards of a VM */
 #define PRIV_PORT_MAX		64	/* published ports of a card */
+#define PRIV_IFNAME_MAX		16	/* of an interface or its group */
+#define PRIV_RDOMAIN_MAX	255
 #define PRIV_SHARE_MAX		8	/* host directories of a VM */
 #define PRIV_FILE_MAX		8	/* host files of a VM */
 #define PRIV_FILE_DISKS_MAX	4	/* disks among them */
@@ -140,6 +142,29 @@ struct priv_port {
 	bool	 udp;
 };
 
+/*
+ * A card on a tap of the host, which vmd makes.  What vmd-control may have
+ * it do: make interfaces for VMs, and bridges and routing domains that are
+ * not there; use those bridges that are.
+ */
+struct priv_tap {
+	char	 name[PRIV_IFNAME_MAX];		/* "tap3"; "": a free one */
+	char	 group[PRIV_IFNAME_MAX];	/* "": none */
+	char	 bridge[PRIV_IFNAME_MAX];	/* "": on none */
+	char	 switch_name[PRIV_WORD_MAX];	/* of the bridge, for people */
+	char	 switch_group[PRIV_IFNAME_MAX];	/* without one of its own */
+	uint16_t rdomain;	/* of the bridge, or of the tap; 0: none */
+	bool	 locked;	/* to its MAC */
+	bool	 down;
+	bool	 bridge_down;	/* when it is made */
+	/*
+	 * A local interface: this is the guest's address, in host order; the
+	 * host has the one below.  0: it is none.
+	 */
+	uint32_t addr;
+	char	 file[PRIV_WORD_MAX];	/* to boot from it, or "" */
+};
+
 struct priv_net {
 	uint8_t	 mac[6];
 	uint16_t pairs;			/* queue pairs; 0: one */
@@ -147,6 +172,8 @@ struct priv_net {
 	uint64_t up;
 	uint16_t nports;
 	struct priv_port ports[PRIV_PORT_MAX];
+	bool	 is_tap;		/* without ports; else a user network */
+	struct priv_tap tap;
 };
 
 /*
@@ -258,6 +285,8 @@ struct priv_start {
 	bool	 instance;
 	uint16_t nfiles;		/* disks there must be among files */
 	uint64_t files_rate;		/* bytes/s of each; 0: no limit */
+	uint32_t number;		/* OpenBSD's ID of the VM */
+	char	 name[PRIV_WORD_MAX];	/* of the VM, and its host name */
 	uint16_t nblk;
 	struct priv_blk blk[PRIV_BLK_MAX];
 	uint16_t nnet;

@@ -77,6 +77,9 @@ net_check(const struct priv_net *n, unsigned i, struct err *e)
 	if (n->pairs > PAIRS_MAX)
 		return err_api(e, EINVAL, "bad_request",
 		    "net%u: at most %d queue pairs", i, PAIRS_MAX);
+	if (n->is_tap)
+		return err_api(e, ENOTSUP, "not_supported",
+		    "net%u: this vmd makes no taps", i);
 	if (n->mac[0] & 1)
 		return err_api(e, EINVAL, "bad_request",
 		    "net%u: a group's MAC address", i);

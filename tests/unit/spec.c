@@ -32,6 +32,7 @@ defaults(void **state)
 	assert_int_equal(s.vcpus, 2);
 	assert_true(s.network);
 	assert_int_equal(s.restart, RESTART_NEVER);
+	assert_int_equal(s.nifs, 0);
 	assert_true(s.stop_timeout == 10000);
 	assert_null(s.hypervisor);
 	spec_fini(&s);
@@ -60,6 +61,22 @@ static const struct { const char *text, *code, *names; } refused[] = {
 	    "invalid_bandwidth_upload", "bandwidth_upload" },
 	{ HEAD ",\"network\":{\"egress\":{\"enabled\":true}}}",
 	    "not_supported", "egress" },
+	{ HEAD ",\"interfaces\":[{\"name\":\"eth0\"}]}", "invalid_request",
+	    "interfaces[0]: name" },
+	{ HEAD ",\"interfaces\":[{\"name\":\"tap1\"},{\"name\":\"tap1\"}]}",
+	    "invalid_request", "tap1 is given twice" },
+	{ HEAD ",\"interfaces\":[{\"lladdr\":\"03:00:00:00:00:01\"}]}",
+	    "invalid_request", "lladdr" },
+	{ HEAD ",\"interfaces\":[{\"lladdr\":\"02:00:00:00:00\"}]}",
+	    "invalid_request", "lladdr" },
+	{ HEAD ",\"interfaces\":[{\"local\":true,\"switch\":\"a\"}]}",
+	    "invalid_request", "switch \"a\"" },
+	{ HEAD ",\"interfaces\":[{\"local\":true,\"group\":\"a\"}]}",
+	    "not_supported", "group" },
+	{ HEAD ",\"interfaces\":[{\"rdomain\":256}]}", "invalid_request",
+	    "rdomain" },
+	{ HEAD ",\"interfaces\":[{},{},{},{},{}]}", "invalid_request",
+	    "interfaces" },
 	{ HEAD ",\"vcpus\":129}", "invalid_request", "vcpus" },
 	{ HEAD ",\"platform\":\"windows/amd64\"}",
 	    "invalid_platform", "windows" },
@@ -147,6 +164,9 @@ static const char full[] =
     "\"backoff\":\"250ms\",\"max_attempts\":3,\"stable_after\":\"1h\"},"
     "\"entrypoint\":[\"/x\"],\"cmd\":[],\"ports\":[{\"host_ip\":\"::1\","
     "\"host_port\":80,\"guest_port\":8080,\"protocol\":\"udp\"}],"
+    "\"interfaces\":[{\"name\":\"tap7\",\"switch\":\"up link\","
+    "\"group\":\"web\",\"lladdr\":\"02:00:00:00:00:01\",\"locked\":true,"
+    "\"down\":true},{\"local\":true,\"rdomain\":7}],"
     "\"volumes\":[{\"volume_id\":\"v\",\"mount_path\":\"/var/lib/x\","
     "\"readonly\":true}],\"shares\":[{\"host_path\":\"/\","
     "\"path\":\"/h\",\"readonly\":true},{\"host_path\":\"/srv/a,b\","
@@ -170,6 +190,8 @@ exact_both_ways(void **state)
 	assert_true(s.download == 125000000);
 	assert_true(s.backoff == 250);
 	assert_true(s.ports[0].udp);
+	assert_int_equal(s.nifs, 2);
+	assert_true(s.network && s.ifs[0].has_lladdr && s.ifs[1].local);
 	assert_int_equal(json_array_size(s.cmd), 0);
 	once = spec_json(&s, true);
 	assert_int_equal(spec_parse(&t, once, &e), 0);

@@ -106,8 +106,14 @@ on_placed(void *arg, struct vm *vm, const struct err *e)
 static int
 child_spec(struct spec *ret, const struct forking *f, struct err *e)
 {
-	own_json json_t *doc = spec_json(&f->snapshot->spec, true);
+	own_json json_t *doc = NULL;
 
+	/* A guest hears of one new address, that of the user network. */
+	if (f->snapshot->spec.nifs > 0)
+		return err_api(e, ENOTSUP, "not_supported", "instance %s has "
+		    "interfaces on taps of the host: it has no forks",
+		    f->snapshot->spec.name);
+	doc = spec_json(&f->snapshot->spec, true);
 	if (doc == NULL ||
 	    json_object_set_new(doc, "name", json_string(f->name)) == -1 ||
 	    json_object_set_new(doc, "auto_remove", json_false()) == -1 ||
