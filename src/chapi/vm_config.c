@@ -96,18 +96,53 @@ get_vhost(const char **ret, const json_t *obj, struct err *e)
 	    "vhost_socket", e);
 }
 
+/* The word's place in a list that ends with NULL; -1 names the choices. */
+static int
+get_word(int *ret, const json_t *obj, const char *name,
+    const char *const words[], struct err *e)
+{
+	const char *s;
+	int r = json_get_str(&s, obj, name, VM_ID_MAX, e);
+
+	if (r != 1)
+		return r;
+	for (int i = 0; words[i] != NULL; i++) {
+		if (strcmp(words[i], s) == 0) {
+			*ret = i;
+			return 1;
+		}
+	}
+	return err_api(e, EINVAL, "invalid_request", "%s: \"%s\" is not known",
+	    name, s);
+}
+
+/* A kernel with what is its own, or firmware and what it boots from. */
 static int
 parse_payload(struct vm_config *c, const json_t *obj, struct err *e)
 {
-	static const char *const known[] = { "kernel", "initramfs", "cmdline",
-	    NULL };
+	static const char *const known[] = { "kernel", "firmware",
+	    "initramfs", "cmdline", "boot", NULL };
+	int boot = VM_BOOT_ANY, booting;
 
 	if (json_only(obj, known, e) == -1 ||
-	    required(get_text(&c->kernel, obj, "kernel", VM_PATH_MAX, e),
-	    "kernel", e) == -1 ||
-	    get_text(&c->initramfs, obj, "initramfs", VM_PATH_MAX, e) == -1)
+	    get_text(&c->kernel, obj, "kernel", VM_PATH_MAX, e) == -1 ||
+	    get_text(&c->firmware, obj, "firmware", VM_PATH_MAX, e) == -1 ||
+	    get_text(&c->initramfs, obj, "initramfs", VM_PATH_MAX, e) == -1 ||
+	    get_text(&c->cmdline, obj, "cmdline", VM_CMDLINE_MAX, e) == -1 ||
+	    (booting = get_word(&boot, obj, "boot", vm_boots, e)) == -1)
 		return -1;
-	return get_text(&c->cmdline, obj, "cmdline", VM_CMDLINE_MAX, e);
+	c->boot = (enum vm_boot)boot;
+	if (c->kernel == NULL && c->firmware == NULL)
+		return refuse(e, "kernel", "or firmware is required");
+	if (c->kernel != NULL && c->firmware != NULL)
+		return refuse(e, "kernel", "there is firmware to load one");
+	if (c->kernel == NULL && c->initramfs != NULL)
+		return refuse(e, "initramfs", "goes with kernel");
+	if (c->kernel == NULL && c->cmdline != NULL)
+		return refuse(e, "cmdline", "goes with kernel");
+	if (c->kernel != NULL && booting == 1)
+		return refuse(e, "boot", "goes with firmware");
+	return 0;
 }
 
 static int
@@ -303,26 +338,6 @@ parse_vsock(struct vm_config *c, const json_t *obj, struct err *e)
 		return -1;
 	return required(get_text(&v->vhost_socket, obj, "vhost_socket",
 	    VM_PATH_MAX, e), "vhost_socket", e);
-}
-
-/* The word's place in a list that ends with NULL; -1 names the choices. */
-static int
-get_word(int *ret, const json_t *obj, const char *name,
-    const char *const words[], struct err *e)
-{
-	const char *s;
-	int r = json_get_str(&s, obj, name, VM_ID_MAX, e);
-
-	if (r != 1)
-		return r;
-	for (int i = 0; words[i] != NULL; i++) {
-		if (strcmp(words[i], s) == 0) {
-			*ret = i;
-			return 1;
-		}
-	}
-	return err_api(e, EINVAL, "invalid_request", "%s: \"%s\" is not known",
-	    name, s);
 }
 
 /* A console or serial port. */

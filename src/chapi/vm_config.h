@@ -6,9 +6,9 @@
  * members that are known are exactly those of docs/ARCHITECTURE.md; any
  * other is refused by its name, because a member that is ignored is a
  * promise that is broken.  Ours are "vsock.vhost_socket", "gdb.socket",
- * "disks.cdrom", "vmmci" and in "platform" "arch", "cpu", "irqchip",
- * "virtio".  What a VMM has not of these it refuses itself (struct
- * vmm_backend, check).
+ * "payload.boot", "disks.cdrom", "vmmci" and in "platform" "arch", "cpu",
+ * "irqchip", "virtio".  What a VMM has not of these it refuses itself
+ * (struct vmm_backend, check).
  */
 
 #ifndef CHAPI_VM_CONFIG_H
@@ -60,6 +60,15 @@ enum vm_irqchip {
 enum vm_virtio {
 	VM_VIRTIO_MODERN,	/* of virtio 1.0 and later */
 	VM_VIRTIO_TRANSITIONAL,	/* older ones, too */
+};
+
+/* What firmware boots from. */
+enum vm_boot {
+	VM_BOOT_ANY,		/* the first disk, CD-ROM, network card that
+				   can be booted, in this order */
+	VM_BOOT_DISK,		/* nothing else */
+	VM_BOOT_CDROM,
+	VM_BOOT_NET,
 };
 
 /* Where a console or serial port goes. */
@@ -130,14 +139,16 @@ struct vm_balloon {
  */
 struct vm_config {
 	enum vm_arch	 arch;
-	const char	*kernel;	/* required */
-	const char	*initramfs;
+	const char	*kernel;	/* this, or firmware; never both */
+	const char	*firmware;	/* image of a BIOS */
+	const char	*initramfs;	/* a kernel's, as the next */
 	const char	*cmdline;
 	unsigned	 cpus;		/* boot_vcpus */
 	unsigned	 cpus_max;	/* max_vcpus; below cpus: as many */
 	enum vm_cpu	 cpu;
 	enum vm_irqchip	 irqchip;
 	enum vm_virtio	 virtio;
+	enum vm_boot	 boot;		/* with firmware */
 	struct vm_memory memory;
 	struct vm_disk	 disks[VM_DISKS_MAX];
 	size_t		 ndisks;

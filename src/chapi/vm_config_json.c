@@ -29,12 +29,19 @@ const char *const vm_virtios[] = {
 	[VM_VIRTIO_TRANSITIONAL] = "transitional", NULL
 };
 
+const char *const vm_boots[] = {
+	[VM_BOOT_ANY] = "any", [VM_BOOT_DISK] = "disk",
+	[VM_BOOT_CDROM] = "cdrom", [VM_BOOT_NET] = "net", NULL
+};
+
 /* Packing steals references; "?" and "*" leave NULL members out. */
 static json_t *
 payload_json(const struct vm_config *c)
 {
-	return json_pack("{s:s, s:s*, s:s*}", "kernel", c->kernel,
-	    "initramfs", c->initramfs, "cmdline", c->cmdline);
+	return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*}",
+	    "kernel", c->kernel, "firmware", c->firmware,
+	    "initramfs", c->initramfs, "cmdline", c->cmdline,
+	    "boot", c->boot != VM_BOOT_ANY ? vm_boots[c->boot] : NULL);
 }
 
 static json_t *

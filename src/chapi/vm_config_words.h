@@ -8,5 +8,6 @@ extern const char *const vm_stream_modes[];	/* enum vm_stream_mode */
 extern const char *const vm_cpus[];		/* enum vm_cpu */
 extern const char *const vm_irqchips[];		/* enum vm_irqchip */
 extern const char *const vm_virtios[];		/* enum vm_virtio */
+extern const char *const vm_boots[];		/* enum vm_boot */
 
 #endif

@@ -23,6 +23,7 @@ qemu_check(const struct vm_config *c, struct err *e)
 		bool		 asked;
 		const char	*what;
 	} lacks[] = {
+		{ c->firmware != NULL, "payload: firmware" },
 		{ !c->memory.shared, "memory: shared: false" },
 		{ c->memory.page != 0, "memory: hugepages" },
 		{ c->memory.prefault, "memory: prefault" },

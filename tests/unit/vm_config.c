@@ -38,6 +38,11 @@ static const char whole[] = "{'payload':{'kernel':'/k'},"
     "'vmmci':true,'gdb':{'socket':'gdb.sock'},'platform':{'arch':'amd64',"
     "'cpu':'baseline','irqchip':'split'}}";
 
+static const char bios[] = "{'payload':{'firmware':'/f','boot':'cdrom'},"
+    "'cpus':{'boot_vcpus':1,'max_vcpus':1},'memory':{'size':268435456,"
+    "'shared':true},'disks':[],'net':[],'serial':{'mode':'Off'},"
+    "'console':{'mode':'Off'},'platform':{'arch':'amd64'}}";
+
 /* JSON in single quotes, as it reads well in C. */
 static json_t *
 json(const char *text)
@@ -102,6 +107,24 @@ there_and_back_whole(void **state)
 	assert_int_equal(c.irqchip, VM_IRQCHIP_SPLIT);
 	out = vm_config_json(&c);
 	assert_non_null(out);
+	assert_true(json_equal(in, out));
+	vm_config_fini(&c);
+}
+
+/* Firmware in the place of a kernel. */
+static void
+there_and_back_bios(void **state)
+{
+	own_json json_t *in = json(bios), *out = NULL;
+	struct vm_config c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(vm_config_parse(&c, in, &e), 0);
+	assert_null(c.kernel);
+	assert_string_equal(c.firmware, "/f");
+	assert_int_equal(c.boot, VM_BOOT_CDROM);
+	out = vm_config_json(&c);
 	assert_true(json_equal(in, out));
 	vm_config_fini(&c);
 }
@@ -172,6 +195,18 @@ static const struct {
 	{ "{'payload':{'kernel':'a\\nb'},'cpus':{'boot_vcpus':1},"
 	    "'memory':{'size':268435456}}",
 	    "payload: kernel: control character" },
+	{ "{'payload':{'initramfs':'i'}}",
+	    "payload: kernel: or firmware is required" },
+	{ "{'payload':{'firmware':'f','kernel':'k'}}",
+	    "payload: kernel: there is firmware to load one" },
+	{ "{'payload':{'firmware':'f','initramfs':'i'}}",
+	    "payload: initramfs: goes with kernel" },
+	{ "{'payload':{'firmware':'f','cmdline':'c'}}",
+	    "payload: cmdline: goes with kernel" },
+	{ "{'payload':{'firmware':'f','boot':'floppy'}}",
+	    "payload: boot: \"floppy\" is not known" },
+	{ "{'payload':{'kernel':'k','boot':'disk'}}",
+	    "payload: boot: goes with firmware" },
 	{ "{'payload':{'kernel':'k'},'cpus':{'boot_vcpus':2,"
 	    "'max_vcpus':1},'memory':{'size':268435456}}",
 	    "cpus: max_vcpus: is less than boot_vcpus" },
@@ -251,6 +286,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(there_and_back_whole),
+		cmocka_unit_test(there_and_back_bios),
 		cmocka_unit_test(minimal),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(too_many),
