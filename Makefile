@@ -116,6 +116,7 @@ vmm_FILES	= acpi \
 		  dev/console \
 		  dev/cpuplug \
 		  dev/debug \
+		  dev/debugcon \
 		  dev/fw_cfg \
 		  dev/hotplug \
 		  dev/i8042 \
@@ -130,6 +131,7 @@ vmm_FILES	= acpi \
 		  dev/vmmci \
 		  dev/wire \
 		  elf \
+		  firmware \
 		  gdb \
 		  gdb_regs \
 		  gdb_session \
@@ -139,6 +141,7 @@ vmm_FILES	= acpi \
 		  machine \
 		  machine_cpus \
 		  machine_devices \
+		  machine_firmware \
 		  machine_state \
 		  $(vmm_$(HOST_ARCH)) \
 		  main \

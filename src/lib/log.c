@@ -36,6 +36,12 @@ log_verbose(int verbose)
 	log_state.verbose = verbose;
 }
 
+bool
+log_debugs(void)
+{
+	return log_state.verbose > 0;
+}
+
 /* One write(2) a line, so that lines of several processes never mix. */
 __attribute__((format(printf, 3, 0)))
 static void

@@ -11,6 +11,7 @@
 #ifndef LIB_LOG_H
 #define LIB_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/err.h"
@@ -23,6 +24,8 @@ enum log_style {
 /* 'name' is copied (31 bytes at most).  verbose > 0 shows log_debug(). */
 void	log_init(const char *name, enum log_style, int verbose);
 void	log_verbose(int verbose);
+/* Does log_debug() say anything? */
+bool	log_debugs(void);
 
 void	log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void	log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -156,8 +156,13 @@ struct mcfg {
 /* Where the next table goes. */
 struct place {
 	struct memory	*memory;
-	uint64_t	 at;
+	uint64_t	 at, end;
 };
+
+/* Where the first two are, that lead to the others. */
+#define OFFSET_RSDP	0
+#define OFFSET_XSDT	64
+#define OFFSET_TABLES	128
 
 static uint8_t
 checksum(const void *p, size_t len)
@@ -188,7 +193,7 @@ put(struct place *p, const void *bytes, size_t len, uint64_t *ret,
 {
 	void *to = memory_at(p->memory, p->at, len);
 
-	if (to == NULL || len > ACPI_ADDR_END - p->at)
+	if (to == NULL || len > p->end - p->at)
 		return err_set(e, ENOMEM, "ACPI: no room for the tables");
 	memcpy(to, bytes, len);
 	*ret = p->at;
@@ -451,7 +456,7 @@ panic_port(struct aml *a)
 
 /* The identity of the VM, which changes when it is copied. */
 static void
-generation_id(struct aml *a)
+generation_id(struct aml *a, const struct acpi_setup *s)
 {
 	aml_device(a, "VGEN");
 	aml_name(a, "_HID");
@@ -462,7 +467,7 @@ generation_id(struct aml *a)
 	aml_str(a, "VM_Gen_Counter");
 	aml_name(a, "ADDR");
 	aml_package(a, 2);
-	aml_int(a, ACPI_GENID);
+	aml_int(a, s->addr + ACPI_GENID);
 	aml_int(a, 0);			/* and its upper half */
 	aml_end(a);
 	aml_end(a);
@@ -517,7 +522,7 @@ describe(struct aml *a, const struct acpi_setup *s)
 		serial_port(a);
 	if (s->pvpanic)
 		panic_port(a);
-	generation_id(a);
+	generation_id(a, s);
 	device(a, "PWRB", "PNP0C0C", 0);
 	aml_end(a);
 	event_device(a, s);
@@ -615,29 +620,42 @@ put_mcfg(struct place *p, uint64_t *ret, struct err *e)
 	return put_table(p, &t, ret, e);
 }
 
-static int
-put_rsdp(struct place *p, uint64_t xsdt, struct err *e)
+void
+acpi_rsdp(uint64_t addr, uint8_t ret[ACPI_RSDP_LEN])
 {
 	struct rsdp r = {
 		.oem = "VMM   ",
 		.revision = 2,
 		.len = sizeof(r),
-		.xsdt = xsdt,
+		.xsdt = addr + OFFSET_XSDT,
 	};
-	uint64_t at;
 
+	_Static_assert(sizeof(r) == ACPI_RSDP_LEN, "RSDP of revision 2");
 	memcpy(r.signature, "RSD PTR ", sizeof(r.signature));
 	r.checksum = checksum(&r, 20);
 	r.checksum_all = checksum(&r, sizeof(r));
-	return put(p, &r, sizeof(r), &at, e);
+	memcpy(ret, &r, sizeof(r));
+}
+
+static int
+put_rsdp(struct place *p, const struct acpi_setup *s, struct err *e)
+{
+	uint8_t rsdp[ACPI_RSDP_LEN];
+	uint64_t at;
+
+	acpi_rsdp(s->addr, rsdp);
+	return put(p, rsdp, sizeof(rsdp), &at, e);
 }
 
 int
-acpi_write(const struct acpi_setup *s, uint64_t *rsdp, struct err *e)
+acpi_write(const struct acpi_setup *s, struct err *e)
 {
-	/* The first of all is the one that is searched for. */
-	struct place first = { s->memory, ACPI_ADDR };
-	struct place p = { s->memory, ACPI_ADDR + 64 };
+	struct place rsdp = { s->memory, s->addr + OFFSET_RSDP,
+	    s->addr + OFFSET_XSDT };
+	struct place root = { s->memory, s->addr + OFFSET_XSDT,
+	    s->addr + OFFSET_TABLES };
+	struct place p = { s->memory, s->addr + OFFSET_TABLES,
+	    s->addr + ACPI_GENID };
 	struct xsdt x = { .header = header("XSDT", 1,
 	    offsetof(struct xsdt, table)) };
 	uint64_t dsdt, xsdt, table[COUNT(x.table)];
@@ -651,18 +669,17 @@ acpi_write(const struct acpi_setup *s, uint64_t *rsdp, struct err *e)
 		return -1;
 	memcpy(x.table, table, n * sizeof(table[0]));
 	x.header.len += n * (uint32_t)sizeof(table[0]);
-	if (put_table(&p, &x, &xsdt, e) == -1 ||
-	    put_rsdp(&first, xsdt, e) == -1)
+	if (put_table(&root, &x, &xsdt, e) == -1 ||
+	    put_rsdp(&rsdp, s, e) == -1)
 		return -1;
-	acpi_new_genid(s->memory);
-	*rsdp = ACPI_ADDR;
+	acpi_new_genid(s->memory, s->addr);
 	return 0;
 }
 
 void
-acpi_new_genid(struct memory *memory)
+acpi_new_genid(struct memory *memory, uint64_t addr)
 {
-	void *at = memory_at(memory, ACPI_GENID, ACPI_GENID_LEN);
+	void *at = memory_at(memory, addr + ACPI_GENID, ACPI_GENID_LEN);
 
 	if (at != NULL)
 		os_random(at, ACPI_GENID_LEN);

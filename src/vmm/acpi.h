@@ -16,12 +16,17 @@
 
 #include "lib/err.h"
 
-/* Tables fill the firmware area from here on, below the MP table. */
-#define ACPI_ADDR		0xe0000ULL
-#define ACPI_ADDR_END		0xef000ULL
-/* 16 bytes that are another number in each copy of the VM. */
-#define ACPI_GENID		0xef000ULL
+/*
+ * The tables, the first of which is the one that is searched for; behind
+ * them 16 bytes that are another number in each copy of the VM.
+ */
+#define ACPI_LEN		0xf010ULL	/* bytes in all */
+#define ACPI_GENID		0xf000ULL	/* offset */
 #define ACPI_GENID_LEN		16
+#define ACPI_RSDP_LEN		36
+
+/* Where they are without firmware, which would put them elsewhere. */
+#define ACPI_ADDR		0xe0000ULL
 
 /* Lines above those of ISA and PCI. */
 enum acpi_gsi {
@@ -36,6 +41,7 @@ struct memory;
 
 struct acpi_setup {
 	struct memory	*memory;
+	uint64_t	 addr;		/* gpa of ACPI_LEN bytes */
 	unsigned	 cpus;		/* that are there */
 	unsigned	 cpus_max;	/* that can be; 0: no more than these */
 	bool		 pci;
@@ -45,11 +51,17 @@ struct acpi_setup {
 	bool		 pic;		/* there are 8259s */
 };
 
-/* Write the tables; *rsdp is where they begin. */
-int	acpi_write(const struct acpi_setup *, uint64_t *rsdp, struct err *);
+/* Write the tables. */
+int	acpi_write(const struct acpi_setup *, struct err *);
 
-/* Give the VM a new identity; the guest is told by ACPI_GSI_GENID. */
-void	acpi_new_genid(struct memory *);
+/* The first of those at addr, for a copy of it. */
+void	acpi_rsdp(uint64_t addr, uint8_t ret[ACPI_RSDP_LEN]);
+
+/*
+ * Give the VM whose tables are at addr a new identity; the guest is told by
+ * ACPI_GSI_GENID.
+ */
+void	acpi_new_genid(struct memory *, uint64_t addr);
 
 /* Tell the guest that something happened; the board is locked. */
 void	acpi_notify(struct board *, enum acpi_gsi);

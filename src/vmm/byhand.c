@@ -108,7 +108,7 @@ begin(struct vmm *vmm, struct hand *h, struct err *e)
 {
 	if (h->restore != NULL)
 		return restore(vmm, h, e);
-	if (h->config.kernel != NULL)
+	if (h->config.kernel != NULL || h->config.firmware != NULL)
 		return vmm_boot(vmm, &h->config, e);
 	return 0;
 }

@@ -45,7 +45,8 @@ confine_enter(const struct confine *c, const struct vm_config *v,
 	if (accel_device_keep(e) == -1)
 		return err_prefix(e, "/dev/kvm");
 	sandbox_add(&s, ".", SANDBOX_READ | SANDBOX_WRITE);
-	sandbox_add(&s, v->kernel, SANDBOX_READ | SANDBOX_FILE);
+	sandbox_add(&s, v->kernel != NULL ? v->kernel : v->firmware,
+	    SANDBOX_READ | SANDBOX_FILE);
 	if (v->initramfs != NULL)
 		sandbox_add(&s, v->initramfs, SANDBOX_READ | SANDBOX_FILE);
 	for (unsigned i = 0; i < c->npaths; i++)

@@ -51,6 +51,26 @@ opt_kernel(struct hand *h, char *s, struct err *e)
 }
 
 static int
+opt_firmware(struct hand *h, char *s, struct err *e)
+{
+	return take_text(&h->config.firmware, s, VM_PATH_MAX, e);
+}
+
+static int
+opt_boot(struct hand *h, char *s, struct err *e)
+{
+	if (strcmp(s, "disk") == 0)
+		h->config.boot = VM_BOOT_DISK;
+	else if (strcmp(s, "cdrom") == 0)
+		h->config.boot = VM_BOOT_CDROM;
+	else if (strcmp(s, "net") == 0)
+		h->config.boot = VM_BOOT_NET;
+	else
+		return err_set(e, EINVAL, "must be disk, cdrom or net");
+	return 0;
+}
+
+static int
 opt_initramfs(struct hand *h, char *s, struct err *e)
 {
 	return take_text(&h->config.initramfs, s, VM_PATH_MAX, e);
@@ -462,10 +482,12 @@ static const struct {
 } rows[] = {
 	{ "api-socket",	required_argument,	opt_api },
 	{ "balloon",	optional_argument,	opt_balloon },
+	{ "boot",	required_argument,	opt_boot },
 	{ "cmdline",	required_argument,	opt_cmdline },
 	{ "console",	required_argument,	opt_console },
 	{ "cpus",	required_argument,	opt_cpus },
 	{ "disk",	required_argument,	opt_disk },
+	{ "firmware",	required_argument,	opt_firmware },
 	{ "fs",		required_argument,	opt_fs },
 	{ "gdb",	required_argument,	opt_gdb },
 	{ "initramfs",	required_argument,	opt_initramfs },
@@ -484,23 +506,42 @@ static const struct {
 
 /* --- the whole ----------------------------------------------------------- */
 
+/* What the guest begins with: one of three, or left to the API. */
+static int
+check_payload(struct hand *h, struct err *e)
+{
+	struct vm_config *c = &h->config;
+
+	if (c->kernel == NULL && c->firmware == NULL && h->restore == NULL &&
+	    h->api == NULL)
+		return err_set(e, EINVAL, "nothing to do: give --kernel, "
+		    "--firmware, --restore or --api-socket; see vmm(8)");
+	if (h->restore != NULL && (c->kernel != NULL || c->firmware != NULL))
+		return err_set(e, EINVAL, "--%s and --restore: a snapshot has "
+		    "its own already", c->kernel != NULL ? "kernel" :
+		    "firmware");
+	if (c->firmware != NULL && (c->kernel != NULL ||
+	    c->initramfs != NULL || c->cmdline != NULL))
+		return err_set(e, EINVAL, "--firmware: takes its kernel, "
+		    "initramfs and cmdline from what it boots");
+	if (c->firmware == NULL && c->boot != VM_BOOT_ANY)
+		return err_set(e, EINVAL, "--boot: goes with --firmware");
+	return 0;
+}
+
 /* What was not said, and what does not go together. */
 static int
 complete(struct hand *h, struct err *e)
 {
 	struct vm_config *c = &h->config;
 
+	if (check_payload(h, e) == -1)
+		return -1;
 	if (c->cpus_max == 0)
 		c->cpus_max = c->cpus;
 	if (c->cpus_max < c->cpus)
 		return err_set(e, EINVAL, "--cpus: max is less than %u",
 		    c->cpus);
-	if (c->kernel == NULL && h->restore == NULL && h->api == NULL)
-		return err_set(e, EINVAL, "nothing to do: give --kernel, "
-		    "--restore or --api-socket; see vmm(8)");
-	if (c->kernel != NULL && h->restore != NULL)
-		return err_set(e, EINVAL, "--kernel and --restore: a snapshot "
-		    "has its kernel already");
 	if (!h->has_serial && !h->has_console)
 		c->serial.mode = VM_STREAM_TTY;
 	if (c->serial.mode == VM_STREAM_TTY &&
@@ -509,7 +550,7 @@ complete(struct hand *h, struct err *e)
 		    "can be tty");
 	if (c->balloon.size > c->memory.size)
 		return err_set(e, EINVAL, "--balloon: larger than --memory");
-	if (c->cmdline == NULL)
+	if (c->cmdline == NULL && c->firmware == NULL)
 		c->cmdline = c->serial.mode != VM_STREAM_OFF ?
 		    SERIAL_CMDLINE : CONSOLE_CMDLINE;
 	return 0;

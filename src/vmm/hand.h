@@ -46,8 +46,9 @@ struct hand {
 };
 
 /*
- * Read the whole command line.  The config's kernel is NULL when there is no
- * VM to start, but an API to serve.  -1: the err says what is wrong.
+ * Read the whole command line.  The config has neither kernel nor firmware
+ * when there is no VM to start, but an API to serve.  -1: the err says what
+ * is wrong.
  */
 int	hand_parse(struct hand *ret, int argc, char *argv[], struct err *);
 

@@ -147,7 +147,10 @@ open_file(int *ret, const char *path, const char *what, struct err *e)
 static int
 open_files(struct machine *m, const struct vm_config *c, struct err *e)
 {
-	if (open_file(&m->kernel, c->kernel, "kernel", e) == -1)
+	const char *what = c->kernel != NULL ? "kernel" : "firmware";
+
+	if (open_file(&m->kernel, c->kernel != NULL ? c->kernel : c->firmware,
+	    what, e) == -1)
 		return -1;
 	if (c->initramfs != NULL &&
 	    open_file(&m->initrd, c->initramfs, "initramfs", e) == -1)

@@ -4,7 +4,7 @@
  *
  * machine.c builds, runs and resets it, machine_devices.c has what is on the
  * PCI bus, machine_state.c the snapshots, one machine_ARCH.c a processor the
- * rest of its board.
+ * rest of its board; machine_firmware.c goes with that of x86.
  */
 
 #ifndef VMM_MACHINE_PRIVATE_H
@@ -12,11 +12,13 @@
 
 #include <stdatomic.h>
 
+#include "chapi/vm_config.h"
 #include "os/event.h"
 #include "vmm/board.h"
 #include "vmm/machine.h"
 
 struct cpuplug;
+struct fw_cfg;
 struct hotplug;
 struct machine_arch;
 struct memory;
@@ -43,7 +45,7 @@ struct machine {
 	uint64_t		 started_us;	/* for the first time */
 	bool			 devices_paused;	/* vio_pause() */
 
-	int			 kernel;	/* for a reset too */
+	int			 kernel;	/* or firmware; for a reset */
 	int			 initrd;
 	char			*cmdline;
 
@@ -122,5 +124,17 @@ int	machine_arch_save(struct machine *, json_t *, struct err *);
 int	machine_arch_load(struct machine *, const json_t *, struct err *);
 /* The guest is another copy of itself from now on, and is told. */
 void	machine_arch_forked(struct machine *);
+
+/* --- machine_firmware.c -------------------------------------------------- */
+
+/*
+ * Files for who reads fw_cfg: the memory map, without what the ACPI tables
+ * take where firmware gives them to the guest; the rest of what firmware asks
+ * for.  serial: there is a port for its text.
+ */
+int	machine_firmware_map(struct machine *, struct fw_cfg *, bool firmware,
+	    struct err *);
+int	machine_firmware_files(struct machine *, struct fw_cfg *,
+	    enum vm_boot, bool serial, struct err *);
 
 #endif

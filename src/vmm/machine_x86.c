@@ -10,6 +10,7 @@
  *	clock     the RTC
  *	fw_cfg    what is selected
  *	serial    COM1, where there is one
+ *	firmware  the number of its image, where there is one
  *
  * Process: vmm.  Sandbox, Needs: as machine.c.
  */
@@ -20,26 +21,33 @@
 #include "accel/accel_x86.h"
 #include "chapi/vm_config.h"
 #include "lib/json.h"
+#include "lib/log.h"
 #include "lib/util.h"
 #include "vmm/acpi.h"
 #include "vmm/dev/debug.h"
+#include "vmm/dev/debugcon.h"
 #include "vmm/dev/fw_cfg.h"
 #include "vmm/dev/i8042.h"
 #include "vmm/dev/power.h"
 #include "vmm/dev/rtc.h"
 #include "vmm/dev/uart.h"
+#include "vmm/firmware.h"
 #include "vmm/loader.h"
 #include "vmm/machine_private.h"
 #include "vmm/memory.h"
 #include "vmm/mptable.h"
 #include "vmm/pci.h"
+#include "vmm/vcpu.h"
 
 struct machine_arch {
 	struct uart	*uart;		/* or NULL */
 	struct rtc	*rtc;
 	struct debug	*debug;
 	struct fw_cfg	*fw_cfg;
-	uint64_t	 rsdp;		/* gpa of the ACPI tables */
+	struct firmware	*firmware;	/* or NULL: we load a kernel */
+	struct debugcon	*debugcon;	/* or NULL */
+	enum vm_boot	 boot;		/* what firmware boots from */
+	uint64_t	 acpi;		/* gpa of the tables */
 	bool		 pic;		/* there are 8259s */
 	bool		 pvpanic;	/* the guest may tell a panic */
 };
@@ -61,9 +69,26 @@ machine_arch_setup(struct machine *m, const struct vm_config *c,
 	s->level = machine_needs_pci(m, c) ? pci_intx_lines() : 0;
 	m->arch->pic = s->irqchip == ACCEL_IRQCHIP_KERNEL;
 	m->arch->pvpanic = c->pvpanic;
+	m->arch->acpi = ACPI_ADDR;
 	m->board.msi_only = !m->arch->pic;
 	m->board.transitional = c->virtio == VM_VIRTIO_TRANSITIONAL;
 	return 0;
+}
+
+/* Its image, and a port for what it says of itself. */
+static int
+make_firmware(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	struct machine_arch *a = m->arch;
+
+	if (!a->pic)
+		return err_set(e, ENOTSUP, "firmware: needs the interrupt "
+		    "controllers and the timer of irqchip: kernel");
+	a->boot = c->boot;
+	a->acpi = firmware_tables(m->memory);
+	if (log_debugs() && debugcon_new(&a->debugcon, &m->board, e) == -1)
+		return -1;
+	return firmware_new(&a->firmware, &m->board, m->kernel, e);
 }
 
 int
@@ -71,7 +96,6 @@ machine_arch_make(struct machine *m, const struct vm_config *c, struct err *e)
 {
 	struct machine_arch *a = m->arch;
 
-	(void)c;
 	if (i8042_add(&m->board, e) == -1 || power_add(&m->board, e) == -1)
 		return -1;
 	if (rtc_new(&a->rtc, &m->board, memory_bytes(m->memory), e) == -1 ||
@@ -80,34 +104,32 @@ machine_arch_make(struct machine *m, const struct vm_config *c, struct err *e)
 	if (m->setup.serial != -1 && uart_new(&a->uart, &m->board,
 	    take_fd(&m->setup.serial), e) == -1)
 		return -1;
-	return 0;
+	return c->firmware == NULL ? 0 : make_firmware(m, c, e);
 }
 
-/* The memory map, for firmware; kernels are told by their loaders. */
+static void
+count_cpus(struct machine *m, unsigned cpus)
+{
+	fw_cfg_set(m->arch->fw_cfg, FW_CFG_CPUS, (uint16_t)cpus);
+	fw_cfg_set(m->arch->fw_cfg, FW_CFG_CPUS_MAX, (uint16_t)m->cpus_max);
+}
+
+/* The memory map for all who ask; kernels are told by their loaders. */
 static int
 make_fw_cfg(struct machine *m, struct err *e)
 {
-	struct load load = { .memory = m->memory,
-	    .ecam = m->board.pci != NULL };
-	struct loader_range map[LOADER_RANGES_MAX];
-	struct __attribute__((packed)) {
-		uint64_t	addr;
-		uint64_t	bytes;
-		uint32_t	type;
-	} e820[LOADER_RANGES_MAX];
-	unsigned n = loader_map(&load, map);
+	struct machine_arch *a = m->arch;
 
-	for (unsigned i = 0; i < n; i++) {
-		e820[i].addr = map[i].addr;
-		e820[i].bytes = map[i].len;
-		e820[i].type = map[i].type;
-	}
-	if (fw_cfg_new(&m->arch->fw_cfg, &m->board, e) == -1)
+	if (fw_cfg_new(&a->fw_cfg, &m->board, e) == -1 ||
+	    machine_firmware_map(m, a->fw_cfg, a->firmware != NULL, e) == -1)
 		return -1;
-	return fw_cfg_add(m->arch->fw_cfg, "etc/e820", e820,
-	    n * sizeof(e820[0]), e);
+	if (a->firmware == NULL)
+		return 0;
+	fw_cfg_set(a->fw_cfg, FW_CFG_NO_SCREEN, 1);
+	count_cpus(m, m->cpus);
+	return machine_firmware_files(m, a->fw_cfg, a->boot, a->uart != NULL,
+	    e);
 }
-
 
 int
 machine_arch_made(struct machine *m, struct err *e)
@@ -124,6 +146,8 @@ machine_arch_destroy(struct machine *m)
 		return;
 	uart_destroy(m->arch->uart);
 	fw_cfg_destroy(m->arch->fw_cfg);
+	debugcon_destroy(m->arch->debugcon);
+	firmware_destroy(m->arch->firmware);
 	debug_destroy(m->arch->debug);
 	rtc_destroy(m->arch->rtc);
 	free(m->arch);
@@ -155,27 +179,37 @@ want_first(const struct memory *memory)
 	memory_want(memory, top - n, n);
 }
 
-int
-machine_arch_prepare(struct machine *m, struct err *e)
+/* For kernels that look for what firmware has left. */
+static int
+without_firmware(struct machine *m, struct err *e)
 {
-	struct acpi_setup acpi = {
-		.memory = m->memory,
-		.cpus = m->cpus,
-		.cpus_max = m->cpuplug != NULL ? m->cpus_max : 0,
-		.pci = m->board.pci != NULL,
-		.slots = m->board.pci == NULL ? 0 : pci_slots(m->board.pci),
-		.serial = m->arch->uart != NULL,
-		.pvpanic = m->arch->pvpanic,
-		.pic = m->arch->pic,
-	};
-
-	want_first(m->memory);
-	if (mptable_write(m->memory, acpi.cpus, acpi.pci, e) == -1 ||
-	    acpi_write(&acpi, &m->arch->rsdp, e) == -1)
+	if (mptable_write(m->memory, m->cpus, m->board.pci != NULL, e) == -1)
 		return -1;
 	return power_write_vector(m->memory, e);
 }
 
+int
+machine_arch_prepare(struct machine *m, struct err *e)
+{
+	struct machine_arch *a = m->arch;
+	struct acpi_setup acpi = {
+		.memory = m->memory,
+		.addr = a->acpi,
+		.cpus = m->cpus,
+		.cpus_max = m->cpuplug != NULL ? m->cpus_max : 0,
+		.pci = m->board.pci != NULL,
+		.slots = m->board.pci == NULL ? 0 : pci_slots(m->board.pci),
+		.serial = a->uart != NULL,
+		.pvpanic = a->pvpanic,
+		.pic = a->pic,
+	};
+
+	want_first(m->memory);
+	if (acpi_write(&acpi, e) == -1)
+		return -1;
+	return a->firmware == NULL ? without_firmware(m, e) :
+	    firmware_shadow(a->firmware, m->memory, e);
+}
 
 int
 machine_arch_enter(struct accel_vcpu *v, void *arg, struct err *e)
@@ -187,12 +221,14 @@ machine_arch_enter(struct accel_vcpu *v, void *arg, struct err *e)
 		.kernel = m->kernel,
 		.initrd = m->initrd,
 		.cmdline = m->cmdline,
-		.rsdp = m->arch->rsdp,
+		.rsdp = m->arch->acpi,
 		.ecam = m->board.pci != NULL,
 		.serial = m->arch->uart != NULL,
 	};
 
-	if (loader_load(&load, &regs, e) == -1)
+	if (m->arch->firmware != NULL)
+		firmware_entry(&regs);
+	else if (loader_load(&load, &regs, e) == -1)
 		return -1;
 	return m->board.accel->x86->set_regs(v, &regs, e);
 }
@@ -203,6 +239,10 @@ void
 machine_arch_reset(struct machine *m)
 {
 	fw_cfg_reset(m->arch->fw_cfg);
+	/* All that ever were there: who has left would answer, too. */
+	count_cpus(m, vcpus_count(m->vcpus));
+	if (m->arch->debugcon != NULL)
+		debugcon_reset(m->arch->debugcon);
 	if (m->arch->uart != NULL)
 		uart_reset(m->arch->uart);
 }
@@ -222,7 +262,7 @@ machine_arch_reached_us(const struct machine *m)
 void
 machine_arch_forked(struct machine *m)
 {
-	acpi_new_genid(m->memory);
+	acpi_new_genid(m->memory, m->arch->acpi);
 	acpi_notify(&m->board, ACPI_GSI_GENID);
 }
 
@@ -236,7 +276,9 @@ machine_arch_save(struct machine *m, json_t *o, struct err *e)
 	if (json_object_set_new(o, "clock", rtc_save(a->rtc)) == -1 ||
 	    json_object_set_new(o, "fw_cfg", fw_cfg_save(a->fw_cfg)) == -1 ||
 	    (a->uart != NULL &&
-	    json_object_set_new(o, "serial", uart_save(a->uart)) == -1))
+	    json_object_set_new(o, "serial", uart_save(a->uart)) == -1) ||
+	    (a->firmware != NULL && json_object_set_new(o, "firmware",
+	    json_integer((json_int_t)firmware_sum(a->firmware))) == -1))
 		return err_set(e, ENOMEM, "state: out of memory");
 	return 0;
 }
@@ -247,6 +289,10 @@ machine_arch_load(struct machine *m, const json_t *o, struct err *e)
 	struct machine_arch *a = m->arch;
 	json_t *serial = NULL, *clock = NULL, *fw_cfg = NULL;
 
+	if (a->firmware != NULL && json_integer_value(json_object_get(o,
+	    "firmware")) != (json_int_t)firmware_sum(a->firmware))
+		return err_set(e, EINVAL, "firmware: the snapshot's is another "
+		    "image than this");
 	if (json_get_obj(&fw_cfg, o, "fw_cfg", SIZE_MAX, e) == -1 ||
 	    fw_cfg_load(a->fw_cfg, fw_cfg, e) == -1)
 		return -1;

@@ -34,6 +34,7 @@ usage(void)
 	    "usage: vmm [-v] [-k FD] [-n NAME] [-R FD] -a FD [-L NAME=FD]...\n"
 	    "       vmm [-v] --kernel FILE [--initramfs FILE] [--cmdline TEXT]"
 	    " ...\n"
+	    "       vmm [-v] --firmware FILE [--boot disk|cdrom|net] ...\n"
 	    "       vmm [-v] --restore DIRECTORY ...\n"
 	    "       vmm [-v] --api-socket PATH\n"
 	    "       vmm --probe | -P [-k FD]\n");

@@ -6,10 +6,11 @@
  * drawing in docs/ARCHITECTURE.md):
  *
  *	0             memory, up to 3 GiB
- *	0xc0000000    windows of PCI devices
- *	0xe8000000    PCI configuration space (ECAM), one bus
+ *	0xc0000000    PCI configuration space (ECAM), one bus
+ *	0xc0100000    windows of PCI devices
  *	0xfec00000    IOAPIC
  *	0xfee00000    local APICs
+ *	0xfffc0000    firmware
  *	0x100000000   memory above 3 GiB
  *	2^40          64-bit windows of PCI devices
  *
@@ -34,10 +35,10 @@
 #define MEMORY_STEP	(1ULL << 20)		/* a multiple of this */
 
 #define MEMORY_LOW_MAX	0xc0000000ULL	/* bytes below the windows */
-#define MEMORY_PCI	0xc0000000ULL	/* 32-bit windows, 640 MiB */
-#define MEMORY_PCI_END	0xe8000000ULL
-#define MEMORY_ECAM	0xe8000000ULL
+#define MEMORY_ECAM	0xc0000000ULL
 #define MEMORY_ECAM_LEN	0x100000ULL	/* 32 devices, 8 functions, 4 KiB */
+#define MEMORY_PCI	0xc0100000ULL	/* 32-bit windows, 1003 MiB */
+#define MEMORY_PCI_END	0xfec00000ULL
 #define MEMORY_IOAPIC	0xfec00000ULL
 #define MEMORY_LAPIC	0xfee00000ULL
 #define MEMORY_HIGH	0x100000000ULL
@@ -46,6 +47,7 @@
 
 #define MEMORY_SLOTS	2	/* of the accelerator's, at most */
 #define MEMORY_SLOT_PCI	2	/* configuration space, to read */
+#define MEMORY_SLOT_FIRMWARE 3	/* to read */
 
 struct accel;
 struct accel_vm;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "accel/accel.h"
+#include "lib/util.h"
 #include "vmm/acpi.h"
 #include "vmm/aml.h"
 #include "vmm/memory.h"
@@ -70,12 +71,14 @@ static void
 tables(void **state)
 {
 	struct memory *m = new_memory();
-	struct acpi_setup s = { .memory = m, .cpus = CPUS, .pci = true,
+	struct acpi_setup s = { .memory = m,
+	    .addr = ACPI_ADDR, .cpus = CPUS, .pci = true,
 	    .pic = true };
-	uint64_t rsdp, t;
+	const uint64_t rsdp = ACPI_ADDR;
+	uint64_t t;
 
 	(void)state;
-	assert_int_equal(acpi_write(&s, &rsdp, NULL), 0);
+	assert_int_equal(acpi_write(&s, NULL), 0);
 	assert_memory_equal(memory_at(m, rsdp, 8), "RSD PTR ", 8);
 	assert_int_equal(rsdp % 16, 0);
 	assert_int_equal(sum(m, rsdp, 20), 0);
@@ -103,12 +106,14 @@ static void
 plugged(void **state)
 {
 	struct memory *m = new_memory();
-	struct acpi_setup s = { .memory = m, .cpus = 2,
+	struct acpi_setup s = { .memory = m,
+	    .addr = ACPI_ADDR, .cpus = 2,
 	    .cpus_max = ACCEL_CPUS_MAX, .pci = true };
-	uint64_t rsdp, t, dsdt;
+	const uint64_t rsdp = ACPI_ADDR;
+	uint64_t t, dsdt;
 
 	(void)state;
-	assert_int_equal(acpi_write(&s, &rsdp, NULL), 0);
+	assert_int_equal(acpi_write(&s, NULL), 0);
 	t = table(m, rsdp, "APIC");
 	for (unsigned i = 0; i < ACCEL_CPUS_MAX; i++)
 		assert_int_equal(peek(m, t + 72 + 8 * i + 4, 4),
@@ -117,7 +122,7 @@ plugged(void **state)
 	assert_non_null(memmem(memory_at(m, dsdt, 8192),
 	    peek(m, dsdt + 4, 4), "C063", 4));
 	s.cpus_max = 0;
-	assert_int_equal(acpi_write(&s, &rsdp, NULL), 0);
+	assert_int_equal(acpi_write(&s, NULL), 0);
 	dsdt = peek(m, table(m, rsdp, "FACP") + 140, 8);
 	assert_null(memmem(memory_at(m, dsdt, 8192), peek(m, dsdt + 4, 4),
 	    "ACPI0010", 8));
@@ -129,31 +134,39 @@ static void
 quiet(void **state)
 {
 	struct memory *m = new_memory();
-	struct acpi_setup s = { .memory = m, .cpus = ACCEL_CPUS_MAX };
-	uint64_t rsdp;
+	struct acpi_setup s = { .memory = m,
+	    .addr = ACPI_ADDR, .cpus = ACCEL_CPUS_MAX };
+	const uint64_t rsdp = ACPI_ADDR;
 
 	(void)state;
-	assert_int_equal(acpi_write(&s, &rsdp, NULL), 0);
+	assert_int_equal(acpi_write(&s, NULL), 0);
 	assert_int_equal(table(m, rsdp, "MCFG"), 0);
 	assert_int_equal(peek(m, table(m, rsdp, "APIC") + 40, 4), 0);
 	memory_destroy(m);
 }
 
+/* Wherever the tables are. */
 static void
 identity(void **state)
 {
+	const uint64_t where[] = { ACPI_ADDR, (8 << 20) - 0x10000 };
 	struct memory *m = new_memory();
-	struct acpi_setup s = { .memory = m, .cpus = 1 };
-	uint8_t before[ACPI_GENID_LEN];
-	uint64_t rsdp;
+	struct acpi_setup s = { .memory = m, .cpus = 1, .pci = true };
+	uint8_t rsdp[ACPI_RSDP_LEN], before[ACPI_GENID_LEN], *at;
 
 	(void)state;
-	assert_int_equal(acpi_write(&s, &rsdp, NULL), 0);
-	memcpy(before, memory_at(m, ACPI_GENID, sizeof(before)),
-	    sizeof(before));
-	acpi_new_genid(m);
-	assert_memory_not_equal(memory_at(m, ACPI_GENID, sizeof(before)),
-	    before, sizeof(before));
+	for (unsigned i = 0; i < COUNT(where); i++) {
+		s.addr = where[i];
+		assert_int_equal(acpi_write(&s, NULL), 0);
+		assert_int_not_equal(table(m, where[i], "MCFG"), 0);
+		acpi_rsdp(where[i], rsdp);
+		assert_memory_equal(memory_at(m, where[i], sizeof(rsdp)),
+		    rsdp, sizeof(rsdp));
+		at = memory_at(m, where[i] + ACPI_GENID, sizeof(before));
+		memcpy(before, at, sizeof(before));
+		acpi_new_genid(m, where[i]);
+		assert_memory_not_equal(at, before, sizeof(before));
+	}
 	memory_destroy(m);
 }
 
@@ -175,11 +188,12 @@ static void
 compiler(void **state)
 {
 	struct memory *m = new_memory();
-	struct acpi_setup s = { .memory = m, .cpus = CPUS,
+	struct acpi_setup s = { .memory = m,
+	    .addr = ACPI_ADDR, .cpus = CPUS,
 	    .cpus_max = ACCEL_CPUS_MAX, .pci = true, .serial = true,
 	    .pvpanic = true };
 	char dir[] = "/tmp/acpi.XXXXXX", cmd[200];
-	uint64_t rsdp;
+	const uint64_t rsdp = ACPI_ADDR;
 	int bad;
 
 	(void)state;
@@ -190,7 +204,7 @@ compiler(void **state)
 	}
 	assert_non_null(mkdtemp(dir));
 	assert_int_equal(chdir(dir), 0);
-	assert_int_equal(acpi_write(&s, &rsdp, NULL), 0);
+	assert_int_equal(acpi_write(&s, NULL), 0);
 	dump(m, peek(m, table(m, rsdp, "FACP") + 140, 8), "dsdt.dat");
 	dump(m, table(m, rsdp, "FACP"), "facp.dat");
 	dump(m, table(m, rsdp, "APIC"), "apic.dat");

@@ -46,6 +46,21 @@ smallest(void **state)
 }
 
 static void
+firmware(void **state)
+{
+	struct hand h;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(parse(&h, "--firmware f --boot net", &e), 0);
+	assert_string_equal(h.config.firmware, "f");
+	assert_int_equal(h.config.boot, VM_BOOT_NET);
+	assert_null(h.config.kernel);
+	assert_null(h.config.cmdline);
+	assert_int_equal(h.config.serial.mode, VM_STREAM_TTY);
+}
+
+static void
 everything(void **state)
 {
 	const struct vm_config *c;
@@ -102,10 +117,18 @@ everything(void **state)
 static const struct {
 	const char	*line, *want;
 } bad[] = {
-	{ "", "nothing to do: give --kernel, --restore or --api-socket; see "
-	    "vmm(8)" },
+	{ "", "nothing to do: give --kernel, --firmware, --restore or "
+	    "--api-socket; see vmm(8)" },
 	{ "--kernel k --restore d", "--kernel and --restore: a snapshot has "
-	    "its kernel already" },
+	    "its own already" },
+	{ "--firmware f --restore d", "--firmware and --restore: a snapshot "
+	    "has its own already" },
+	{ "--firmware f --kernel k", "--firmware: takes its kernel, "
+	    "initramfs and cmdline from what it boots" },
+	{ "--firmware f --cmdline c", "--firmware: takes its kernel, "
+	    "initramfs and cmdline from what it boots" },
+	{ "--kernel k --boot net", "--boot: goes with --firmware" },
+	{ "--firmware f --boot floppy", "--boot: must be disk, cdrom or net" },
 	{ "--kernel k extra", "extra: not an option; see vmm(8)" },
 	{ "--kernel k --memory 3M", "--memory: 3M is not between 16 MiB and "
 	    "1048576 MiB" },
@@ -169,6 +192,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(smallest),
+		cmocka_unit_test(firmware),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(too_many),

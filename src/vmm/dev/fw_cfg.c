@@ -27,6 +27,7 @@ enum { REG_SELECT = 0, REG_DATA = 1, REG_DMA_HIGH = 4, REG_DMA_LOW = 8,
 
 enum { ITEM_SIGNATURE = 0x00, ITEM_ID = 0x01, ITEM_DIRECTORY = 0x19,
     ITEM_FILES = 0x20 };
+#define NUMBERS		0x10		/* items that can be numbers */
 
 #define ID_TRADITIONAL	1U
 #define ID_DMA		2U
@@ -68,6 +69,7 @@ struct fw_cfg {
 	unsigned		 nfiles;
 	struct file		 file[FW_CFG_FILES_MAX];
 	struct directory	 directory;
+	uint8_t			 number[NUMBERS][2];	/* little-endian */
 	uint16_t		 select;
 	uint32_t		 at;		/* next byte of the item */
 	uint32_t		 dma_high;
@@ -90,6 +92,11 @@ item(struct fw_cfg *f)
 		return (struct file){ (uint32_t)(sizeof(uint32_t) +
 		    f->nfiles * sizeof(struct entry)),
 		    (uint8_t *)&f->directory };
+	case FW_CFG_NO_SCREEN:
+	case FW_CFG_CPUS:
+	case FW_CFG_CPUS_MAX:
+		return (struct file){ sizeof(f->number[0]),
+		    f->number[f->select] };
 	default:
 		return f->select >= ITEM_FILES && n < f->nfiles ?
 		    f->file[n] : (struct file){ 0, NULL };
@@ -243,6 +250,13 @@ fw_cfg_add(struct fw_cfg *f, const char *name, const void *bytes, size_t len,
 	f->file[f->nfiles++] = (struct file){ (uint32_t)len, take(&copy) };
 	f->directory.count = htobe32(f->nfiles);
 	return 0;
+}
+
+void
+fw_cfg_set(struct fw_cfg *f, enum fw_cfg_number n, uint16_t value)
+{
+	f->number[n][0] = (uint8_t)value;
+	f->number[n][1] = (uint8_t)(value >> 8);
 }
 
 void

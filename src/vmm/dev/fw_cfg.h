@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/err.h"
 #include "lib/own.h"
@@ -19,6 +20,13 @@
 #define FW_CFG_FILES_MAX	16
 #define FW_CFG_NAME_MAX		55		/* bytes without the NUL */
 #define FW_CFG_BYTES_MAX	(1U << 20)	/* of one file */
+
+/* Numbers of 16 bits, which are no files; 0 unless they are set. */
+enum fw_cfg_number {
+	FW_CFG_NO_SCREEN	= 0x04,	/* 1: there is none */
+	FW_CFG_CPUS		= 0x05,	/* that answer when all are started */
+	FW_CFG_CPUS_MAX		= 0x0f,
+};
 
 struct board;
 struct fw_cfg;
@@ -33,6 +41,9 @@ OWN_DEFINE(struct fw_cfg, fw_cfg_destroy);
  */
 int	fw_cfg_add(struct fw_cfg *, const char *name, const void *,
 	    size_t len, struct err *);
+
+/* Board locked, or before the guest runs. */
+void	fw_cfg_set(struct fw_cfg *, enum fw_cfg_number, uint16_t);
 
 /* As after power on. */
 void	fw_cfg_reset(struct fw_cfg *);

@@ -4,7 +4,8 @@
  *
  * Process: vmm.  Sandbox, Needs: nothing.
  * Source: ACPI 6.5, sections 4.8.3.7 (sleep control and status) and 4.8.3.6
- * (reset); Intel 82371SB data sheet, reset control register.
+ * (reset); Intel 82371SB data sheet, reset control register; IBM PS/2
+ * Hardware Interface Technical Reference, system control port A.
  */
 
 #include <errno.h>
@@ -15,6 +16,8 @@
 #include "vmm/memory.h"
 
 #define CONTROL_RESET	0x04		/* now; others say which kind */
+#define A_RESET		0x01		/* bits of system control port A */
+#define A_LINE_20	0x02
 #define SLEEP_ENABLE	0x20
 #define SLEEP_TYPE(v)	((v) >> 2 & 7)
 
@@ -75,11 +78,41 @@ power_add_control(struct board *board, struct err *e)
 	return bus_add(&board->pio, &r, e);
 }
 
+/* Address line 20 always is a line as any other. */
+static uint64_t
+control_a_read(void *arg, uint64_t offset, unsigned len)
+{
+	(void)arg;
+	(void)offset;
+	(void)len;
+	return A_LINE_20;
+}
+
+static void
+control_a_write(void *arg, uint64_t offset, unsigned len, uint64_t value)
+{
+	struct board *board = arg;
+
+	(void)offset;
+	(void)len;
+	if ((value & A_RESET) != 0)
+		board->event(board->event_arg, BOARD_RESET);
+}
+
+static const struct bus_ops control_a_ops = {
+	.name	= "system control port A",
+	.read	= control_a_read,
+	.write	= control_a_write,
+};
+
 int
 power_add(struct board *board, struct err *e)
 {
 	struct bus_range r = { POWER_PORT, 3, &power_ops, board };
+	struct bus_range a = { POWER_CONTROL_A, 1, &control_a_ops, board };
 
+	if (bus_add(&board->pio, &a, e) == -1)
+		return -1;
 	return bus_add(&board->pio, &r, e);
 }
 

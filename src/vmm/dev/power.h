@@ -24,6 +24,7 @@
 #define POWER_VECTOR		0xffff0ULL
 
 #define POWER_RESET_CONTROL	0xcf9	/* of PC chipsets, see below */
+#define POWER_CONTROL_A		0x92	/* reset and line A20 of a PS/2 */
 
 struct board;
 struct memory;
