@@ -43,6 +43,16 @@ BSTATIC		= -Wl,-Bstatic
 BDYNAMIC	= -Wl,-Bdynamic
 static_libs	= $(if $(strip $(1)),$(BSTATIC) \
 		  $(shell $(PKG_CONFIG) --static --libs-only-l $(1)) $(BDYNAMIC))
+# A program with PROGRAM_STATIC takes in libc too: it starts without a dynamic
+# linker, and still at an address of the kernel's choice.  Sanitizers cannot.
+is_static	= $(if $(SAN),,$($(1)_STATIC))
+ld_flags	= $(if $(call is_static,$(1)),$(filter-out -pie,$(LDFLAGS)) \
+		  -static-pie,$(LDFLAGS))
+ld_libs		= $(if $(call is_static,$(1)),\
+		  $(filter-out $(BSTATIC) $(BDYNAMIC),\
+		  $(call static_libs,$($(1)_STATIC_LIBS))),\
+		  $(call static_libs,$($(1)_STATIC_LIBS)) \
+		  $(call pkg_libs,$($(1)_LIBS))) -lpthread
 # Headers of every library; asked for once.
 PKG_CFLAGS	:= $(if $(strip $(all_LIBS)),\
 		  $(shell $(PKG_CONFIG) --cflags $(filter-out $(NO_PC),$(all_LIBS)) \
@@ -75,7 +85,7 @@ $(1)_OBJS	= $$(patsubst %,$$(O)/obj/$$($(1)_DIR)/%.o,$$($(1)_FILES))
 $(1)_ARCHIVES	= $$(patsubst %,$$(O)/lib/%.a,$$($(1)_LAYERS))
 $$(O)/bin/$(1): $$($(1)_OBJS) $$($(1)_ARCHIVES)
 	@mkdir -p $$(@D)
-	$$(call say,LINK)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call static_libs,$$($(1)_STATIC_LIBS)) $$(call pkg_libs,$$($(1)_LIBS)) -lpthread
+	$$(call say,LINK)$$(CC) $$(call ld_flags,$(1)) -o $$@ $$^ $$(call ld_libs,$(1))
 $$(O)/lib/prog-$(1).a: $$(filter-out %/main.o,$$($(1)_OBJS))
 	@mkdir -p $$(@D)
 	@rm -f $$@
