@@ -81,9 +81,9 @@ guest_FILES	= agent conn dhcp guest_config links net passwd power proc \
 PROGRAMS	= viod vmctl vmd vmd-control vmd-image vmd-share
 
 viod_DIR	= viod
-viod_FILES	= aio aio_threads aio_uring blk blk_main commands disk disk_qcow2 \
-		  disk_raw limit main message queue serve start vsock vsock_conn \
-		  vsock_host vsock_main vsock_mux
+viod_FILES	= aio aio_threads aio_uring blk blk_main cdrom commands disk \
+		  disk_qcow2 disk_raw limit main message queue scsi scsi_main \
+		  serve start vsock vsock_conn vsock_host vsock_main vsock_mux
 viod_LAYERS	= disk virtio os lib
 # No library at run time, as vmm.
 viod_STATIC	= yes

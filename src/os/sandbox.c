@@ -31,6 +31,12 @@ const struct sandbox_row sandbox_rows[SANDBOX_PROGRAMS] = {
 		.may	= MAY_SERVE | MAY_TAP,
 		.nofile	= 512,
 	},
+	/* Guest memory, the disc to read, the front-end's socket. */
+	[SANDBOX_VIOD_SCSI] = {
+		.name	= "viod-scsi",
+		.may	= MAY_SERVE,
+		.nofile	= 512,
+	},
 	/* Connects to sockets in its VM's directory only. */
 	[SANDBOX_VIOD_VSOCK] = {
 		.name	= "viod-vsock",

@@ -31,6 +31,7 @@ enum sandbox_program {
 	SANDBOX_VIOD_BLK,
 	SANDBOX_VIOD_NET,
 	SANDBOX_VIOD_TAP,
+	SANDBOX_VIOD_SCSI,
 	SANDBOX_VIOD_VSOCK,
 	SANDBOX_IMAGE_PULL,	/* vmd-image pull */
 	SANDBOX_IMAGE_UNPACK,	/* every other job of vmd-image */

@@ -11,6 +11,8 @@ const struct viod_command viod_commands[] = {
 	    "[-n name] [-q queues] [-s serial] [-S path]" },
 	{ "net", NULL, "viod-net", SANDBOX_VIOD_NET, VIOD_NET_SYNOPSIS },
 	{ "tap", NULL, "viod-tap", SANDBOX_VIOD_TAP, VIOD_TAP_SYNOPSIS },
+	{ "scsi", scsi_main, NULL, SANDBOX_VIOD_SCSI,
+	    "-d fd [-v] [-n name] [-S path]" },
 	{ "vsock", vsock_main, NULL, SANDBOX_VIOD_VSOCK,
 	    "-c cid -d fd -l fd [-v] [-n name] [-S path]" },
 	{ .name = NULL },

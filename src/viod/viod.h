@@ -2,7 +2,7 @@
 /*
  * viod.h - the program around a device: commands, start, end
  *
- * A command (blk_main, net_main, tap_main, vsock_main) parses its options,
+ * A command (blk_main, net_main, scsi_main ..) parses its options,
  * makes its device over start->loop and hands it to viod_run(), which serves
  * until the VMM is gone.
  */
@@ -78,6 +78,7 @@ void	viod_usage(const char *device) __attribute__((noreturn));
 
 int	blk_main(struct viod_start *, int argc, char **argv);
 int	net_main(struct viod_start *, int argc, char **argv);
+int	scsi_main(struct viod_start *, int argc, char **argv);
 int	tap_main(struct viod_start *, int argc, char **argv);
 int	vsock_main(struct viod_start *, int argc, char **argv);
 

@@ -274,6 +274,71 @@ struct virtio_balloon_stat {
 } __attribute__((packed));
 _Static_assert(sizeof(struct virtio_balloon_stat) == 10, "layout");
 
+/* --- SCSI host device: section 5.6 --------------------------------------- */
+
+#define VIRTIO_SCSI_CDB_BYTES	32	/* unless a driver changed them, */
+#define VIRTIO_SCSI_SENSE_BYTES	96	/* which ours may not */
+#define VIRTIO_SCSI_EVENT_BYTES	16
+
+enum {
+	VIRTIO_SCSI_T_TMF		= 0,	/* of the control queue */
+	VIRTIO_SCSI_T_AN_QUERY		= 1,
+	VIRTIO_SCSI_T_AN_SUBSCRIBE	= 2,
+};
+
+enum {
+	VIRTIO_SCSI_S_OK		= 0,
+	VIRTIO_SCSI_S_OVERRUN		= 1,
+	VIRTIO_SCSI_S_BAD_TARGET	= 3,
+};
+
+struct virtio_scsi_req_cmd {
+	uint8_t		lun[8];
+	uint64_t	id;
+	uint8_t		task_attr;
+	uint8_t		prio;
+	uint8_t		crn;
+	uint8_t		cdb[VIRTIO_SCSI_CDB_BYTES];
+} __attribute__((packed));
+_Static_assert(sizeof(struct virtio_scsi_req_cmd) == 51, "layout");
+
+struct virtio_scsi_resp_cmd {		/* then data */
+	uint32_t	sense_len;
+	uint32_t	residual;	/* bytes that were not transferred */
+	uint16_t	status_qualifier;
+	uint8_t		status;
+	uint8_t		response;
+	uint8_t		sense[VIRTIO_SCSI_SENSE_BYTES];
+};
+_Static_assert(sizeof(struct virtio_scsi_resp_cmd) == 108, "layout");
+
+struct virtio_scsi_ctrl_tmf {		/* answered by a byte */
+	uint32_t	type;
+	uint32_t	subtype;
+	uint8_t		lun[8];
+	uint64_t	id;
+};
+
+struct virtio_scsi_ctrl_an {		/* by 32 bits of events and a byte */
+	uint32_t	type;
+	uint8_t		lun[8];
+	uint32_t	event_requested;
+};
+
+struct virtio_scsi_config {
+	uint32_t	num_queues;	/* of requests */
+	uint32_t	seg_max;
+	uint32_t	max_sectors;	/* of 512 bytes, of a request */
+	uint32_t	cmd_per_lun;
+	uint32_t	event_info_size;
+	uint32_t	sense_size;
+	uint32_t	cdb_size;
+	uint16_t	max_channel;
+	uint16_t	max_target;
+	uint32_t	max_lun;
+};
+_Static_assert(sizeof(struct virtio_scsi_config) == 36, "layout");
+
 /* --- socket device: section 5.10 ----------------------------------------- */
 
 enum {

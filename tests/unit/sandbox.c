@@ -35,6 +35,7 @@
 
 #define BLK	(1U << SANDBOX_VIOD_BLK)
 #define NET	(1U << SANDBOX_VIOD_NET)
+#define SCSI	(1U << SANDBOX_VIOD_SCSI)
 #define TAP	(1U << SANDBOX_VIOD_TAP)
 #define VSOCK	(1U << SANDBOX_VIOD_VSOCK)
 #define PULL	(1U << SANDBOX_IMAGE_PULL)
@@ -315,7 +316,8 @@ static const struct deed {
 	unsigned	 dies;	/* rows that are killed for it */
 } deeds[] = {
 	{ "pipe",		do_nothing,	ALL, 0 },
-	{ "read_granted",	read_granted,	ALL & ~(BLK | TAP | VSOCK), 0 },
+	{ "read_granted",	read_granted,
+	    ALL & ~(BLK | SCSI | TAP | VSOCK), 0 },
 	{ "read_foreign",	read_foreign,	0, 0 },
 	{ "write_granted",	write_granted,
 	    PULL | UNPACK | CONTROL | QEMU | VMM, 0 },
@@ -329,10 +331,10 @@ static const struct deed {
 	{ "inherited_connect",	inherited_connect, NET | PULL, 0 },
 	{ "run_true",		run_true,	PULL | UNPACK | QEMU, 0 },
 	{ "exec",		just_exec,	PULL | UNPACK | QEMU,
-	    BLK | NET | TAP | VSOCK | CONF | CONTROL | VMM },
+	    BLK | NET | SCSI | TAP | VSOCK | CONF | CONTROL | VMM },
 	{ "exec_foreign",	exec_foreign,	0,
-	    BLK | NET | TAP | VSOCK | CONF | CONTROL | VMM },
-	{ "thread",		make_thread,	ALL & ~(CONF | TAP), 0 },
+	    BLK | NET | SCSI | TAP | VSOCK | CONF | CONTROL | VMM },
+	{ "thread",		make_thread,	ALL & ~(CONF | SCSI | TAP), 0 },
 	{ "map_code",		map_code,
 	    PULL | UNPACK | CONF | CONTROL | QEMU, 0 },
 	{ "trace_parent",	trace_parent,	0, ALL },
