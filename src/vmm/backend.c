@@ -549,10 +549,6 @@ backend_check(const struct vm_config *c, struct err *e)
 		return err_api(e, ENOTSUP, "invalid_request",
 		    "cpus: more than %d are not supported by vmm",
 		    ACCEL_CPUS_MAX);
-	for (size_t i = 0; i < c->ndisks; i++)
-		if (c->disks[i].cdrom)
-			return err_api(e, ENOTSUP, "invalid_request",
-			    "disks: cdrom: not supported by vmm");
 	return 0;
 }
 

@@ -244,6 +244,23 @@ opt_disk(struct hand *h, char *s, struct err *e)
 	return 0;
 }
 
+/* A drive with a disc in it, which takes a disk's place. */
+static int
+opt_cdrom(struct hand *h, char *s, struct err *e)
+{
+	struct vm_config *c = &h->config;
+
+	if (c->ndisks == VM_DISKS_MAX)
+		return err_set(e, EINVAL, "more than %d disks", VM_DISKS_MAX);
+	if (take_text(&h->disks[c->ndisks], s, VM_PATH_MAX, e) == -1)
+		return -1;
+	h->formats[c->ndisks] = IMAGE_RAW;
+	c->disks[c->ndisks] = (struct vm_disk){ .id = disk_ids[c->ndisks],
+	    .readonly = true, .cdrom = true, .queues = 1 };
+	c->ndisks++;
+	return 0;
+}
+
 static int
 set_port(void *to, const char *value, struct err *e)
 {
@@ -483,6 +500,7 @@ static const struct {
 	{ "api-socket",	required_argument,	opt_api },
 	{ "balloon",	optional_argument,	opt_balloon },
 	{ "boot",	required_argument,	opt_boot },
+	{ "cdrom",	required_argument,	opt_cdrom },
 	{ "cmdline",	required_argument,	opt_cmdline },
 	{ "console",	required_argument,	opt_console },
 	{ "cpus",	required_argument,	opt_cpus },

@@ -315,6 +315,23 @@ give_image(struct start *s, const char *path, enum image_format format,
 }
 
 static int
+start_cdrom(struct helpers *h, struct hand *hand, unsigned i,
+    struct vmm_setup *setup, struct err *e)
+{
+	struct vm_disk *d = &hand->config.disks[i];
+	struct start s;
+	int fd = open(hand->disks[i], O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return err_sys(e, "CD-ROM %s", hand->disks[i]);
+	begin(h, &s, "scsi", d->id);
+	give(&s, fd);
+	add(&s, "-d", "6");
+	d->socket = s.helper->socket;
+	return start(h, setup, &s, e);
+}
+
+static int
 start_disk(struct helpers *h, struct hand *hand, unsigned i,
     struct vmm_setup *setup, struct err *e)
 {
@@ -322,6 +339,8 @@ start_disk(struct helpers *h, struct hand *hand, unsigned i,
 	char queues[16], text[IMAGE_CHAIN_MAX][16];
 	struct start s;
 
+	if (d->cdrom)
+		return start_cdrom(h, hand, i, setup, e);
 	begin(h, &s, "blk", d->id);
 	if (give_image(&s, hand->disks[i], hand->formats[i], d->readonly,
 	    text, e) == -1)

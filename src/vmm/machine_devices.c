@@ -86,7 +86,7 @@ disk_setup(struct vhost_setup *ret, const struct vm_config *c, size_t i)
 	if (i >= c->ndisks)
 		return false;
 	*ret = (struct vhost_setup){
-		.kind = VHOST_BLK,
+		.kind = c->disks[i].cdrom ? VHOST_SCSI : VHOST_BLK,
 		.name = c->disks[i].id,
 		.socket = c->disks[i].socket,
 		.queues = c->disks[i].queues,

@@ -43,7 +43,7 @@ vio_legacy_id(unsigned id)
 {
 	static const uint8_t ids[] = {	/* from 0x1000 on */
 		VIRTIO_ID_NET, VIRTIO_ID_BLOCK, VIRTIO_ID_BALLOON,
-		VIRTIO_ID_CONSOLE, 0, VIRTIO_ID_RNG,
+		VIRTIO_ID_CONSOLE, VIRTIO_ID_SCSI, VIRTIO_ID_RNG,
 	};
 
 	for (unsigned i = 0; i < COUNT(ids); i++)

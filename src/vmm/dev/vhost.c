@@ -54,7 +54,7 @@ vhost_read_config(struct vhost *v, struct err *e)
 	else if (v->kind == VHOST_NET) {
 		memcpy(c.net.mac, v->config.net.mac, sizeof(c.net.mac));
 		c.net.max_virtqueue_pairs = v->config.net.max_virtqueue_pairs;
-	} else
+	} else if (v->kind == VHOST_VSOCK)
 		c.vsock = v->config.vsock;
 	memcpy(&v->config, &c, v->vio.config_len);
 	v->writeback = v->config.blk.writeback;
@@ -127,6 +127,7 @@ vhost_destroy(struct vio *vio)
 static const struct vio_class classes[VHOST_KINDS] = {
 	[VHOST_BLK]	= CLASS("blk", VIRTIO_ID_BLOCK, 0x010000, NULL),
 	[VHOST_NET]	= CLASS("net", VIRTIO_ID_NET, 0x020000, NULL),
+	[VHOST_SCSI]	= CLASS("scsi", VIRTIO_ID_SCSI, 0x010000, NULL),
 	[VHOST_VSOCK]	= CLASS("vsock", VIRTIO_ID_VSOCK, 0x078000, NULL),
 	[VHOST_FS]	= CLASS("fs", VIRTIO_ID_FS, 0x018000,
 	    "what a guest has open in a share only its process knows"),

@@ -28,6 +28,7 @@ enum vhost_kind {
 	VHOST_NET,
 	VHOST_VSOCK,
 	VHOST_FS,
+	VHOST_SCSI,
 	VHOST_KINDS
 };
 

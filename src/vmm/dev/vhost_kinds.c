@@ -116,10 +116,27 @@ setup_fs(struct vhost *v, const struct vhost_setup *s, unsigned have,
 	return 0;
 }
 
+/* Control, events, requests. */
+static int
+setup_scsi(struct vhost *v, const struct vhost_setup *s, unsigned have,
+    struct err *e)
+{
+	unsigned n = MAX(s->queues, 1) + 2;
+
+	if (!frontend_has_config(&v->fe))
+		return err_set(e, EPROTO, "not a drive: no config space");
+	if (n > have)
+		return err_set(e, EINVAL, "%u queues: the device process has "
+		    "%u", n, have);
+	v->vio.nqueues = v->nbackend = n;
+	return 0;
+}
+
 const struct vhost_rules vhost_rules[VHOST_KINDS] = {
 	[VHOST_BLK] = { sizeof(struct virtio_blk_config), 128, setup_blk },
 	[VHOST_NET] = { sizeof(struct virtio_net_config), 256, setup_net },
 	[VHOST_VSOCK] = { sizeof(struct virtio_vsock_config), 128,
 		setup_vsock },
+	[VHOST_SCSI] = { sizeof(struct virtio_scsi_config), 128, setup_scsi },
 	[VHOST_FS] = { sizeof(struct virtio_fs_config), 128, setup_fs },
 };

@@ -26,6 +26,7 @@ union vhost_config {
 	struct virtio_net_config	net;
 	struct virtio_vsock_config	vsock;
 	struct virtio_fs_config		fs;
+	struct virtio_scsi_config	scsi;
 };
 
 /* The back-end has answered on a copied queue. */
