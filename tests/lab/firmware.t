@@ -1,6 +1,6 @@
 #!/bin/sh
 # firmware.t: SeaBIOS boots disks, with vmm by hand on the lab's KVM: sectors
-# of our own, as raw and qcow2, every way to reset.
+# of our own, as raw and qcow2, on a CD, every way to reset.
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 bios=${BIOS:-/usr/share/seabios/bios-256k.bin}
@@ -31,6 +31,18 @@ for way in c a k v t o; do
 	    2> "$t/log"
 done
 truncate -s 1M "$d/none"
+# A CD: El Torito's boot record, its catalog, and the sector; the second is
+# where a disk has it, block 1.  put BLOCK BYTE TEXT
+put() { printf "$3" | dd of="$d/cd" bs=1 seek=$(($1 * 2048 + $2)) \
+    conv=notrunc 2> "$t/log"; }
+truncate -s 64K "$d/cd"
+put 17 0 '\000CD001\001EL TORITO SPECIFICATION'
+put 17 71 '\022'			# the catalog is block 18,
+put 18 0 '\001'
+put 18 30 '\125\252\210\000\000\000\000\000\001\000\023'	# 19 boots
+dd if="$d/disk-o" of="$d/cd" bs=512 count=1 seek=76 conv=notrunc 2> "$t/log"
+dd if="$d/disk-o" of="$d/cd" bs=512 count=2 skip=1 seek=4 conv=notrunc \
+    2> "$t/log"
 "$build/bin/vmctl" create -i "$d/disk-o" "$d/disk.qcow2" > "$t/log" 2>&1 || {
 	sed 's/^/# /' "$t/log"
 	exit 1
