@@ -163,6 +163,7 @@ vmm_FILES	= acpi \
 		  stream \
 		  subopt \
 		  terminal \
+		  unpack \
 		  vcpu \
 		  vio \
 		  vio_legacy \

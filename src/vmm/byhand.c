@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "vmm/confine.h"
 #include "vmm/helpers.h"
 #include "vmm/hand.h"
+#include "vmm/unpack.h"
 
 #define BACKLOG	16	/* of the API's socket */
 
@@ -143,14 +145,33 @@ serve(struct hand *h, struct vmm_setup *setup, struct helpers *helpers,
 	return err_set(e, EIO, "%s", why->reason);
 }
 
+/* A packed kernel's place is taken by what is in it. */
+static int
+open_kernel(struct hand *h, char path[32], int *fd, struct err *e)
+{
+	if (h->config.kernel == NULL)
+		return 0;
+	if (unpack_kernel(fd, h->config.kernel, e) == -1)
+		return -1;
+	if (*fd == -1)
+		return 0;
+	(void)snprintf(path, 32, "/proc/self/fd/%d", *fd);
+	h->config.kernel = path;
+	return 0;
+}
+
 static int
 run(struct hand *h, struct err *e)
 {
 	OWN(helpers_destroy) struct helpers *helpers = NULL;
+	own_fd int kernel = -1;
+	char path[32];
 	struct vmm_setup setup = { .backend = &machine_backend,
 	    .by_hand = true };
 	int r;
 
+	if (open_kernel(h, path, &kernel, e) == -1)
+		return -1;
 	if (h->api != NULL) {
 		setup.api = os_unix_listen(AT_FDCWD, h->api, 0600, BACKLOG, e);
 		if (setup.api == -1)

@@ -60,5 +60,51 @@ timeout 60 "$vmm" --kernel k --memory 16M --serial file="$t/none/serial" \
     < /dev/null > log 2>&1
 is "a directory that is not there is named" \
     "vmm: serial: $t/none/serial: No such file or directory" "$(cat log)"
+
+# Packed kernels; one that OpenBSD's linker script would make: linked high,
+# with symbols and a segment for random bytes. It says "s" if that was asked.
+cat > bsd.S <<'X'
+	.text
+	.code32
+	.globl start
+start:	mov $0x3f8, %dx
+	mov $'b', %al
+	testl $2, 4(%esp)
+	jz 1f
+	mov $'s', %al
+1:	out %al, %dx
+	mov $0xf4, %dx
+	out %al, %dx
+	hlt
+	.section .openbsd.randomdata,"a",@progbits
+	.space 64
+X
+cat > bsd.lds <<'X'
+PHDRS { text PT_LOAD; random 0x65a3dbe6; }
+ENTRY(start)
+SECTIONS {
+	. = 0xffffffff81000000;
+	.text : AT(0x1000000) { *(.text) } :text
+	.openbsd.randomdata : { *(.openbsd.randomdata) } :text :random
+}
+X
+cc -c bsd.S -o bsd.o && ld -n -T bsd.lds -o bsd bsd.o && gzip -k bsd k
+boot() { # boot KERNEL OPTION...
+	rm -f out
+	timeout 60 "$vmm" --memory 64M --serial file=out --kernel "$@" \
+	    < /dev/null > log 2>&1
+	echo "$?,$(cat out 2> /dev/null),$(cat log)"
+}
+is "a kernel packed with gzip" "0,hi," "$(boot k.gz)"
+is "OpenBSD's" "0,b," "$(boot bsd)"
+is "the same, packed, with a flag" "0,s," "$(boot bsd.gz --cmdline -s)"
+is "a flag that there is not" "1,,vmm: command line: \"-x\": an OpenBSD \
+kernel takes -a, -c, -d and -s" "$(boot bsd --cmdline -x)"
+is "one without a console" "1,,vmm: serial: the console of an OpenBSD \
+kernel is the serial port, and there is none" \
+    "$(boot bsd --serial off --console null --cmdline -s)"
+head -c 100 bsd.gz > cut.gz
+is "a packed kernel that is cut" "1,,1" \
+    "$(boot cut.gz | sed -n '1s/,.*//p'),,$(grep -c 'cannot unpack it' log)"
 echo "1..$n"
 exit $bad
