@@ -94,6 +94,22 @@ disk_copy(struct control *ctl, int from, int to, disk_fn *done, void *arg,
 }
 
 int
+disk_gunzip(struct control *ctl, int from, int to, disk_fn *done, void *arg,
+    struct err *e)
+{
+	struct work *w = NULL;
+	struct priv_job job;
+
+	if (work_new(&w, done, arg, e) == -1)
+		return -1;
+	priv_init(PRIV_JOB_START, &job);
+	job.kind = PRIV_JOB_GUNZIP;
+	job.in = fcntl(from, F_DUPFD_CLOEXEC, 0);
+	job.to = fcntl(to, F_DUPFD_CLOEXEC, 0);
+	return run_job(ctl, &job, w, e);
+}
+
+int
 disk_sync(struct control *ctl, int fd, disk_fn *done, void *arg,
     struct err *e)
 {

@@ -19,6 +19,13 @@ typedef void disk_fn(void *arg, const struct err *);
 int	disk_copy(struct control *, int from, int to, disk_fn *, void *arg,
 	    struct err *);
 
+/*
+ * What is in 'from', a file of gzip(1), into the empty file 'to'; both stay
+ * the caller's.
+ */
+int	disk_gunzip(struct control *, int from, int to, disk_fn *, void *arg,
+	    struct err *);
+
 /* Make what was written to a file durable; it stays the caller's. */
 int	disk_sync(struct control *, int fd, disk_fn *, void *arg,
 	    struct err *);

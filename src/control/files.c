@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/control.h"
+#include "control/disk_copy.h"
 #include "control/files.h"
 #include "control/guest.h"
 #include "control/op.h"
@@ -116,18 +117,62 @@ on_initramfs(void *arg, int fd, const struct err *why)
 	finish(op, why);
 }
 
+/* The kernel is there, or will not be. */
 static void
-on_kernel(void *arg, int fd, const struct err *why)
+have_kernel(struct op *op, const struct err *why)
 {
-	struct op *op = arg;
-	struct err e;
-
-	if (why == NULL && put(op->vm, fd, "kernel", &e) == -1)
-		why = &e;
 	if (why != NULL || op->vm->spec.initramfs == NULL)
 		finish(op, why);
 	else
 		ask(op, PRIV_FILE_INITRAMFS, on_initramfs);
+}
+
+/* Is it packed with gzip(1)? */
+static bool
+is_packed(int fd)
+{
+	char magic[2];
+
+	return pread(fd, magic, 2, 0) == 2 &&
+	    memcmp(magic, "\x1f\x8b", 2) == 0;
+}
+
+static void
+on_unpacked(void *arg, const struct err *why)
+{
+	struct err e;
+
+	if (why != NULL) {
+		e = *why;
+		(void)err_prefix(&e, "kernel: cannot be unpacked");
+		why = &e;
+	}
+	have_kernel(arg, why);
+}
+
+/* A job's work: it is not for us to look into what a user has. */
+static int
+unpack(struct op *op, int taken, struct err *e)
+{
+	own_fd int from = taken, to = -1;
+
+	if (guest_make_file(&to, op->vm, "kernel", e) == -1)
+		return -1;
+	return disk_gunzip(op->vm->control, from, to, on_unpacked, op, e);
+}
+
+static void
+on_kernel(void *arg, int fd, const struct err *why)
+{
+	struct op *op = arg;
+	bool packed = why == NULL && is_packed(fd);
+	struct err e;
+
+	if (packed && unpack(op, fd, &e) == 0)
+		return;
+	if (packed || (why == NULL && put(op->vm, fd, "kernel", &e) == -1))
+		why = &e;
+	have_kernel(op, why);
 }
 
 void

@@ -15,6 +15,7 @@
 #include "chapi/vm_config.h"
 #include "control/control.h"
 #include "control/guest.h"
+#include "control/hypervisors.h"
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/own.h"
@@ -521,8 +522,11 @@ fill_guest(struct vm_config *c, struct names *n, const struct vm *vm,
 	console->socket = "console.sock";
 	console->file = "console.log";
 	c->rng = true;
-	if (vm->spec.image == NULL)
+	if (vm->spec.image == NULL) {
+		c->vmmci = vm->hypervisor != NULL &&
+		    (vm->hypervisor->can & CAN_VMMCI) != 0;
 		return 0;
+	}
 	c->vsock.cid = GUEST_CID;
 	c->vsock.socket = "vsock.sock";
 	c->vsock.vhost_socket = "vsock0.vu";

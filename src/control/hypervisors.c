@@ -26,7 +26,7 @@
 const struct hypervisor hypervisors[] = {
 	{ .name = "vmm", .priv = PRIV_HV_VMM, .probed = true,
 	    .by_auto = true, .shown = true, .arch = "amd64",
-	    .can = CAN_ALL | CAN_SNAPSHOT },
+	    .can = CAN_ALL | CAN_SNAPSHOT | CAN_VMMCI },
 	{ .name = "cloud-hypervisor", .shown = true,
 	    .missing = "this version does not start cloud-hypervisor" },
 	{ .name = "vz", .shown = true,

@@ -28,6 +28,7 @@ enum hypervisor_can {
 	CAN_RESET	= 0x02,
 	CAN_CONSOLE	= 0x04,
 	CAN_SNAPSHOT	= 0x08,		/* and standby, fork */
+	CAN_VMMCI	= 0x10,		/* OpenBSD's device for control */
 };
 
 struct hypervisor {

@@ -329,6 +329,8 @@ struct priv_ended {
 	uint32_t status;
 };
 
+#define PRIV_GUNZIP_MAX	(256ULL << 20)
+
 enum priv_job_kind {
 	PRIV_JOB_PULL,		/* ref, platform, insecure, client */
 	PRIV_JOB_IMPORT,	/* in: archive; ref: name, may be "" */
@@ -340,6 +342,7 @@ enum priv_job_kind {
 	PRIV_JOB_MKFS,		/* in: a file, becomes an empty ext4 */
 	PRIV_JOB_PROBE,		/* ref: "qemu", ..: can it run here? */
 	PRIV_JOB_COPY,		/* in: a file; to: an empty one */
+	PRIV_JOB_GUNZIP,	/* in: a file of gzip(1); to: an empty one */
 	PRIV_JOB_SYNC,		/* in: a file, becomes durable */
 	PRIV_JOB_CONF,		/* vmd's vm.conf; not_found: there is none */
 	PRIV_JOBS
@@ -350,7 +353,8 @@ enum priv_job_kind {
  * answer (docs/ARCHITECTURE.md, Image jobs); what it writes to standard
  * error is in vmd's log.  MKFS runs mke2fs on the file (its size is the file
  * system's) and is done when it ends with status 0, as are COPY, which shares
- * blocks or leaves holes where it can, and SYNC; PROBE runs the VMM of ref
+ * blocks or leaves holes where it can, GUNZIP, of at most PRIV_GUNZIP_MAX
+ * bytes that come out of it, and SYNC; PROBE runs the VMM of ref
  * with -P; CONF runs vmd-conf on the file of vmd's command line, which vmd
  * opens.
  */

@@ -143,6 +143,16 @@ words_copy(struct spawn *s, const struct priv_job *j, struct job_files *f)
 }
 
 static void
+words_gunzip(struct spawn *s, const struct priv_job *j, struct job_files *f)
+{
+	(void)f;
+	spawn_arg(s, "-dc");
+	s->in = j->in;
+	s->out = j->to;
+	s->out_max = PRIV_GUNZIP_MAX;
+}
+
+static void
 words_sync(struct spawn *s, const struct priv_job *j, struct job_files *f)
 {
 	(void)f;
@@ -199,6 +209,8 @@ static const struct kind {
 	[PRIV_JOB_PROBE]   = { NULL, "-P", NEEDS_REF, words_probe },
 	[PRIV_JOB_COPY]	   = { "/bin/cp", NULL, NEEDS_IN | NEEDS_TO,
 	    words_copy },
+	[PRIV_JOB_GUNZIP]  = { "/bin/gzip", NULL, NEEDS_IN | NEEDS_TO,
+	    words_gunzip },
 	[PRIV_JOB_SYNC]	   = { "/bin/sync", NULL, NEEDS_IN, words_sync },
 	[PRIV_JOB_CONF]	   = { "vmd-conf", NULL, 0, words_conf },
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* spawn.c - start a program the one way vmd starts programs; see spawn.h */
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -30,7 +31,7 @@ spawn_new(const char *program, struct err *e)
 		return NULL;
 	}
 	s->program = program;
-	s->in = s->log = s->dir = s->pids = -1;
+	s->in = s->out = s->log = s->dir = s->pids = -1;
 	s->mask = 077;
 	spawn_arg(s, "%s", slash == NULL ? program : slash + 1);
 	return s;
@@ -95,8 +96,9 @@ child_fails(const struct spawn *s, const char *what)
 static int
 child_descriptors(struct spawn *s)
 {
-	int in, log;
+	int in, log, out;
 
+	out = fcntl(s->out, F_DUPFD, ALOFT);
 	in = s->in != -1 ? s->in : open(_PATH_DEVNULL, O_RDWR);
 	in = fcntl(in, F_DUPFD, ALOFT);
 	log = fcntl(s->log != -1 ? s->log : STDERR_FILENO, F_DUPFD, ALOFT);
@@ -115,7 +117,8 @@ child_descriptors(struct spawn *s)
 	if (dup2(in, STDIN_FILENO) == -1 || dup2(log, STDERR_FILENO) == -1)
 		return -1;
 	(void)close(STDOUT_FILENO);
-	if (open(_PATH_DEVNULL, O_RDWR) != STDOUT_FILENO)
+	if ((s->out != -1 ? dup2(out, STDOUT_FILENO) :
+	    open(_PATH_DEVNULL, O_RDWR)) != STDOUT_FILENO)
 		return -1;
 	os_close_from(SPAWN_REPORT + (int)s->nfds);
 	return 0;
@@ -168,6 +171,9 @@ child(struct spawn *s)
 		child_fails(s, "descriptors");
 	if (s->user != NULL && user_become(s->user) == -1)
 		child_fails(s, "change the user");
+	if (s->out_max != 0 && setrlimit(RLIMIT_FSIZE, &(struct rlimit){
+	    s->out_max, s->out_max }) == -1)
+		child_fails(s, "limit its output");
 	/* After the change of user, which forgets it. */
 	if (s->dies_with_us && os_die_with_parent() == -1)
 		child_fails(s, "bind to vmd");

@@ -3,8 +3,9 @@
  * spawn.h - start a program the one way vmd starts programs
  *
  * A session and process group of its own, a working directory, standard
- * input and output /dev/null, an environment of PATH only, descriptors from 3
- * on as told, every other closed, default signals, then the user.
+ * input and output /dev/null unless told, an environment of PATH only,
+ * descriptors from 3 on as told, every other closed, default signals, then
+ * the user.
  */
 
 #ifndef VMD_SPAWN_H
@@ -13,6 +14,7 @@
 #include <sys/types.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/err.h"
 #include "lib/own.h"
@@ -29,6 +31,8 @@ struct spawn {
 	unsigned	 nfds;
 	int		 fds[SPAWN_FDS_MAX];	/* the child's 3 on; borrowed */
 	int		 in;		/* standard input; -1: /dev/null */
+	int		 out;		/* and output */
+	uint64_t	 out_max;	/* bytes of a file; 0: no limit */
 	int		 log;		/* its standard error, or -1: ours */
 	int		 dir;		/* its working directory */
 	const struct user *user;	/* NULL: ours; borrowed */
