@@ -88,6 +88,8 @@ is "vmd -n -f of no file" "vmd: there is no $d/none 1" \
     2> /dev/null; echo $?)"
 is "the example is right" "configuration OK 0" \
     "$("$bin/vmd" -n -f etc/examples/vm.conf 2>&1) $?"
+is "OpenBSD: the example is right" "configuration OK 0" \
+    "$("$bin/vmd" -n -f etc/examples/openbsd.conf 2>&1) $?"
 
 cat > "$conf" << 'END'
 staggered start parallel 2 delay 0
