@@ -206,7 +206,7 @@ vmd-control_DIR	= control
 vmd-control_FILES = admission adopt auth capabilities config \
 		  config_net config_rows config_vm cp_request database \
 		  directory disk_copy exec_request exit_info files guest http \
-		  hypervisors image_json image_names images jobs lifecycle \
+		  hypervisors image_json image_names images instance jobs lifecycle \
 		  log_tail main misc note op op_capture op_hold op_image \
 		  op_place \
 		  op_restore op_standby op_start op_stop reply request route \
@@ -236,9 +236,9 @@ vmd-share_LAYERS = lib
 vmctl_DIR	= vmctl
 vmctl_FILES	= api cmd cmd_completion cmd_conf cmd_cp cmd_create cmd_exec \
 		  cmd_host cmd_image cmd_life cmd_list cmd_logs cmd_run \
-		  cmd_snapshot cmd_volume copy_place copy_tar copy_tree \
+		  cmd_snapshot cmd_start cmd_volume copy_place copy_tar copy_tree \
 		  copy_wire env main opt progress pull run session sig sse \
-		  table vm ws
+		  start table vm ws
 vmctl_LAYERS	= conf disk os lib
 vmctl_LIBS	= libcurl libwslay jansson libarchive libcrypto libzstd zlib
 

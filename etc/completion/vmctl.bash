@@ -187,8 +187,16 @@ _vmctl() {
 		args=vms
 		;;
 	'start')
-		opts='-c --console -w --wait --help'
+		opts='-B --boot-device -b --boot -c --console -d --disk -i --interfaces -L --local -m --memory -n --switch -p --cpus -r --cdrom -t --template -w --wait --help'
 		args=vms
+		[ "$prev" = --boot ] && args=files
+		[ "$prev" = -b ] && args=files
+		[ "$prev" = --disk ] && args=files
+		[ "$prev" = -d ] && args=files
+		[ "$prev" = --cdrom ] && args=files
+		[ "$prev" = -r ] && args=files
+		[ "$prev" = --template ] && args=vms
+		[ "$prev" = -t ] && args=vms
 		;;
 	'stats')
 		opts='--format --help'

@@ -250,8 +250,28 @@ _vmctl() {
 		    '*:argument:_vmctl_vms' ;;
 	'start')
 		_arguments -s \
+		    '*-B[Boot from disk, cdrom or net this time]:DEVICE:' \
+		    '*--boot-device[Boot from disk, cdrom or net this time]:DEVICE:' \
+		    '*-b[Boot this kernel this time]:FILE:_files' \
+		    '*--boot[Boot this kernel this time]:FILE:_files' \
 		    '-c[Connect to the console]' \
 		    '--console[Connect to the console]' \
+		    '*-d[A disk; may be repeated]:\[FORMAT\:\]FILE:_files' \
+		    '*--disk[A disk; may be repeated]:\[FORMAT\:\]FILE:_files' \
+		    '*-i[At least so many network cards]:COUNT:' \
+		    '*--interfaces[At least so many network cards]:COUNT:' \
+		    '-L[A local network card; may be repeated]' \
+		    '--local[A local network card; may be repeated]' \
+		    '*-m[Memory]:SIZE:' \
+		    '*--memory[Memory]:SIZE:' \
+		    '*-n[A network card on this switch]:NAME:' \
+		    '*--switch[A network card on this switch]:NAME:' \
+		    '*-p[Number of virtual CPUs]:COUNT:' \
+		    '*--cpus[Number of virtual CPUs]:COUNT:' \
+		    '*-r[Image of a CD-ROM]:FILE:_files' \
+		    '*--cdrom[Image of a CD-ROM]:FILE:_files' \
+		    '*-t[Make an instance of this VM]:VM:_vmctl_vms' \
+		    '*--template[Make an instance of this VM]:VM:_vmctl_vms' \
 		    '-w[Return when the guest answers]' \
 		    '--wait[Return when the guest answers]' \
 		    '*:argument:_vmctl_vms' ;;

@@ -143,6 +143,18 @@ conf_restart_name(enum conf_restart r)
 	return names[r];
 }
 
+const char *
+conf_allow_name(unsigned bit)
+{
+	static const char *const names[] = { "boot", "memory", "interface",
+	    "disk", "cdrom", "instance" };
+	size_t i = 0;
+
+	while (bit >> i > 1)
+		i++;
+	return names[i];
+}
+
 /* --- files of the host ---------------------------------------------------- */
 
 static int
@@ -242,7 +254,5 @@ conf_vm_unsupported(struct conf *c, const struct conf_vm *vm)
 
 	if (what == NULL)
 		what = if_unsupported(c, vm);
-	if (what == NULL && vm->owner.gid != CONF_ID_NONE)
-		what = "owner: this version has no groups of owners";
 	return what;
 }

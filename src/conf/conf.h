@@ -242,5 +242,6 @@ int	conf_port_parse(struct conf_port *ret, const char *, struct err *);
 const char *conf_format_name(enum conf_format);
 const char *conf_device_name(enum conf_device);
 const char *conf_restart_name(enum conf_restart);
+const char *conf_allow_name(unsigned bit);	/* of CONF_ALLOW_BOOT.. */
 
 #endif

@@ -99,18 +99,16 @@ put_if(struct buf *b, const struct conf_if *f)
 static void
 put_allow(struct buf *b, const struct conf_vm *vm)
 {
-	static const char *const names[] = { "boot", "memory", "interface",
-	    "disk", "cdrom", "instance" };
 	const char *comma = "";
 
 	if (vm->allow == 0 && vm->allow_owner.uid == CONF_ID_NONE &&
 	    vm->allow_owner.gid == CONF_ID_NONE)
 		return;
 	(void)buf_puts(b, "\tallow instance { ");
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!(vm->allow & 1U << i))
+	for (unsigned bit = 1; bit <= CONF_ALLOW_INSTANCE; bit <<= 1) {
+		if (!(vm->allow & bit))
 			continue;
-		(void)buf_printf(b, "%s%s", comma, names[i]);
+		(void)buf_printf(b, "%s%s", comma, conf_allow_name(bit));
 		comma = ", ";
 	}
 	if (vm->allow_owner.uid != CONF_ID_NONE ||

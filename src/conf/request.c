@@ -201,6 +201,29 @@ create_request(const struct conf_vm *vm)
 	return NULL;
 }
 
+static void
+set_id(json_t *o, const char *name, uint32_t id)
+{
+	if (id != CONF_ID_NONE)
+		(void)json_object_set_new(o, name, json_integer(id));
+}
+
+/* Who may make instances, and what he may say of them. */
+static json_t *
+allow_json(const struct conf_vm *vm)
+{
+	json_t *o = json_object(), *flags = json_array();
+
+	for (unsigned bit = 1; bit <= CONF_ALLOW_INSTANCE; bit <<= 1)
+		if ((vm->allow & bit) != 0)
+			(void)json_array_append_new(flags,
+			    json_string(conf_allow_name(bit)));
+	(void)json_object_set_new(o, "flags", flags);
+	set_id(o, "owner", vm->allow_owner.uid);
+	set_id(o, "group", vm->allow_owner.gid);
+	return o;
+}
+
 json_t *
 conf_vm_json(struct conf *c, const struct conf_vm *vm)
 {
@@ -215,9 +238,11 @@ conf_vm_json(struct conf *c, const struct conf_vm *vm)
 	if (o == NULL || !set_text(o, "unsupported",
 	    conf_vm_unsupported(c, vm)))
 		return NULL;
-	if (vm->owner.uid != CONF_ID_NONE)
-		(void)json_object_set_new(o, "owner",
-		    json_integer(vm->owner.uid));
+	set_id(o, "owner", vm->owner.uid);
+	set_id(o, "group", vm->owner.gid);
+	if (vm->allow != 0 || vm->allow_owner.uid != CONF_ID_NONE ||
+	    vm->allow_owner.gid != CONF_ID_NONE)
+		(void)json_object_set_new(o, "allow", allow_json(vm));
 	return take(&o);
 }
 

@@ -2,9 +2,11 @@
 /*
  * request.h - a vm block as what vmd-control is asked for
  *
- * {"name","where","enabled","owner"?,"unsupported"?,"request"}: request is a
- * CreateInstanceRequest of the API, where is FILE:LINE, and unsupported the
- * sentence that every start will be refused with.
+ * {"name","where","enabled","owner"?,"group"?,"allow"?,"unsupported"?,
+ * "request"}: request is a CreateInstanceRequest of the API, where is
+ * FILE:LINE, and unsupported the sentence that every start will be refused
+ * with.  allow is {"flags":["disk",..],"owner"?,"group"?}: who may make
+ * instances of it, and say what of them.
  */
 
 #ifndef CONF_REQUEST_H

@@ -52,7 +52,7 @@ admission_count(struct resources *r, const struct control *ctl)
 		r->overlays += vm->spec.overlay;
 		if (!vm->reserved && !vm_state_live(vm->state))
 			continue;
-		r->cpu.used += vm->spec.vcpus;
+		r->cpu.used += vm_vcpus(vm);
 		r->memory.used += vm->spec.memory;
 	}
 	r->volumes = volumes_bytes(ctl);
@@ -111,7 +111,7 @@ static int
 cpu_and_memory(const struct resources *r, const struct vm *vm,
     struct err *e)
 {
-	if (admission_fits(&r->cpu, "CPUs", vm->spec.vcpus, 0, e) == -1)
+	if (admission_fits(&r->cpu, "CPUs", vm_vcpus(vm), 0, e) == -1)
 		return -1;
 	return admission_fits(&r->memory, "memory", vm->spec.memory, 1, e);
 }

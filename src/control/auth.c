@@ -190,10 +190,14 @@ int
 auth_peer(struct caller *c, int sock, uid_t admin, struct err *e)
 {
 	struct os_peer peer;
+	int n;
 
 	if (os_peer(&peer, sock, e) == -1)
 		return -1;
 	memset(c, 0, sizeof(*c));
+	c->groups[c->ngroups++] = peer.gid;
+	n = os_peer_groups(c->groups + 1, CALLER_GROUPS_MAX - 1, sock);
+	c->ngroups += n > 0 ? (unsigned)n : 0;
 	c->uid = peer.uid;
 	c->all = peer.uid == 0 || peer.uid == admin;
 	c->scopes = SCOPES_ALL;
@@ -211,4 +215,13 @@ bool
 auth_owns(const struct caller *c, uid_t owner)
 {
 	return c->all || c->uid == owner;
+}
+
+bool
+auth_in_group(const struct caller *c, gid_t gid)
+{
+	for (unsigned i = 0; gid != GROUP_NONE && i < c->ngroups; i++)
+		if (c->groups[i] == gid)
+			return true;
+	return false;
 }

@@ -27,8 +27,13 @@
 #define AUTH_SECRET_MAX	4096
 #define CALLER_NAME_MAX	64	/* bytes with the NUL */
 
+#define CALLER_GROUPS_MAX 256	/* who is in more is in his first only */
+#define GROUP_NONE	((gid_t)-1)
+
 struct caller {
 	uid_t		 uid;		/* owner of what he makes */
+	gid_t		 groups[CALLER_GROUPS_MAX];	/* the first: primary */
+	unsigned	 ngroups;
 	bool		 all;		/* not only what uid owns */
 	uint32_t	 scopes;	/* a bit for each scope */
 	char		 name[CALLER_NAME_MAX];
@@ -57,5 +62,8 @@ bool	auth_allows(const struct caller *, const char *scope);
 
 /* Does he see what 'owner' owns? */
 bool	auth_owns(const struct caller *, uid_t owner);
+
+/* Is he in the group?  Nobody is in GROUP_NONE. */
+bool	auth_in_group(const struct caller *, gid_t);
 
 #endif

@@ -195,12 +195,12 @@ static int
 check_vm(struct control *ctl, const json_t *vms, size_t i, struct err *e)
 {
 	static const char *const known[] = { "name", "where", "enabled",
-	    "owner", "unsupported", "request", NULL };
+	    "owner", "group", "allow", "unsupported", "request", NULL };
 	const json_t *v = json_array_get(vms, i);
 	const char *name = NULL, *text = NULL, *other;
 	bool enabled = true;
 	uint64_t owner;
-	json_t *request = NULL;
+	json_t *request = NULL, *allow = NULL;
 	struct spec s;
 
 	if (!json_is_object(v))
@@ -210,7 +210,9 @@ check_vm(struct control *ctl, const json_t *vms, size_t i, struct err *e)
 	    json_get_str(&text, v, "where", 2048, e) == -1 ||
 	    json_get_str(&text, v, "unsupported", 512, e) == -1 ||
 	    json_get_bool(&enabled, v, "enabled", e) == -1 ||
-	    json_get_u64(&owner, v, "owner", 0, INT32_MAX, e) == -1 ||
+	    json_get_u64(&owner, v, "owner", 0, UINT32_MAX - 1, e) == -1 ||
+	    json_get_u64(&owner, v, "group", 0, UINT32_MAX - 1, e) == -1 ||
+	    json_get_obj(&allow, v, "allow", 4, e) == -1 ||
 	    json_get_obj(&request, v, "request", 64, e) == -1)
 		return -1;
 	if (name == NULL || request == NULL)

@@ -47,6 +47,14 @@ owner_of(const struct control *ctl, const json_t *doc)
 	    (uid_t)json_integer_value(v);
 }
 
+static gid_t
+group_of(const json_t *doc)
+{
+	const json_t *v = json_object_get(doc, "group");
+
+	return v == NULL ? GROUP_NONE : (gid_t)json_integer_value(v);
+}
+
 /* --- what differs --------------------------------------------------------- */
 
 static const struct { const char *member, *keyword; } members[] = {
@@ -79,6 +87,7 @@ static bool
 differs(const json_t *was, const json_t *is)
 {
 	return differs_in(was, is, "owner") ||
+	    differs_in(was, is, "group") ||
 	    differs_in(was, is, "unsupported") ||
 	    differs_in(was, is, "request");
 }
@@ -92,7 +101,7 @@ difference(char *to, size_t size, const json_t *was, const json_t *is)
 	size_t n = 0;
 
 	to[0] = '\0';
-	if (differs_in(was, is, "owner"))
+	if (differs_in(was, is, "owner") || differs_in(was, is, "group"))
 		n += (size_t)snprintf(to, size, "owner");
 	for (size_t i = 0; i < COUNT(members) && n < size; i++)
 		if (differs_in(a, b, members[i].member))
@@ -163,6 +172,7 @@ make(struct control *ctl, const struct config_row *r, json_t *report)
 	vm = vm_new(ctl, &s, owner_of(ctl, r->doc));
 	if (vm == NULL)
 		fatalx("out of memory");
+	vm->group = group_of(r->doc);
 	vm->config = json_incref(r->doc);
 	if (vm_table_add(ctl, vm, &e) == -1) {
 		config_say(report, "%s: %s", r->name, e.text);
@@ -193,6 +203,7 @@ update(struct vm *vm, const struct config_row *r, struct err *e)
 	spec_fini(&vm->spec);
 	vm->spec = s;
 	vm->owner = owner_of(vm->control, r->doc);
+	vm->group = group_of(r->doc);
 	json_decref(vm->config);
 	vm->config = json_incref(r->doc);
 	control_save(vm->control, vm);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/config_private.h"
 #include "control/control.h"
 #include "control/disk_copy.h"
 #include "control/files.h"
@@ -38,6 +39,24 @@ files_origin(struct priv_origin *o, const struct vm *vm)
 	if (is_of_vm_conf(vm))
 		(void)snprintf(o->config, sizeof(o->config), "%s",
 		    vm->spec.name);
+	if (vm->spec.template == NULL)
+		return;
+	(void)snprintf(o->config, sizeof(o->config), "%s",
+	    vm->spec.template);
+	o->instance = true;
+}
+
+/* Is it what the template has, which vm.conf names? */
+static bool
+is_inherited(const struct vm *vm, const char *member, const char *path)
+{
+	const struct config_row *r = vm->spec.template == NULL ? NULL :
+	    config_row(vm->control->config, vm->spec.template);
+	const char *theirs = r == NULL ? NULL :
+	    json_string_value(json_object_get(json_object_get(r->doc,
+	    "request"), member));
+
+	return theirs != NULL && path != NULL && strcmp(theirs, path) == 0;
 }
 
 static void
@@ -67,8 +86,15 @@ files_record(const struct vm *vm, int client, uint32_t uid,
 	m.uid = uid;
 	for (size_t i = 0; i < s->ndisks; i++)
 		add(&m, PRIV_FILE_DISK, s->disks[i].path, s->disks[i].format);
-	add(&m, PRIV_FILE_KERNEL, s->kernel, FORMAT_ANY);
-	add(&m, PRIV_FILE_INITRAMFS, s->initramfs, FORMAT_ANY);
+	if (!is_inherited(vm, "kernel", s->kernel))
+		add(&m, PRIV_FILE_KERNEL, s->kernel, FORMAT_ANY);
+	if (!is_inherited(vm, "initramfs", s->initramfs))
+		add(&m, PRIV_FILE_INITRAMFS, s->initramfs, FORMAT_ANY);
+	if (m.nfiles == 0) {
+		priv_close(PRIV_FILES, &m);
+		done(arg, NULL);
+		return;
+	}
 	priv_files(vm->control->priv, &m, done, arg);
 }
 
@@ -77,11 +103,16 @@ files_record(const struct vm *vm, int client, uint32_t uid,
 static void
 ask(struct op *op, enum priv_file_kind kind, priv_fd_fn *fn)
 {
+	const struct vm_once *once = op->vm->once;
 	struct priv_file_open m;
 
 	priv_init(PRIV_FILE_OPEN, &m);
 	files_origin(&m.origin, op->vm);
 	m.kind = (uint8_t)kind;
+	if (kind == PRIV_FILE_KERNEL && once != NULL && once->kernel != NULL) {
+		m.client = fcntl(once->client, F_DUPFD_CLOEXEC, 3);
+		(void)snprintf(m.path, sizeof(m.path), "%s", once->kernel);
+	}
 	priv_file_open(op->vm->control->priv, &m, fn, op);
 }
 
@@ -178,7 +209,7 @@ on_kernel(void *arg, int fd, const struct err *why)
 void
 files_fetch(struct op *op, void (*then)(struct op *, const struct err *))
 {
-	if (op->vm->spec.kernel == NULL || vm_is_null(op->vm)) {
+	if (vm_kernel(op->vm) == NULL || vm_is_null(op->vm)) {
 		then(op, NULL);
 		return;
 	}

@@ -390,7 +390,7 @@ read_cmdline(char *to, size_t size, const struct vm *vm)
 	char path[PRIV_PATH_MAX + 64];
 	struct buf b;
 
-	if (vm->spec.cmdline != NULL || vm->spec.kernel != NULL) {
+	if (vm->spec.cmdline != NULL || vm_kernel(vm) != NULL) {
 		(void)snprintf(to, size, "%s", vm->spec.cmdline == NULL ? "" :
 		    vm->spec.cmdline);
 		return;
@@ -493,7 +493,7 @@ static int
 fill_payload(struct vm_config *c, struct names *n, const struct vm *vm,
     struct err *e)
 {
-	if (vm->spec.kernel != NULL)
+	if (vm_kernel(vm) != NULL)
 		(void)snprintf(n->kernel, sizeof(n->kernel), "kernel");
 	else if (data_path(n->kernel, sizeof(n->kernel), vm, "vmlinux",
 	    e) == -1)
@@ -544,7 +544,7 @@ guest_config(json_t **ret, const struct vm *vm, struct err *e)
 
 	if (vm_arch_parse(&c.arch, guest_arch(vm), e) == -1)
 		return -1;
-	c.cpus = vm->spec.vcpus;
+	c.cpus = vm_vcpus(vm);
 	c.memory.size = vm->spec.memory;
 	c.memory.shared = c.memory.thp = true;
 	c.kernel = n.kernel;

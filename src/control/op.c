@@ -42,6 +42,7 @@ op_free(struct op *op)
 		agent_close(op->agent);
 	if (op->file != -1)
 		(void)close(op->file);
+	vm_once_destroy(op->options.once);
 	free(op);
 }
 
@@ -73,6 +74,8 @@ vm_op(struct vm *vm, enum op_kind kind, const struct op_options *o,
 			(void)err_sys(&e, "operation");
 	}
 	if (op == NULL) {
+		if (o != NULL)
+			vm_once_destroy(o->once);
 		if (done != NULL)
 			done(arg, vm, &e);
 		return;

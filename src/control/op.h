@@ -40,6 +40,7 @@ struct op_options {
 	bool		has_timeout;	/* OP_STOP: else the spec's */
 	uint64_t	timeout;	/* ms */
 	bool		by_policy;	/* OP_START: a restart, not a user */
+	struct vm_once	*once;		/* OP_START: taken; or NULL */
 	int		client;		/* OP_START of a new VM: connection of
 					   who asked, for its shares */
 	bool		move;		/* OP_PLACE: its disk is ours */

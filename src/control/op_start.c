@@ -480,9 +480,14 @@ start_begin(struct op *op)
 {
 	struct err e;
 
-	if (op->vm->state != VM_STOPPED)
+	if (op->vm->state != VM_STOPPED) {
 		op_refuse(op);
-	else if (config_starts(op->vm, &e) == -1)
+		return;
+	}
+	vm_once_destroy(op->vm->once);
+	op->vm->once = op->options.once;
+	op->options.once = NULL;
+	if (config_starts(op->vm, &e) == -1)
 		op_finish(op, &e);
 	else
 		op_image(op, with_image);

@@ -252,7 +252,8 @@ take_env(json_t **to, const json_t *doc, struct err *e)
 int
 spec_command(struct spec *s, const json_t *doc, struct err *e)
 {
-	static const char *const known[] = { "entrypoint", "cmd", NULL };
+	static const char *const known[] = { "entrypoint", "cmd", "kernel",
+	    "vcpus", "boot_device", NULL };
 	json_t *entrypoint = NULL, *cmd = NULL;
 
 	if (json_only(doc, known, e) == -1)
@@ -374,6 +375,8 @@ static int
 refuse_missing(const json_t *doc, struct err *e)
 {
 	static const struct { const char *name, *what; } missing[] = {
+		{ "boot_device", "firmware to boot from a device" },
+		{ "cdrom", "CD-ROMs" },
 		{ "credentials", "credential injection" },
 		{ "devices", "device passthrough" },
 		{ "gpu", "GPUs" },
@@ -399,7 +402,8 @@ static const char *const request_members[] = {
 	"skip_kernel_headers", "skip_guest_agent", "entrypoint", "cmd",
 	"ports", "shares", "interfaces", "user", "working_dir", "hostname",
 	"tty", "auto_remove", "stop_signal", "stop_timeout", "disks",
-	"kernel", "initramfs", "cmdline", NULL,
+	"kernel", "initramfs", "cmdline", "template", "cdrom", "boot_device",
+	NULL,
 };
 
 /* --- the whole ------------------------------------------------------------ */
@@ -408,6 +412,8 @@ static int
 take_names(struct spec *s, const json_t *doc, struct err *e)
 {
 	if (spec_take_text(&s->name, doc, "name", 256, e) == -1 ||
+	    spec_take_text(&s->template, doc, "template", SPEC_NAME_MAX,
+	    e) == -1 ||
 	    spec_take_text(&s->image, doc, "image", SPEC_IMAGE_MAX, e) == -1 ||
 	    spec_take_text(&s->platform, doc, "platform", SPEC_PLATFORM_MAX,
 	    e) == -1 ||
@@ -579,6 +585,7 @@ spec_fini(struct spec *s)
 {
 	free(s->name);
 	free(s->image);
+	free(s->template);
 	free(s->platform);
 	free(s->hypervisor);
 	free(s->user);

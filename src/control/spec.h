@@ -99,6 +99,8 @@ struct spec {
 	char			*name;
 	char			*image;		/* as asked; NULL: there is
 						   a kernel or firmware */
+	char			*template;	/* the VM of vm.conf that it
+						   is an instance of, or NULL */
 	char			*platform;	/* or NULL: the host's */
 	char			*hypervisor;	/* "qemu" or NULL: auto */
 	uint64_t		 memory;	/* bytes, as the other sizes */
@@ -150,7 +152,7 @@ void	spec_fini(struct spec *);
 /* UpdateInstanceRequest: change what it names, all of it or nothing. */
 int	spec_update(struct spec *, const json_t *doc, struct err *);
 
-/* POST start's body: entrypoint and cmd. */
+/* POST start's body: entrypoint and cmd; the rest is for this start only. */
 int	spec_command(struct spec *, const json_t *doc, struct err *);
 
 /*

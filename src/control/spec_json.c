@@ -201,6 +201,7 @@ spec_json(const struct spec *s, bool exact)
 	if (to == NULL || put_text(to, "name", s->name) == -1 ||
 	    put_text(to, "image", s->image != NULL || exact ? s->image :
 	    "") == -1 ||
+	    put_text(to, "template", s->template) == -1 ||
 	    put_text(to, "platform", s->platform) == -1 ||
 	    put_text(to, "hypervisor", s->hypervisor) == -1 ||
 	    put_sizes(to, s, exact) == -1 || put_process(to, s) == -1 ||

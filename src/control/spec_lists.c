@@ -400,6 +400,10 @@ spec_take_files(struct spec *s, const json_t *doc, struct err *e)
 		    "image is run by the one that comes with vmd");
 	if (s->image != NULL)
 		return 0;
+	if (s->kernel == NULL && s->ndisks > 0)
+		return err_api(e, ENOTSUP, "not_supported", "disks: no image "
+		    "and no kernel boots them: this version starts no "
+		    "firmware");
 	if (s->kernel == NULL)
 		return err_api(e, EINVAL, "invalid_request",
 		    "image: is missing");

@@ -65,6 +65,37 @@ vm_has_agent(const struct vm *vm)
 	return vm->spec.image != NULL && !vm_is_null(vm);
 }
 
+void
+vm_once_destroy(struct vm_once *o)
+{
+	if (o == NULL)
+		return;
+	free(o->kernel);
+	if (o->client != -1)
+		(void)close(o->client);
+	free(o);
+}
+
+const char *
+vm_kernel(const struct vm *vm)
+{
+	return vm->once != NULL && vm->once->kernel != NULL ?
+	    vm->once->kernel : vm->spec.kernel;
+}
+
+unsigned
+vm_vcpus(const struct vm *vm)
+{
+	return vm->once != NULL && vm->once->vcpus != 0 ? vm->once->vcpus :
+	    vm->spec.vcpus;
+}
+
+bool
+vm_belongs(const struct vm *vm, const struct caller *c)
+{
+	return auth_owns(c, vm->owner) || auth_in_group(c, vm->group);
+}
+
 /* A locally administered address: the rest is random (IEEE 802, 8.2). */
 static void
 mac_new(uint8_t mac[6])
@@ -94,6 +125,7 @@ vm_new(struct control *ctl, struct spec *spec, uid_t owner)
 	vm->spec = *spec;
 	memset(spec, 0, sizeof(*spec));
 	vm->owner = owner;
+	vm->group = GROUP_NONE;
 	id_new(vm->id);
 	mac_new(vm->mac);
 	vm->created_ms = vm->state_ms = time_ms();
@@ -122,6 +154,7 @@ vm_destroy(struct vm *vm)
 	free(vm->digest);
 	json_decref(vm->image);
 	json_decref(vm->config);
+	vm_once_destroy(vm->once);
 	chapi_client_destroy(vm->chapi);
 	if (vm->probe != NULL)
 		agent_close(vm->probe);

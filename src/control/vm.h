@@ -62,6 +62,13 @@ struct vm_waiter {
 	void	(*changed)(struct vm_waiter *, const struct vm *);
 };
 
+/* What holds for one start only: vmctl start -b, -p. */
+struct vm_once {
+	char		*kernel;	/* of the host, absolute; or NULL */
+	int		 client;	/* whose rights open it */
+	unsigned	 vcpus;		/* 0: the spec's */
+};
+
 struct vm_proc {
 	char		 name[16];
 	pid_t		 pid;
@@ -75,6 +82,7 @@ struct vm {
 	char		 id[VM_ID_LEN + 1];
 	unsigned	 number;
 	uid_t		 owner;
+	gid_t		 group;		/* of vm.conf's owner; GROUP_NONE */
 	struct spec	 spec;
 	const struct hypervisor *hypervisor;	/* of its last start; NULL */
 	char		*digest;	/* of the manifest, "sha256:..." */
@@ -106,6 +114,7 @@ struct vm {
 	struct vm_restarts restarts;
 
 	/* of this process */
+	struct vm_once	*once;		/* what this start said; or NULL */
 	enum vm_state	 state;
 	int64_t		 state_ms;	/* time of day it was entered */
 	uint64_t	 state_since;	/* monotonic ms */
@@ -147,6 +156,15 @@ const char *vm_state_name(enum vm_state);
 /* Refused: not a name of InstanceState. */
 int	vm_state_parse(enum vm_state *, const char *, struct err *);
 bool	vm_state_live(enum vm_state);
+
+void	vm_once_destroy(struct vm_once *);
+
+/* What it is started with: what this start said, else the spec. */
+const char *vm_kernel(const struct vm *);
+unsigned vm_vcpus(const struct vm *);
+
+/* Is it his, or his group's? */
+bool	vm_belongs(const struct vm *, const struct caller *);
 
 /* On the null hypervisor: no image, no devices, no agent. */
 bool	vm_is_null(const struct vm *);

@@ -2,6 +2,7 @@
 /* vm_json.c - a VM's record in the database, and the API's Instance */
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,13 +67,20 @@ snapshot_record(const struct vm *vm)
 	    "placing", (int)vm->placing, "made_of", vm->made_of);
 }
 
+static json_t *
+group_json(gid_t gid)
+{
+	return gid == GROUP_NONE ? NULL : json_integer((json_int_t)gid);
+}
+
 json_t *
 vm_record(const struct vm *vm)
 {
-	return json_pack("{s:i,s:I,s:o,s:s?,s:s?,s:O?,s:b,s:b,s:o,s:s,"
+	return json_pack("{s:i,s:I,s:o*,s:o,s:s?,s:s?,s:O?,s:b,s:b,s:o,s:s,"
 	    "s:I,s:I,s:I,s:b,s:i,s:s,s:s,s:o,s:o,s:o,s:O?,s:b}",
 	    "number", (int)vm->number,
 	    "owner", (json_int_t)vm->owner,
+	    "group", group_json(vm->group),
 	    "spec", spec_json(&vm->spec, true),
 	    "runs_on", vm->hypervisor == NULL ? NULL : vm->hypervisor->name,
 	    "digest", vm->digest,
@@ -232,8 +240,11 @@ load_rest(struct vm *vm, const json_t *doc, struct err *e)
 {
 	const char *digest = NULL, *runs_on = vm->spec.hypervisor;
 	json_t *image = NULL, *config = NULL;
-	uint64_t number = 0;
+	uint64_t number = 0, group = GROUP_NONE;
 
+	if (json_get_u64(&group, doc, "group", 0, UINT32_MAX, e) == -1)
+		return -1;
+	vm->group = (gid_t)group;
 	if (json_get_u64(&number, doc, "number", 1, INT32_MAX, e) != 1 ||
 	    json_get_str(&digest, doc, "digest", 128, e) == -1 ||
 	    json_get_str(&runs_on, doc, "runs_on", 32, e) == -1 ||
@@ -341,6 +352,25 @@ owner_name(uid_t uid)
 	return name;
 }
 
+/* "user", or "user:group"; a group without name is its number. */
+static const char *
+owner_text(char *ret, size_t size, const struct vm *vm)
+{
+	struct group gr, *found = NULL;
+	char text[4096];
+
+	if (vm->group == GROUP_NONE)
+		return owner_name(vm->owner);
+	if (getgrgid_r(vm->group, &gr, text, sizeof(text), &found) == 0 &&
+	    found != NULL)
+		(void)snprintf(ret, size, "%s:%s", owner_name(vm->owner),
+		    gr.gr_name);
+	else
+		(void)snprintf(ret, size, "%s:%u", owner_name(vm->owner),
+		    (unsigned)vm->group);
+	return ret;
+}
+
 static json_t *
 restarts_json(const struct vm_restarts *r)
 {
@@ -423,11 +453,12 @@ vm_json(const struct vm *vm)
 	own_json json_t *o = spec_json(&vm->spec, false);
 	own_json json_t *state = state_json(vm);
 	own_json json_t *id = NULL;
+	char owner[160];
 
 	id = json_pack("{s:s,s:i,s:I,s:s,s:b,s:o,s:s?,s:b}",
 	    "id", vm->id, "number", (int)vm->number,
 	    "owner", (json_int_t)vm->owner,
-	    "owner_name", owner_name(vm->owner),
+	    "owner_name", owner_text(owner, sizeof(owner), vm),
 	    "has_snapshot", vm->standby,
 	    "restart_status", restarts_json(&vm->restarts),
 	    "image_digest", vm->digest,
@@ -437,7 +468,9 @@ vm_json(const struct vm *vm)
 	    json_object_update(o, state) == -1 || put_network(o, vm) == -1)
 		return NULL;
 	if (json_object_set_new(o, "hypervisor",
-	    json_string(hypervisor_name(vm))) == -1)
+	    json_string(hypervisor_name(vm))) == -1 ||
+	    json_object_set_new(o, "vcpus",
+	    json_integer(vm_vcpus(vm))) == -1)
 		return NULL;
 	return take(&o);
 }

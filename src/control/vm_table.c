@@ -72,7 +72,7 @@ vm_table_id(const struct control *ctl, const char *id)
 static bool
 visible(const struct vm *vm, const struct caller *c)
 {
-	return !vm->creating && !vm->removing && auth_owns(c, vm->owner);
+	return !vm->creating && !vm->removing && vm_belongs(vm, c);
 }
 
 struct vm *

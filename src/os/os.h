@@ -85,6 +85,12 @@ struct os_peer {
 int	 os_peer(struct os_peer *, int sock, struct err *);
 
 /*
+ * The supplementary groups it had when it connected, at most max.  Returns
+ * how many; -1 when there are more, or none can be told of.
+ */
+int	 os_peer_groups(gid_t *ret, unsigned max, int sock);
+
+/*
  * A unix stream socket named 'name' below dirfd (AT_FDCWD: name is a path).
  * Works for any depth of directory: sun_path's limit does not apply to the
  * directory part.  os_unix_listen() replaces a stale socket file (one nobody

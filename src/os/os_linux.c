@@ -224,6 +224,16 @@ os_peer(struct os_peer *ret, int sock, struct err *e)
 	return 0;
 }
 
+int
+os_peer_groups(gid_t *ret, unsigned max, int sock)
+{
+	socklen_t len = (socklen_t)(max * sizeof(*ret));
+
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERGROUPS, ret, &len) == -1)
+		return -1;
+	return (int)(len / sizeof(*ret));
+}
+
 /*
  * A name below a directory descriptor has no address of its own; the
  * descriptor's link in /proc makes it one of fixed length.

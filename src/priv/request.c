@@ -173,6 +173,8 @@ file_open_fields(struct wire *w, struct priv_file_open *m)
 	wire_str(w, m->origin.config, sizeof(m->origin.config));
 	wire_bool(w, &m->origin.instance);
 	wire_enum(w, &m->kind, PRIV_FILE_KINDS);
+	wire_fd(w, &m->client);
+	wire_str(w, m->path, sizeof(m->path));
 }
 
 static void

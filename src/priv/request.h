@@ -242,10 +242,15 @@ struct priv_origin {
 	bool	 instance;
 };
 
-/* One that is not a disk, to be read by vmd-control; not_found: none. */
+/*
+ * One that is not a disk, to be read by vmd-control; not_found: none.  With a
+ * path it is that one, with the rights of who is at the client's other end.
+ */
 struct priv_file_open {
 	struct priv_origin origin;
 	uint8_t	 kind;
+	int	 client;
+	char	 path[PRIV_PATH_MAX];
 };
 
 enum priv_hypervisor {

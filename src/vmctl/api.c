@@ -301,7 +301,8 @@ unreachable(const struct api *a, CURL *c, CURLcode code, struct err *e)
 		curl_easy_getinfo(c, CURLINFO_OS_ERRNO, &num);
 
 	if (a->sock != NULL && (num == ENOENT || num == ECONNREFUSED))
-		return err_set(e, (int)num, "vmd is not running (nobody "
+		/* Not ENOENT: that is the daemon's word about what it has. */
+		return err_set(e, ECONNREFUSED, "vmd is not running (nobody "
 		    "answers at %s); start it with 'vmd', or "
 		    "'systemctl start vmd'",
 		    a->sock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cmd_life.c - start, stop, pause, unpause, reset, rm, wait
+ * cmd_life.c - stop, pause, unpause, reset, rm, wait
  *
  * Commands take several VMs and do each; one that fails does not hold up
  * the others, and makes the exit status 1.  What is printed about them is
@@ -18,10 +18,12 @@
 #include "vmctl/api.h"
 #include "vmctl/cmd.h"
 #include "vmctl/conf.h"
-#include "vmctl/console.h"
 #include "vmctl/vm.h"
 
-/* Do 'one' to each VM that is named.  Returns the exit status. */
+/*
+ * Do 'one' to each VM that is named; 1 of it is a failure that was printed.
+ * Returns the exit status.
+ */
 static int
 each_vm(struct ctx *ctx, int argc, char **argv, const void *values,
     int (*one)(struct ctx *, const json_t *vm, const void *, struct err *))
@@ -31,10 +33,12 @@ each_vm(struct ctx *ctx, int argc, char **argv, const void *values,
 
 	for (int i = 0; i < argc; i++) {
 		own_json json_t *vm = NULL;
+		int r = vm_find(&vm, ctx, argv[i], &e);
 
-		if (vm_find(&vm, ctx, argv[i], &e) == -1 ||
-		    one(ctx, vm, values, &e) == -1)
-			status = cmd_fail(ctx, &e);
+		if (r == 0)
+			r = one(ctx, vm, values, &e);
+		if (r != 0)
+			status = r == -1 ? cmd_fail(ctx, &e) : EXIT_ERROR;
 	}
 	return status;
 }
@@ -120,65 +124,6 @@ const struct command cmd_reset = {
 	.run = reset_run, .min = 0, .max = -1, .complete = COMPLETE_VM,
 };
 
-/* --- start ------------------------------------------------------------- */
-
-struct start_opts {
-	bool	console, wait;
-};
-
-static const struct opt start_opts[] = {
-	{ 'c', "console", NULL, "Connect to the console", OPT_FLAG,
-	    offsetof(struct start_opts, console), 0, 0, NULL, 0 },
-	{ 'w', "wait", NULL, "Return when the guest answers", OPT_FLAG,
-	    offsetof(struct start_opts, wait), 0, 0, NULL, 0 },
-};
-
-static int
-start_one(struct ctx *ctx, const json_t *vm, const void *values,
-    struct err *e)
-{
-	const struct start_opts *o = values;
-	const struct vm_goal ready = { "Running", 0 };
-	own_json json_t *body = json_object(), *now = NULL;
-	const char *id = js_str(vm, "id");
-
-	if (vm_post(NULL, ctx, id, "start", body, e) == -1)
-		return err_prefix(e, "start vm command failed");
-	(void)fprintf(stderr, "vmctl: started vm %lld successfully\n",
-	    number(vm));
-	if (!o->wait)
-		return 0;
-	if (vm_wait(&now, ctx, id, &ready, e) == -1)
-		return -1;
-	if (vm_has_ended(now))
-		return err_set(e, ECHILD, "vm %s ended before it was ready; "
-		    "'vmctl logs %s' may say why", js_str(vm, "name"),
-		    js_str(vm, "name"));
-	return 0;
-}
-
-static int
-start_run(struct ctx *ctx, const void *values, int argc, char **argv)
-{
-	const struct start_opts *o = values;
-	int status;
-
-	if (o->console && argc != 1) {
-		log_warnx("-c takes one VM");
-		return cmd_usage(ctx);
-	}
-	status = each_vm(ctx, argc, argv, values, start_one);
-	if (status == 0 && o->console)
-		status = console_attach(ctx, argv[0]);
-	return status;
-}
-
-const struct command cmd_start = {
-	.name = "start", .args = "vm ...", .help = "Start stopped VMs",
-	.run = start_run, .opts = start_opts, .nopts = COUNT(start_opts),
-	.min = 1, .max = -1, .complete = COMPLETE_VM,
-};
-
 /* --- stop -------------------------------------------------------------- */
 
 struct stop_opts {
@@ -225,19 +170,18 @@ stop_one(struct ctx *ctx, const json_t *vm, const void *values,
 	(void)fprintf(stderr, "stopping vm %s: ", js_str(vm, "name"));
 	if (!vm_is_running(vm)) {
 		(void)fprintf(stderr, "cannot stop vm that is not running\n");
-		return err_set(e, EINVAL, "vm %s is not running",
-		    js_str(vm, "name"));
+		return 1;
 	}
 	if (vm_post(&now, ctx, id, "stop", body, e) == -1) {
-		(void)fprintf(stderr, "failed\n");
-		return -1;
+		(void)fprintf(stderr, "failed: %s\n", e->text);
+		return 1;
 	}
 	if (o->wait && !vm_has_ended(now)) {
 		json_decref(take(&now));
 		if (vm_wait(&now, ctx, id, &stopped, e) == -1 &&
 		    !api_is_missing(e)) {
-			(void)fprintf(stderr, "failed\n");
-			return -1;
+			(void)fprintf(stderr, "failed: %s\n", e->text);
+			return 1;
 		}
 	}
 	done = o->force ? "forced to terminate" :
@@ -261,9 +205,12 @@ each_listed(struct ctx *ctx, bool (*which)(const json_t *),
 
 	if (vm_list(&list, ctx, &e) == -1)
 		return cmd_fail(ctx, &e);
-	json_array_foreach(list, i, vm)
-		if (which(vm) && one(ctx, vm, values, &e) == -1)
-			status = cmd_fail(ctx, &e);
+	json_array_foreach(list, i, vm) {
+		int r = which(vm) ? one(ctx, vm, values, &e) : 0;
+
+		if (r != 0)
+			status = r == -1 ? cmd_fail(ctx, &e) : EXIT_ERROR;
+	}
 	return status;
 }
 
@@ -271,12 +218,27 @@ static int
 stop_run(struct ctx *ctx, const void *values, int argc, char **argv)
 {
 	const struct stop_opts *o = values;
+	int status = 0;
 
 	if (o->all != (argc == 0))
 		return cmd_usage(ctx);
 	if (o->all)
 		return each_listed(ctx, vm_is_running, values, stop_one);
-	return each_vm(ctx, argc, argv, values, stop_one);
+	for (int i = 0; i < argc; i++) {
+		own_json json_t *vm = NULL;
+		struct err e = { 0 };
+
+		if (vm_find(&vm, ctx, argv[i], &e) == 0)
+			status |= stop_one(ctx, vm, values, &e);
+		else if (!api_is_missing(&e))
+			status |= cmd_fail(ctx, &e);
+		else {
+			(void)fprintf(stderr, "stopping vm %s: vm not "
+			    "found\n", argv[i]);
+			status = EXIT_ERROR;
+		}
+	}
+	return status;
 }
 
 const struct command cmd_stop = {

@@ -70,6 +70,12 @@ store(const struct opt *o, void *values, const char *value, struct err *e)
 			return err_set(e, EINVAL, "takes no value");
 		*(bool *)to = strcmp(value, "true") == 0;
 		return 0;
+	case OPT_COUNT:
+		if (strcmp(value, "true") != 0)
+			return err_set(e, EINVAL, "takes no value");
+		if (++*(unsigned *)to > OPT_LIST_MAX)
+			return err_set(e, E2BIG, "too often");
+		return 0;
 	case OPT_STR:
 		break;
 	case OPT_LIST:
@@ -132,7 +138,7 @@ take_value(struct run *r, const struct opt *o, const char *value, bool longer,
 	struct spelled s;
 
 	spell(&s, o, longer);
-	if (value == NULL && o->kind == OPT_FLAG)
+	if (value == NULL && o->arg == NULL)
 		value = "true";
 	if (value == NULL) {
 		if (r->at == r->in->argc)
@@ -176,7 +182,7 @@ parse_letters(struct run *r, const char *arg, struct err *e)
 		o = find_letter(r->opts, r->n, *arg);
 		if (o == NULL)
 			return err_set(e, EINVAL, "unknown option -%c", *arg);
-		if (o->kind != OPT_FLAG) {
+		if (o->arg != NULL) {
 			arg++;
 			if (*arg == '=')
 				arg++;

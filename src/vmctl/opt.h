@@ -20,6 +20,7 @@
 
 enum opt_kind {
 	OPT_FLAG,	/* bool; takes "=true" and "=false" too */
+	OPT_COUNT,	/* unsigned: how often a flag stands */
 	OPT_STR,	/* const char * */
 	OPT_LIST,	/* struct opt_list, repeatable */
 	OPT_NUM,	/* uint64_t, between min and max */

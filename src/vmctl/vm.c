@@ -115,6 +115,29 @@ vm_find(json_t **ret, struct ctx *ctx, const char *arg, struct err *e)
 }
 
 int
+vm_find_whole(json_t **ret, struct ctx *ctx, const char *arg, struct err *e)
+{
+	own_json json_t *list = NULL;
+	json_t *vm;
+	size_t i;
+
+	if (vm_list(&list, ctx, e) == -1)
+		return -1;
+	json_array_foreach(list, i, vm) {
+		if (strcmp(js_str(vm, "name"), arg) != 0 &&
+		    strcmp(js_str(vm, "id"), arg) != 0)
+			continue;
+		*ret = json_incref(vm);
+		return 0;
+	}
+	vm = by_number(list, arg);
+	if (vm == NULL)
+		return no_such_vm(list, arg, e);
+	*ret = vm;
+	return 0;
+}
+
+int
 vm_post(json_t **ret, struct ctx *ctx, const char *id, const char *verb,
     const json_t *body, struct err *e)
 {

@@ -29,6 +29,10 @@ bool	js_bool(const json_t *, const char *name);
  */
 int	vm_find(json_t **ret, struct ctx *, const char *arg, struct err *);
 
+/* The same without prefixes: arg may be the name of a new VM. */
+int	vm_find_whole(json_t **ret, struct ctx *, const char *arg,
+	    struct err *);
+
 /* All VMs, an array the caller owns. */
 int	vm_list(json_t **ret, struct ctx *, struct err *);
 

@@ -45,13 +45,13 @@ check_files(const struct priv_files *r, struct err *e)
 	    "bad_request", "more than %d disks", PRIV_FILE_DISKS_MAX);
 }
 
-/* Whose rights: those of who asks, unless root says another's. */
+/* Who asks; a connection of the API over TCP has no user at its end. */
 static int
-find_user(uid_t *ret, const struct priv_files *r, struct err *e)
+asking_user(uid_t *ret, int client, struct err *e)
 {
 	uid_t uid = (uid_t)-1;
 
-	if (record_peer(&uid, r->client) == -1)
+	if (record_peer(&uid, client) == -1)
 		return err_api(e, EPERM, "not_supported", "a file of the host "
 		    "is opened with the rights of a user of this host: ask on "
 		    "the API's unix socket");
@@ -59,6 +59,18 @@ find_user(uid_t *ret, const struct priv_files *r, struct err *e)
 		return err_api(e, EPERM, "not_supported", "this vmd is user "
 		    "%u's and opens files for nobody else",
 		    (unsigned)geteuid());
+	*ret = uid;
+	return 0;
+}
+
+/* Whose rights: those of who asks, unless root says another's. */
+static int
+find_user(uid_t *ret, const struct priv_files *r, struct err *e)
+{
+	uid_t uid = (uid_t)-1;
+
+	if (asking_user(&uid, r->client, e) == -1)
+		return -1;
 	if (r->uid != PRIV_UID_CLIENT && uid != 0 && r->uid != uid)
 		return err_api(e, EPERM, "permission_denied", "user %u may "
 		    "not use the files of user %u", (unsigned)uid,
@@ -231,6 +243,22 @@ open_plain(const struct file *f, struct err *e)
 	return take_fd(&fd);
 }
 
+/* One that who asks names, for this time. */
+static int
+open_asked(const struct priv_file_open *r, struct err *e)
+{
+	struct file f = { .uid = (uid_t)-1 };
+
+	if (!file_record_path_valid(r->path))
+		return err_api(e, EINVAL, "bad_request", "%s: not the path of "
+		    "a file", file_record_kind(r->kind));
+	if (asking_user(&f.uid, r->client, e) == -1)
+		return -1;
+	f.f.kind = r->kind;
+	memcpy(f.f.path, r->path, sizeof(f.f.path));
+	return open_plain(&f, e);
+}
+
 int
 files_open(struct monitor *m, const struct priv_file_open *r, struct err *e)
 {
@@ -240,6 +268,8 @@ files_open(struct monitor *m, const struct priv_file_open *r, struct err *e)
 	if (!priv_id_valid(r->origin.vm) || r->kind == PRIV_FILE_DISK)
 		return err_api(e, EINVAL, "bad_request",
 		    "no VM, or a file that is not handed out");
+	if (r->path[0] != '\0')
+		return open_asked(r, e);
 	dirfd = state_vm_open(m, r->origin.vm, e);
 	if (dirfd == -1 || files_read(&s, m, dirfd, &r->origin, e) == -1)
 		return -1;

@@ -21,11 +21,9 @@ mksquashfs "$t/root" "$t/root.sqfs" -comp lz4 -all-root -quiet -noappend \
 truncate -s 64M "$t/base.img"
 mke2fs -q -t ext4 -E nodiscard "$t/base.img" > /dev/null 2>&1
 echo "what the base says" > "$t/said"
-debugfs -w -f /dev/stdin "$t/base.img" > /dev/null 2>&1 << END
-mkdir upper
-mkdir upper/data
-write $t/said upper/data/said
-END
+printf '%s\n' "mkdir upper" "mkdir upper/data" \
+    "write $t/said upper/data/said" > "$t/commands"
+debugfs -w -f "$t/commands" "$t/base.img" > /dev/null 2>&1
 "$bin/vmctl" create -i "$t/base.img" "$t/base.qcow2" 2> /dev/null
 (cd "$t" && "$bin/vmctl" create -b base.qcow2 top.qcow2) 2> /dev/null
 "$bin/vmctl" create -s 8M "$t/plain.img" 2> /dev/null

@@ -206,7 +206,8 @@ is "by the API" "Running" "$(post "{\"name\":\"c\",\"kernel\":\
 is "the format by its name" "disk0 vmm" "$(procs c)"
 is "qcow2" "qcow2" "$(words c disk0 | awk '{ print $2 }')"
 "$bin/vmctl" rm -f c > /dev/null
-is "nothing to boot" "image: is missing" "$(post "{\"name\":\"c\",\"disks\":\
+is "nothing to boot" "disks: no image and no kernel boots them: this version \
+starts no firmware" "$(post "{\"name\":\"c\",\"disks\":\
 [{\"path\":\"$d/a.img\"}]}" | jq -r .message)"
 is "not a path" "disks[0]: path: \"a.img\" is not an absolute path" \
     "$(post "{\"name\":\"c\",\"kernel\":\"$d/kernel\",\"disks\":\
@@ -237,6 +238,7 @@ END
 	rm -rf "$d/state"
 	user="-o user=nobody"
 	start
+	until_true sh -c "'$bin/vmctl' status | grep -q roots"
 	is "an owner's disk" "vmctl: started vm 1 successfully" \
 	    "$(vmctl start own)"
 	dev=$(awk '$1 == "disk0" { print $2 }' \

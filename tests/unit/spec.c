@@ -258,7 +258,7 @@ host_files_refused(void **state)
 	static const struct { const char *text, *names; } bad[] = {
 		{ "{\"name\":\"a\"}", "image: is missing" },
 		{ "{\"name\":\"a\",\"disks\":[{\"path\":\"/a\"}]}",
-		    "image: is missing" },
+		    "disks: no image and no kernel" },
 		{ HEAD ",\"initramfs\":\"/i\"}", "initramfs: an image" },
 		{ HEAD ",\"kernel\":\"bsd\"}", "kernel: \"bsd\" is not" },
 		{ HEAD ",\"kernel\":\"/b\\u0007\"}", "kernel: " },

@@ -16,6 +16,7 @@
 #include "control/admission.h"
 #include "control/hypervisors.h"
 #include "control/images.h"
+#include "control/instance.h"
 #include "control/op.h"
 #include "control/routes/instances.h"
 #include "control/routes/routes.h"
@@ -197,6 +198,22 @@ check_hypervisor(struct creation *c, struct err *e)
 	    e) == NULL ? -1 : 0;
 }
 
+/* What was asked for; with a template, what that has as well. */
+static int
+read_request(struct creation *c, struct err *e)
+{
+	const json_t *doc = request_json(c->request);
+	own_json json_t *whole = NULL;
+
+	if (json_object_get(doc, "template") != NULL) {
+		if (instance_request(&whole, c->control,
+		    request_caller(c->request), doc, e) == -1)
+			return -1;
+		doc = whole;
+	}
+	return spec_parse(&c->spec, doc, e);
+}
+
 void
 route_instance_create(struct request *r)
 {
@@ -216,7 +233,7 @@ route_instance_create(struct request *r)
 		refuse(c, &e);
 		return;
 	}
-	if (spec_parse(&c->spec, request_json(r), &e) == -1 ||
+	if (read_request(c, &e) == -1 ||
 	    check_hypervisor(c, &e) == -1 ||
 	    check_name(c->control, c->spec.name, &e) == -1) {
 		refuse(c, &e);

@@ -2,6 +2,8 @@
 /* instances.c - list, get, patch, delete and what is done to instances */
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "chapi/client.h"
@@ -66,7 +68,7 @@ route_instances_list(struct request *r)
 	}
 	TAILQ_FOREACH(vm, &ctl->vms, entry) {
 		if (vm->creating || vm->removing ||
-		    !auth_owns(request_caller(r), vm->owner) ||
+		    !vm_belongs(vm, request_caller(r)) ||
 		    (want != VM_STATES && vm->state != want))
 			continue;
 		fits = request_tags_fit(r, vm->spec.tags, &e);
@@ -150,9 +152,38 @@ route_instance_delete(struct request *r)
 		vm_op(vm, OP_REMOVE, NULL, on_removed, r);
 }
 
+/* What holds for this start only; *ret stays NULL when nothing does. */
+static int
+start_once(struct vm_once **ret, struct request *r, struct err *e)
+{
+	const json_t *body = request_json(r);
+	const char *kernel = NULL;
+	struct vm_once *o;
+	uint64_t vcpus = 0;
+
+	if (json_object_get(body, "boot_device") != NULL)
+		return err_api(e, ENOTSUP, "not_supported", "boot_device: "
+		    "this version starts no firmware");
+	if (json_get_str(&kernel, body, "kernel", SPEC_PATH_MAX, e) == -1 ||
+	    json_get_u64(&vcpus, body, "vcpus", 1, SPEC_VCPUS_MAX, e) == -1)
+		return -1;
+	if (kernel == NULL && vcpus == 0)
+		return 0;
+	o = calloc(1, sizeof(*o));
+	if (o == NULL)
+		return err_sys(e, "start");
+	o->vcpus = (unsigned)vcpus;
+	o->kernel = kernel == NULL ? NULL : strdup(kernel);
+	o->client = kernel == NULL ? -1 : fcntl(request_socket(r),
+	    F_DUPFD_CLOEXEC, 3);
+	*ret = o;
+	return 0;
+}
+
 void
 route_instance_start(struct request *r)
 {
+	struct op_options o = { 0 };
 	struct vm *vm = route_vm(r);
 	struct err e;
 
@@ -166,13 +197,14 @@ route_instance_start(struct request *r)
 		return;
 	}
 	if (request_json(r) != NULL) {
-		if (spec_command(&vm->spec, request_json(r), &e) == -1) {
+		if (spec_command(&vm->spec, request_json(r), &e) == -1 ||
+		    start_once(&o.once, r, &e) == -1) {
 			reply_err(r, &e);
 			return;
 		}
 		control_save(vm->control, vm);
 	}
-	vm_op(vm, OP_START, NULL, on_done, r);
+	vm_op(vm, OP_START, &o, on_done, r);
 }
 
 static int

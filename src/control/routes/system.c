@@ -49,7 +49,7 @@ allocations(const struct control *ctl, const struct caller *c)
 	const struct vm *vm;
 
 	TAILQ_FOREACH(vm, &ctl->vms, entry) {
-		if (!vm_state_live(vm->state) || !auth_owns(c, vm->owner))
+		if (!vm_state_live(vm->state) || !vm_belongs(vm, c))
 			continue;
 		(void)json_array_append_new(list, json_pack(
 		    "{s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I}",

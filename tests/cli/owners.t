@@ -1,0 +1,216 @@
+#!/bin/sh
+# owners.t: who may do what with VMs of vm.conf: users, groups, instances.
+# As root, on the null hypervisor, with callers of several users.
+cd "$(dirname "$0")/../.." || exit 1
+build=${BUILD:-build}
+case $build in /*) ;; *) build=$PWD/$build ;; esac
+bin=$build/bin
+[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP not root"; exit 0; }
+for p in "$bin/vmd" "$bin/vmd-control" "$bin/vmd-conf" "$bin/vmm-null" \
+    "$bin/viod"; do
+	[ -x "$p" ] || { echo "1..0 # SKIP no $p"; exit 0; }
+done
+for p in curl jq setpriv; do
+	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
+done
+id nobody > /dev/null 2>&1 || { echo "1..0 # SKIP no user nobody"; exit 0; }
+
+d=$(mktemp -d "${TMPDIR:-/tmp}/vmd-owners.XXXXXX")
+chmod 755 "$d"
+sock=$d/sock
+# Others may not be able to come to the build tree.
+cp "$bin/vmctl" "$d/vmctl"
+VMCTL_HOST=unix://$sock
+export VMCTL_HOST
+pid=
+alice=12001 bob=12002 carol=12003	# users; none of them has a name
+wheel=12100				# a group of bob's
+
+serves() { curl -sf --unix-socket "$sock" http://vmd/health > /dev/null; }
+until_true() { # COMMAND: at most a minute; no test depends on how long
+	i=0
+	until "$@"; do
+		i=$((i + 1))
+		[ $i -lt 1200 ] && kill -0 $pid 2> /dev/null || return 1
+		sleep 0.05
+	done
+}
+cleanup() {
+	"$bin/vmctl" rm -af > /dev/null 2>&1
+	[ -z "$pid" ] || kill "$pid" 2> /dev/null
+	wait 2> /dev/null
+	rm -rf "$d"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+
+n=0 bad=0
+is() { # is TEXT WANTED FOUND
+	n=$((n + 1))
+	if [ "$2" = "$3" ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		printf 'wanted: %s\nfound:  %s\n' "$2" "$3" | sed 's/^/# /'
+		bad=1
+	fi
+}
+as() { # USER COMMAND...: bob is in wheel too
+	who=$1 groups=--clear-groups; shift
+	[ "$who" != $bob ] || groups="--groups $wheel"
+	# shellcheck disable=SC2086
+	setpriv --reuid "$who" --regid "$who" $groups "$@"
+}
+vmctl() { # USER WORDS...: messages, without file names
+	who=$1; shift
+	as "$who" "$d/vmctl" "$@" 2>&1 | sed "s|$d/||g"
+}
+state() { "$bin/vmctl" status "$1" 2> /dev/null | awk 'NR > 1 { print $8 }'; }
+names() { vmctl "$1" status | awk 'NR > 1 { print $9 }' | sort | xargs; }
+
+for u in $alice $bob $carol; do
+	mkdir "$d/$u"
+	chown $u "$d/$u"
+	as $u "$d/vmctl" create -s 16M "$d/$u/disk.img" 2> /dev/null
+	as $u sh -c "echo kernel > '$d/$u/kernel'"
+	chmod 700 "$d/$u"
+done
+echo kernel > "$d/kernel"
+chmod 600 "$d/kernel"
+"$bin/vmctl" create -s 16M "$d/base.img" 2> /dev/null
+
+cat > "$d/vm.conf" << END
+vm alices { kernel "kernel", owner $alice, disable }
+vm wheels { kernel "kernel", owner ":$wheel", disable }
+vm both { kernel "kernel", owner "$alice:$wheel", disable }
+vm roots { kernel "kernel", disable }
+vm base {
+	kernel "kernel"
+	disk "base.img"
+	memory 64M
+	allow instance { disk, memory, owner $carol }
+	disable
+}
+vm ofgroup { kernel "kernel", allow instance { owner ":$wheel" }, disable }
+vm none { kernel "kernel", allow instance { disk, memory, boot }, disable }
+vm booted { kernel "kernel", allow instance { boot, disk, interface, \\
+	owner $carol }, disable }
+END
+"$bin/vmd" -d -f "$d/vm.conf" -s "$d/state" -S "$sock" -o user=nobody \
+    -o cpu_ratio=100 -o memory_ratio=10 -o disk_ratio=100 \
+    -o hypervisor=null 2>> "$d/log" &
+pid=$!
+until_true serves
+until_true sh -c "'$bin/vmctl' status | grep -q booted"
+
+# Who sees and does what.
+is "a user has his own" "alices both" "$(names $alice)"
+is "and those of his groups" "both wheels" "$(names $bob)"
+is "another has none" "" "$(names $carol)"
+is "the table names groups" "$alice:$wheel" "$("$bin/vmctl" status both |
+    awk 'NR > 1 { print $7 }')"
+is "an owner starts" "vmctl: started vm 1 successfully" \
+    "$(vmctl $alice start alices)"
+is "another cannot stop" "stopping vm alices: vm not found" \
+    "$(vmctl $bob stop alices)"
+is "nor pause" "vmctl: no VM is called alices" \
+    "$(vmctl $carol pause alices)"
+is "the owner can" "paused vm 1 successfully" "$(vmctl $alice pause alices)"
+vmctl $alice unpause alices > /dev/null
+is "and stops it" "stopping vm alices: terminated vm 1" \
+    "$(vmctl $alice stop -w alices)"
+is "a member of the group starts" "vmctl: started vm 2 successfully" \
+    "$(vmctl $bob start wheels)"
+is "and stops" "stopping vm wheels: forced to terminate vm 2" \
+    "$(vmctl $bob stop -f wheels)"
+is "a group's is not the owner's only" "vmctl: started vm 3 successfully" \
+    "$(vmctl $bob start both)"
+is "stop -a is of what one has" "stopping vm both: terminated vm 3" \
+    "$(vmctl $alice stop -aw)"
+is "root's is nobody's" "vmctl: no VM is called roots" \
+    "$(vmctl $alice start roots)"
+for words in reload reset "log brief"; do
+	# shellcheck disable=SC2086
+	is "not for users: $words" "vmctl: only root and the user who started \
+the daemon may do that" "$(vmctl $alice $words | head -n 1)"
+done
+is "nor load" "1" "$(cp "$d/vm.conf" "$d/$alice/vm.conf"
+    chown $alice "$d/$alice/vm.conf"
+    vmctl $alice load "$d/$alice/vm.conf" | grep -c 'only root and the user')"
+
+# A kernel for one start: with the rights of who asks.
+is "-b of a file of another" "vmctl: invalid boot image path: Permission \
+denied" "$(vmctl $alice start -b "$d/$bob/kernel" alices)"
+is "-b of one's own" "vmctl: started vm 1 successfully" \
+    "$(vmctl $alice start -p 3 -b "$d/$alice/kernel" alices)"
+is "-p holds for this start" "3" "$("$bin/vmctl" status alices |
+    awk 'NR > 1 { print $3 }')"
+vmctl $alice stop -w alices > /dev/null
+vmctl $alice start alices > /dev/null
+is "and no longer" "1" "$("$bin/vmctl" status alices |
+    awk 'NR > 1 { print $3 }')"
+vmctl $alice stop -w alices > /dev/null
+
+# Instances.
+c=$d/$carol
+is "an instance with a disk of one's own" "vmctl: started vm 9 successfully" \
+    "$(vmctl $carol start -t base -d "$c/disk.img" mine)"
+is "is its maker's" "mine" "$(names $carol)"
+is "has what the template has" "64.0M kernel" "$("$bin/vmctl" status mine |
+    awk 'NR > 1 { print $4 }') $("$bin/vmctl" inspect mine |
+    jq -r '.[0].kernel' | sed "s|$d/||")"
+is "and its own disk only" "12003/disk.img" "$("$bin/vmctl" inspect mine |
+    jq -r '.[0].disks[].path' | sed "s|$d/||")"
+is "whose record is its maker's" "uid $carol
+disk any 12003/disk.img" "$(sed -e '/^vm/d' -e "s|$d/||" \
+    "$d"/state/vms/*/files)"
+is "it goes when it ends" "" "$(vmctl $carol stop -w mine > /dev/null
+    i=0
+    while [ -n "$(state mine)" ] && [ $i -lt 1200 ]; do
+	i=$((i + 1)); sleep 0.05
+    done; state mine)"
+is "the name of one that is there" "vmctl: start vm command failed: Operation \
+already in progress: vm alices is there, and only -b, -B and -p can be said of \
+it" "$(vmctl $alice start -t base alices)"
+is "a disk of the template's" "disk base.img cannot be reused" \
+    "$("$d/vmctl" start -t base -d "$d/base.img" i 2>&1 |
+    sed "s|$d/||; s/.*failed: //")"
+is "one of another user's" "vmctl: invalid disk path: Permission denied" \
+    "$(vmctl $carol start -t base -d "$d/$bob/disk.img" i)"
+refused() { # TEXT WORDS...
+	want=$1; shift
+	is "$want" "$want" "$(vmctl "$@" | sed 's/.*failed: //')"
+}
+refused "no permission to make an instance of base" $alice start -t base i
+refused "no permission to make an instance of none" $alice start -t none i
+refused "no permission to set cpus" $carol start -t base -p 2 i
+refused "no permission to set interfaces" $carol start -t base -L i
+refused "no permission to set boot image" $carol start -t base \
+    -b "$c/kernel" i
+refused "no permission to set memory" $carol start -t booted -m 128M i
+refused "no permission to set disks" $bob start -t ofgroup \
+    -d "$d/$bob/disk.img" i
+refused "invalid template: vm.conf has no vm \"nothing\"" $carol start \
+    -t nothing i
+is "by a group" "vmctl: started vm 10 successfully" \
+    "$(vmctl $bob start -t ofgroup j)"
+is "with a kernel of one's own" "vmctl: started vm 11 successfully" \
+    "$(vmctl $carol start -t booted -b "$c/kernel" k)"
+is "root says everything" "vmctl: started vm 12 successfully" \
+    "$("$d/vmctl" start -t none -p 2 -m 96M l 2>&1)"
+post() { # BODY, as carol
+	as $carol curl -s --unix-socket "$sock" \
+	    -H 'Content-Type: application/json' -d "$1" http://vmd/instances
+}
+is "what has no flag is not for others" "no permission to set hypervisor" \
+    "$(post '{"name":"x","template":"base","hypervisor":"null"}' |
+    jq -r .message)"
+is "the kernel of a template is not recorded as one's own" "" \
+    "$(grep -l "^kernel any $d/kernel" "$d"/state/vms/*/files 2> /dev/null)"
+
+# Files of an ad-hoc VM are opened as who asks.
+is "a kernel of root's" "1" "$(post "{\"name\":\"x\",\"hypervisor\":\"null\",\
+\"kernel\":\"$c/kernel\",\"disks\":[{\"path\":\"$d/base.img\"}]}" |
+    jq -r .message | grep -c 'base.img: Permission denied')"
+echo "1..$n"
+exit $bad
