@@ -147,12 +147,12 @@ static const int deadly[] = {
  * and load state.  On top of its process's filter, which has the deadly ones.
  */
 static const int vcpu[] = {
-	S(read), S(readv), S(pread64), S(write), S(writev), S(pwrite64),
-	S(close), S(dup), S(fcntl), S(fstat), S(newfstatat), S(lseek),
-	S(eventfd2), S(memfd_create), S(ftruncate), S(recvfrom), S(recvmsg),
-	S(sendto), S(sendmsg), S(shutdown),
-	S(getsockopt), S(setsockopt), S(poll), S(ppoll), S(epoll_ctl),
-	S(timerfd_settime), S(timerfd_gettime), S(futex), S(munmap),
+	S(read), S(readv), S(pread64), S(preadv), S(write), S(writev),
+	S(pwrite64), S(close), S(dup), S(fcntl), S(fstat), S(newfstatat),
+	S(lseek), S(eventfd2), S(memfd_create), S(ftruncate), S(recvfrom),
+	S(recvmsg), S(sendto), S(sendmsg), S(shutdown), S(getsockopt),
+	S(setsockopt), S(poll), S(ppoll), S(timerfd_settime),
+	S(timerfd_gettime), S(futex), S(munmap),
 	S(mremap), S(madvise), S(brk), S(fallocate), S(membarrier),
 	S(clock_gettime), S(clock_nanosleep), S(nanosleep), S(gettimeofday),
 	S(restart_syscall), S(sched_yield), S(rt_sigaction),

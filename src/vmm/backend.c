@@ -43,6 +43,7 @@ struct backend {
 	struct stream		*serial;
 	bool			 paused;	/* by a call */
 	bool			 confined;
+	struct machine_files	 files;		/* opened before that */
 	uint64_t		 reboots;
 };
 
@@ -50,6 +51,7 @@ struct backend {
 static void
 put_down(struct backend *b)
 {
+	machine_close(&b->files);
 	gdb_destroy(take(&b->gdb));
 	machine_destroy(take(&b->machine));
 	stream_drain(b->console);
@@ -186,7 +188,8 @@ confine(struct backend *b, const struct vm_config *c, int snapshot,
 		return 0;
 	if (snapshot != -1 || !c->memory.shared)
 		(void)os_pages_open();
-	if (confine_enter(b->setup.confine, c, snapshot, e) == -1)
+	if (machine_open(&b->files, c, e) == -1 ||
+	    confine_enter(b->setup.confine, c, &b->files, snapshot, e) == -1)
 		return -1;
 	b->confined = true;
 	return 0;
@@ -200,6 +203,7 @@ make_machine(struct backend *b, const struct vm_config *c,
 	own_fd int console = -1, serial = -1;
 	struct machine_setup s = { .loop = b->setup.loop,
 	    .accel = b->setup.accel, .config = c, .memory = -1,
+	    .files = &b->files,
 	    .event = machine_event, .arg = b };
 
 	if (make_streams(b, c, &console, &serial, e) == -1)
@@ -660,6 +664,7 @@ backend_new(struct backend **ret, const struct backend_setup *setup,
 	/* One a thread costs four system calls each: they hardly allocate. */
 	os_one_heap();
 	b->setup = *setup;
+	b->files.kernel = b->files.initrd = -1;
 	*ret = b;
 	return 0;
 }

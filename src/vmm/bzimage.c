@@ -150,14 +150,14 @@ read_wishes(struct image *im)
 }
 
 static int
-read_setup(struct image *im, int fd, struct err *e)
+read_setup(struct image *im, const struct load *load, struct err *e)
 {
 	struct stat st;
 	unsigned sectors;
 
-	if (fstat(fd, &st) == -1)
+	if (fstat(load->kernel, &st) == -1)
 		return err_sys(e, "stat");
-	if (loader_read(fd, &im->setup, sizeof(im->setup), 0x1f1, e) == -1)
+	if (loader_peek(load, &im->setup, sizeof(im->setup), 0x1f1, e) == -1)
 		return -1;
 	if (im->setup.version < VERSION_MIN ||
 	    (im->setup.loadflags & LOADED_HIGH) == 0)
@@ -242,7 +242,7 @@ bzimage_load(const struct load *load, struct x86_regs *ret, struct err *e)
 	struct loader_range initrd;
 	struct x86_regs r;
 
-	if (read_setup(&im, load->kernel, e) == -1 ||
+	if (read_setup(&im, load, e) == -1 ||
 	    load_kernel(load, &im, e) == -1)
 		return err_prefix(e, "kernel");
 	if (loader_initrd(load, im.end, im.initrd_top, &initrd, e) == -1 ||

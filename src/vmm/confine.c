@@ -10,6 +10,7 @@
 #include "lib/util.h"
 #include "os/sandbox.h"
 #include "vmm/confine.h"
+#include "vmm/machine.h"
 
 /*
  * What is to be made at 'path' is made, renamed and removed in its directory,
@@ -33,7 +34,7 @@ add_place(struct sandbox *s, const char *path)
 
 int
 confine_enter(const struct confine *c, const struct vm_config *v,
-    int snapshot, struct err *e)
+    const struct machine_files *files, int snapshot, struct err *e)
 {
 	const char *made[] = { v->serial.file, v->serial.socket,
 	    v->console.file, v->console.socket, v->gdb, c->api };
@@ -45,10 +46,10 @@ confine_enter(const struct confine *c, const struct vm_config *v,
 	if (accel_device_keep(e) == -1)
 		return err_prefix(e, "/dev/kvm");
 	sandbox_add(&s, ".", SANDBOX_READ | SANDBOX_WRITE);
-	sandbox_add(&s, v->kernel != NULL ? v->kernel : v->firmware,
-	    SANDBOX_READ | SANDBOX_FILE);
-	if (v->initramfs != NULL)
-		sandbox_add(&s, v->initramfs, SANDBOX_READ | SANDBOX_FILE);
+	sandbox_add_fd(&s, files->kernel, SANDBOX_READ | SANDBOX_FILE);
+	if (files->initrd != -1)
+		sandbox_add_fd(&s, files->initrd,
+		    SANDBOX_READ | SANDBOX_FILE);
 	for (unsigned i = 0; i < c->npaths; i++)
 		sandbox_add(&s, c->paths[i], SANDBOX_READ | SANDBOX_WRITE);
 	if (snapshot != -1)

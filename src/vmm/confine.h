@@ -15,6 +15,7 @@
 
 #define CONFINE_PATHS_MAX	8
 
+struct machine_files;
 struct vm_config;
 
 /* What else this vmm works with. */
@@ -26,9 +27,9 @@ struct confine {
 
 /*
  * There is no way back; no thread may run yet.  snapshot: the directory of
- * the one to restore (borrowed), or -1.
+ * the one to restore (borrowed), or -1.  files: open, and may be opened again.
  */
 int	confine_enter(const struct confine *, const struct vm_config *,
-	    int snapshot, struct err *);
+	    const struct machine_files *, int snapshot, struct err *);
 
 #endif

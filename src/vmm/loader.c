@@ -27,6 +27,7 @@ static const struct loader *const loaders[] = {
 int
 loader_load(const struct load *load, struct x86_regs *ret, struct err *e)
 {
+	struct load known = *load;
 	uint8_t head[LOADER_HEAD];
 	size_t done = 0;
 	ssize_t n;
@@ -43,9 +44,11 @@ loader_load(const struct load *load, struct x86_regs *ret, struct err *e)
 			break;
 		done += (size_t)n;
 	}
+	known.head = head;
+	known.head_len = done;
 	for (unsigned i = 0; i < COUNT(loaders); i++)
 		if (loaders[i]->probe(head))
-			return loaders[i]->load(load, ret, e);
+			return loaders[i]->load(&known, ret, e);
 	return err_set(e, ENOEXEC, "kernel: the file's format is not known");
 }
 
@@ -70,25 +73,60 @@ loader_map(const struct load *load, struct loader_range ret[LOADER_RANGES_MAX])
 	return n;
 }
 
+/* So many bytes of the first pieces are there: what is left of them. */
+static unsigned
+forget(struct iovec *iov, unsigned n, size_t done)
+{
+	unsigned whole = 0;
+
+	while (whole < n && done >= iov[whole].iov_len)
+		done -= iov[whole++].iov_len;
+	n -= whole;
+	memmove(iov, iov + whole, n * sizeof(*iov));
+	if (n > 0) {
+		iov->iov_base = (uint8_t *)iov->iov_base + done;
+		iov->iov_len -= done;
+	}
+	return n;
+}
+
+int
+loader_readv(int fd, struct iovec *iov, unsigned n, uint64_t offset,
+    struct err *e)
+{
+	ssize_t r;
+
+	while ((n = forget(iov, n, 0)) > 0) {
+		if (offset > INT64_MAX)
+			return err_set(e, ENOEXEC, "no file is that long");
+		r = preadv(fd, iov, (int)n, (off_t)offset);
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1)
+			return err_sys(e, "read");
+		if (r == 0)
+			return err_set(e, ENOEXEC, "the file ends too early");
+		n = forget(iov, n, (size_t)r);
+		offset += (uint64_t)r;
+	}
+	return 0;
+}
+
 int
 loader_read(int fd, void *to, uint64_t len, uint64_t offset, struct err *e)
 {
-	uint64_t done = 0;
-	ssize_t n;
+	struct iovec iov = { to, len };
 
-	if (offset > INT64_MAX || len > INT64_MAX - offset)
-		return err_set(e, ENOEXEC, "no file is that long");
-	while (done < len) {
-		n = pread(fd, (uint8_t *)to + done, len - done,
-		    (off_t)(offset + done));
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return err_sys(e, "read");
-		if (n == 0)
-			return err_set(e, ENOEXEC, "the file ends too early");
-		done += (uint64_t)n;
-	}
+	return loader_readv(fd, &iov, 1, offset, e);
+}
+
+int
+loader_peek(const struct load *load, void *to, uint64_t len, uint64_t offset,
+    struct err *e)
+{
+	if (offset > load->head_len || len > load->head_len - offset)
+		return loader_read(load->kernel, to, len, offset, e);
+	memcpy(to, load->head + offset, len);
 	return 0;
 }
 

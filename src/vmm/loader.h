@@ -14,6 +14,8 @@
 #ifndef VMM_LOADER_H
 #define VMM_LOADER_H
 
+#include <sys/uio.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -45,6 +47,8 @@ struct load {
 	uint64_t	 rsdp;		/* gpa of the ACPI tables; 0: none */
 	bool		 ecam;		/* there is PCI configuration space */
 	bool		 serial;	/* there is COM1 */
+	const uint8_t	*head;		/* of the kernel; loader_load()'s */
+	size_t		 head_len;
 };
 
 struct loader {
@@ -84,6 +88,14 @@ unsigned loader_map(const struct load *,
 /* Exactly len bytes of a file; one that ends before is refused. */
 int	loader_read(int fd, void *to, uint64_t len, uint64_t offset,
 	    struct err *);
+
+/* The same into several places, one behind the other; iov is used up. */
+int	loader_readv(int fd, struct iovec *iov, unsigned n, uint64_t offset,
+	    struct err *);
+
+/* The same of the kernel: what the probes have seen is not read again. */
+int	loader_peek(const struct load *, void *to, uint64_t len,
+	    uint64_t offset, struct err *);
 
 /* The same into guest memory, which must be above LOADER_KERNEL. */
 int	loader_read_to(const struct load *, int fd,

@@ -144,17 +144,46 @@ open_file(int *ret, const char *path, const char *what, struct err *e)
 	return 0;
 }
 
-static int
-open_files(struct machine *m, const struct vm_config *c, struct err *e)
+void
+machine_close(struct machine_files *f)
 {
-	const char *what = c->kernel != NULL ? "kernel" : "firmware";
+	if (f->kernel != -1)
+		(void)close(take_fd(&f->kernel));
+	if (f->initrd != -1)
+		(void)close(take_fd(&f->initrd));
+}
 
-	if (open_file(&m->kernel, c->kernel != NULL ? c->kernel : c->firmware,
-	    what, e) == -1)
+int
+machine_open(struct machine_files *ret, const struct vm_config *c,
+    struct err *e)
+{
+	struct machine_files f = { -1, -1 };
+
+	if ((c->kernel != NULL ?
+	    open_file(&f.kernel, c->kernel, "kernel", e) :
+	    open_file(&f.kernel, c->firmware, "firmware", e)) == -1)
 		return -1;
 	if (c->initramfs != NULL &&
-	    open_file(&m->initrd, c->initramfs, "initramfs", e) == -1)
+	    open_file(&f.initrd, c->initramfs, "initramfs", e) == -1) {
+		machine_close(&f);
 		return -1;
+	}
+	*ret = f;
+	return 0;
+}
+
+static int
+take_files(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	struct machine_files *given = m->setup.files;
+
+	m->setup.files = NULL;
+	if (given != NULL && given->kernel != -1) {
+		m->files.kernel = take_fd(&given->kernel);
+		m->files.initrd = take_fd(&given->initrd);
+	} else if (machine_open(&m->files, c, e) == -1) {
+		return -1;
+	}
 	m->cmdline = strdup(c->cmdline == NULL ? "" : c->cmdline);
 	if (m->cmdline == NULL)
 		return err_sys(e, "command line");
@@ -235,7 +264,7 @@ machine_alloc(const struct machine_setup *s)
 		return NULL;
 	m->setup = *s;
 	m->cpus_max = MAX(s->config->cpus, s->config->cpus_max);
-	m->kernel = m->initrd = m->wake = -1;
+	m->files.kernel = m->files.initrd = m->wake = -1;
 	m->board.accel = s->accel;
 	m->board.loop = s->loop;
 	m->board.event = board_event;
@@ -256,7 +285,7 @@ machine_new(struct machine **ret, const struct machine_setup *s, struct err *e)
 		return err_sys(e, "machine");
 	(void)take_fd(&console);
 	(void)take_fd(&serial);
-	if (open_files(m, c, e) == -1 || make_wake(m, e) == -1 ||
+	if (take_files(m, c, e) == -1 || make_wake(m, e) == -1 ||
 	    make_memory(m, c, e) == -1 || make_vm(m, c, e) == -1)
 		return -1;
 	m->board.memory = m->memory;
@@ -284,9 +313,10 @@ machine_destroy(struct machine *m)
 		m->board.accel->vm_destroy(m->board.vm);
 	memory_destroy(m->memory);
 	event_watch_fini(&m->woken);
-	for (unsigned i = 0; i < 5; i++) {
-		int fd = (int[]){ m->wake, m->kernel, m->initrd,
-		    m->setup.console, m->setup.serial }[i];
+	machine_close(&m->files);
+	for (unsigned i = 0; i < 3; i++) {
+		int fd = (int[]){ m->wake, m->setup.console,
+		    m->setup.serial }[i];
 
 		if (fd != -1)
 			(void)close(fd);

@@ -35,11 +35,24 @@ enum machine_event {
 	MACHINE_DEBUG,		/* a breakpoint or step: machine_stopped() */
 };
 
+/* What a VM begins with; -1: there is none, or it was given away. */
+struct machine_files {
+	int	kernel;		/* or firmware */
+	int	initrd;
+};
+
+/* Open them, for who soon may not. */
+int	machine_open(struct machine_files *, const struct vm_config *,
+	    struct err *);
+void	machine_close(struct machine_files *);
+
 /* Streams are -1 where there is none. */
 struct machine_setup {
 	struct event_loop	*loop;
 	const struct accel	*accel;
 	const struct vm_config	*config;
+	struct machine_files	*files;		/* taken; NULL, or none in it:
+						   opened by name */
 	int			 console;	/* hvc0, a stream; taken */
 	int			 serial;	/* COM1, a stream; taken */
 	/*

@@ -45,8 +45,7 @@ struct machine {
 	uint64_t		 started_us;	/* for the first time */
 	bool			 devices_paused;	/* vio_pause() */
 
-	int			 kernel;	/* or firmware; for a reset */
-	int			 initrd;
+	struct machine_files	 files;		/* for a reset too */
 	char			*cmdline;
 
 	int			 wake;		/* eventfd */

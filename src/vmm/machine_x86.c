@@ -88,7 +88,7 @@ make_firmware(struct machine *m, const struct vm_config *c, struct err *e)
 	a->acpi = firmware_tables(m->memory);
 	if (log_debugs() && debugcon_new(&a->debugcon, &m->board, e) == -1)
 		return -1;
-	return firmware_new(&a->firmware, &m->board, m->kernel, e);
+	return firmware_new(&a->firmware, &m->board, m->files.kernel, e);
 }
 
 int
@@ -218,8 +218,8 @@ machine_arch_enter(struct accel_vcpu *v, void *arg, struct err *e)
 	struct x86_regs regs;
 	struct load load = {
 		.memory = m->memory,
-		.kernel = m->kernel,
-		.initrd = m->initrd,
+		.kernel = m->files.kernel,
+		.initrd = m->files.initrd,
 		.cmdline = m->cmdline,
 		.rsdp = m->arch->acpi,
 		.ecam = m->board.pci != NULL,

@@ -45,8 +45,8 @@ stream_new(struct stream **ret, int *guest, const struct stream_setup *setup,
 	if (setup->config->mode == VM_STREAM_OFF)
 		return 0;
 	s = calloc(1, sizeof(*s));
-	if (s == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
-	    pair) == -1)
+	if (s == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
+	    SOCK_NONBLOCK, 0, pair) == -1)
 		return err_sys(e, "console");
 	theirs = pair[1];
 	if (setup->config->mode == VM_STREAM_NULL) {

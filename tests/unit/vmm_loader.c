@@ -5,6 +5,7 @@
 #include "kernel_kit.h"
 
 #include "accel/accel.h"
+#include "lib/util.h"
 #include "vmm/loader.h"
 #include "vmm/memory.h"
 
@@ -115,6 +116,55 @@ large_memory(void **state)
 	assert_int_equal(map[3].type, LOADER_RESERVED);
 	assert_int_equal(map[4].addr, MEMORY_HIGH);
 	assert_int_equal(map[4].len, 5120 * MIB);
+	end(&w);
+}
+
+/*
+ * Segments of which some follow each other in the file, with and without
+ * bytes between, and some do not: each has its own bytes and nothing else.
+ */
+static void
+segments(void **state)
+{
+	static const struct { unsigned offset, len; } at[] = {
+		{ 1, 4095 }, { 4096, 100 }, { 4196, 1 }, { 4200, 5000 },
+		{ 20000, 3000 }, { 4100, 7000 }, { 40000, 0 },
+		{ 44999, 1 },
+	};
+	static struct {
+		struct kit_pvh	k;
+		Elf64_Phdr	p[COUNT(at) + 1];
+		uint8_t		bytes[45000];
+	} f;
+	struct x86_regs r;
+	struct world w;
+
+	(void)state;
+	f.k = kit_pvh();
+	for (size_t i = 0; i < sizeof(f.bytes); i++)
+		f.bytes[i] = (uint8_t)(i * 7 + i / 256);
+	f.k.h.e_phoff = offsetof(__typeof__(f), p);
+	f.k.h.e_phnum = COUNT(f.p);
+	f.p[0] = f.k.p[0];
+	for (unsigned i = 0; i < COUNT(at); i++)
+		f.p[i + 1] = (Elf64_Phdr){ .p_type = PT_LOAD,
+		    .p_paddr = MIB + i * 0x4000, .p_memsz = 0x4000,
+		    .p_offset = offsetof(__typeof__(f), bytes) +
+		    at[i].offset, .p_filesz = at[i].len };
+	begin(&w, 64 * MIB, kit_file(&f, sizeof(f)));
+	assert_int_equal(loader_load(&w.load, &r, NULL), 0);
+	for (unsigned i = 0; i < COUNT(at); i++) {
+		const uint8_t *got = memory_at(w.memory, MIB + i * 0x4000,
+		    0x4000);
+
+		assert_memory_equal(got, f.bytes + at[i].offset, at[i].len);
+		for (unsigned k = at[i].len; k < 0x4000; k++)
+			assert_int_equal(got[k], 0);
+	}
+	end(&w);
+	/* The last of them is cut off. */
+	begin(&w, 64 * MIB, kit_file(&f, sizeof(f) - 1));
+	assert_int_equal(loader_load(&w.load, &r, NULL), -1);
 	end(&w);
 }
 
@@ -500,6 +550,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pvh),
 		cmocka_unit_test(large_memory),
+		cmocka_unit_test(segments),
 		cmocka_unit_test(bzimage),
 		cmocka_unit_test(old_bzimage),
 		cmocka_unit_test(openbsd),
