@@ -233,17 +233,13 @@ if_unsupported(struct conf *c, const struct conf_vm *vm)
 static const char *
 boot_unsupported(const struct conf_vm *vm)
 {
-	if (vm->cdrom != NULL)
-		return "cdrom: this version has none";
-	if (vm->device != CONF_BOOT_ANY)
-		return "boot device: this version starts no firmware";
-	if (vm->firmware != NULL)
-		return "firmware: this version starts none";
 	if (vm->sev || vm->seves)
 		return "sev: this version encrypts no memory";
-	if (vm->image == NULL && vm->kernel == NULL && vm->boot == NULL)
-		return "image: there is none, and no kernel: this version "
-		    "starts no firmware";
+	if (vm->image == NULL && conf_vm_kernel(vm) == NULL &&
+	    vm->ndisks == 0 && vm->cdrom == NULL &&
+	    vm->device != CONF_BOOT_NET)
+		return "image: there is none, nor a kernel, a disk or a cdrom "
+		    "to boot";
 	return NULL;
 }
 

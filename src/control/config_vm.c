@@ -58,9 +58,11 @@ group_of(const json_t *doc)
 /* --- what differs --------------------------------------------------------- */
 
 static const struct { const char *member, *keyword; } members[] = {
+	{ "boot_device", "boot device" }, { "cdrom", "cdrom" },
 	{ "cmd", "command" }, { "cmdline", "cmdline" },
 	{ "disk_io_bps", "limit disk" }, { "disks", "disk" },
 	{ "entrypoint", "entrypoint" }, { "env", "env" },
+	{ "firmware", "firmware" },
 	{ "hostname", "hostname" }, { "hypervisor", "hypervisor" },
 	{ "image", "image" }, { "initramfs", "initramfs" },
 	{ "interfaces", "interface" }, { "kernel", "kernel" },

@@ -20,7 +20,7 @@ _Static_assert(FORMAT_ANY == (int)PRIV_FORMAT_ANY &&
     FORMAT_RAW == (int)PRIV_FORMAT_RAW &&
     FORMAT_QCOW2 == (int)PRIV_FORMAT_QCOW2, "formats");
 _Static_assert(SPEC_DISKS_MAX <= PRIV_FILE_DISKS_MAX &&
-    SPEC_DISKS_MAX + 2 <= PRIV_FILE_MAX && SPEC_PATH_MAX < PRIV_PATH_MAX &&
+    SPEC_DISKS_MAX + 4 <= PRIV_FILE_MAX && SPEC_PATH_MAX < PRIV_PATH_MAX &&
     SPEC_NAME_MAX < PRIV_ID_MAX, "files");
 
 /* One that "vmctl load" made has a record of its own. */
@@ -90,6 +90,10 @@ files_record(const struct vm *vm, int client, uint32_t uid,
 		add(&m, PRIV_FILE_KERNEL, s->kernel, FORMAT_ANY);
 	if (!is_inherited(vm, "initramfs", s->initramfs))
 		add(&m, PRIV_FILE_INITRAMFS, s->initramfs, FORMAT_ANY);
+	if (!is_inherited(vm, "firmware", s->firmware))
+		add(&m, PRIV_FILE_FIRMWARE, s->firmware, FORMAT_ANY);
+	if (!is_inherited(vm, "cdrom", s->cdrom))
+		add(&m, PRIV_FILE_CDROM, s->cdrom, FORMAT_ANY);
 	if (m.nfiles == 0) {
 		priv_close(PRIV_FILES, &m);
 		done(arg, NULL);
@@ -193,6 +197,17 @@ unpack(struct op *op, int taken, struct err *e)
 }
 
 static void
+on_firmware(void *arg, int fd, const struct err *why)
+{
+	struct op *op = arg;
+	struct err e;
+
+	if (why == NULL && put(op->vm, fd, "kernel", &e) == -1)
+		why = &e;
+	finish(op, why);
+}
+
+static void
 on_kernel(void *arg, int fd, const struct err *why)
 {
 	struct op *op = arg;
@@ -209,10 +224,16 @@ on_kernel(void *arg, int fd, const struct err *why)
 void
 files_fetch(struct op *op, void (*then)(struct op *, const struct err *))
 {
-	if (vm_kernel(op->vm) == NULL || vm_is_null(op->vm)) {
+	const struct vm *vm = op->vm;
+
+	if (vm_is_null(vm) || (vm_kernel(vm) == NULL &&
+	    vm->spec.firmware == NULL)) {
 		then(op, NULL);
 		return;
 	}
 	op->then = then;
-	ask(op, PRIV_FILE_KERNEL, on_kernel);
+	if (vm_kernel(vm) != NULL)
+		ask(op, PRIV_FILE_KERNEL, on_kernel);
+	else
+		ask(op, PRIV_FILE_FIRMWARE, on_firmware);
 }

@@ -25,8 +25,8 @@ void	files_record(const struct vm *, int client, uint32_t uid,
 	    void (*done)(void *, const struct err *), void *arg);
 
 /*
- * Copy the VM's own kernel and initramfs into its directory, as "kernel" and
- * "initrd", and call 'then'.
+ * Copy the VM's own kernel (or firmware) and initramfs into its directory, as
+ * "kernel" and "initrd", and call 'then'.
  */
 struct op;
 void	files_fetch(struct op *, void (*then)(struct op *,

@@ -457,6 +457,16 @@ fill_card(struct vm_config *c, struct names *n, const uint8_t m[6])
 
 /* In the order of op_start.c. */
 static void
+fill_cdrom(struct vm_config *c, const struct vm *vm)
+{
+	if (vm->spec.cdrom == NULL)
+		return;
+	c->disks[c->ndisks++] = (struct vm_disk){ .id = "cdrom0",
+	    .socket = "cdrom0.vu", .readonly = true, .cdrom = true,
+	    .queues = 1 };
+}
+
+static void
 fill_net(struct vm_config *c, struct names *n, const struct vm *vm)
 {
 	uint8_t mac[6];
@@ -488,11 +498,34 @@ fill_shares(struct vm_config *c, struct names *n, const struct vm *vm)
 	}
 }
 
+_Static_assert((int)VM_BOOT_DISK == BOOT_DISK &&
+    (int)VM_BOOT_CDROM == BOOT_CDROM && (int)VM_BOOT_NET == BOOT_NET, "boot");
+
+static int
+fill_firmware(struct vm_config *c, struct names *n, const struct vm *vm,
+    struct err *e)
+{
+	bool own = vm->spec.firmware != NULL;
+
+	if (!own && access(GUEST_FIRMWARE, R_OK) == -1)
+		return err_api(e, ENOENT, "dependency_missing", "vmm bios "
+		    "firmware file not found: %s is missing; install seabios",
+		    GUEST_FIRMWARE);
+	(void)snprintf(n->kernel, sizeof(n->kernel), "%s", own ? "kernel" :
+	    GUEST_FIRMWARE);
+	c->kernel = NULL;
+	c->firmware = n->kernel;
+	c->boot = (enum vm_boot)vm_boot_device(vm);
+	return 0;
+}
+
 /* Of an image, vminit's; else the one that was named. */
 static int
 fill_payload(struct vm_config *c, struct names *n, const struct vm *vm,
     struct err *e)
 {
+	if (vm->spec.image == NULL && vm_kernel(vm) == NULL)
+		return fill_firmware(c, n, vm, e);
 	if (vm_kernel(vm) != NULL)
 		(void)snprintf(n->kernel, sizeof(n->kernel), "kernel");
 	else if (data_path(n->kernel, sizeof(n->kernel), vm, "vmlinux",
@@ -516,6 +549,7 @@ fill_guest(struct vm_config *c, struct names *n, const struct vm *vm,
 	if (fill_payload(c, n, vm, e) == -1)
 		return -1;
 	fill_disks(c, n, vm);
+	fill_cdrom(c, vm);
 	fill_net(c, n, vm);
 	fill_shares(c, n, vm);
 	console->mode = VM_STREAM_SOCKET;
@@ -550,8 +584,10 @@ guest_config(json_t **ret, const struct vm *vm, struct err *e)
 	c.kernel = n.kernel;
 	if (vm_is_null(vm)) {
 		(void)snprintf(n.kernel, sizeof(n.kernel), "none");
-		if (vm->spec.image == NULL)
+		if (vm->spec.image == NULL) {
 			fill_disks(&c, &n, vm);
+			fill_cdrom(&c, vm);
+		}
 	} else if (fill_guest(&c, &n, vm, e) == -1)
 		return -1;
 	v = vm_config_json(&c);

@@ -375,8 +375,6 @@ static int
 refuse_missing(const json_t *doc, struct err *e)
 {
 	static const struct { const char *name, *what; } missing[] = {
-		{ "boot_device", "firmware to boot from a device" },
-		{ "cdrom", "CD-ROMs" },
 		{ "credentials", "credential injection" },
 		{ "devices", "device passthrough" },
 		{ "gpu", "GPUs" },
@@ -403,7 +401,7 @@ static const char *const request_members[] = {
 	"ports", "shares", "interfaces", "user", "working_dir", "hostname",
 	"tty", "auto_remove", "stop_signal", "stop_timeout", "disks",
 	"kernel", "initramfs", "cmdline", "template", "cdrom", "boot_device",
-	NULL,
+	"firmware", NULL,
 };
 
 /* --- the whole ------------------------------------------------------------ */
@@ -595,6 +593,8 @@ spec_fini(struct spec *s)
 	free(s->kernel);
 	free(s->initramfs);
 	free(s->cmdline);
+	free(s->firmware);
+	free(s->cdrom);
 	for (size_t i = 0; i < s->ndisks; i++)
 		free(s->disks[i].path);
 	json_decref(s->env);

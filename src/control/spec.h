@@ -75,6 +75,9 @@ struct spec_share {
 /* A disk image of the host. */
 enum spec_format { FORMAT_ANY, FORMAT_RAW, FORMAT_QCOW2, FORMATS };
 
+/* What firmware boots from. */
+enum spec_boot { BOOT_ANY, BOOT_DISK, BOOT_CDROM, BOOT_NET, BOOTS };
+
 struct spec_disk {
 	char		*path;		/* absolute */
 	enum spec_format format;	/* ANY: what the path says */
@@ -134,6 +137,9 @@ struct spec {
 	char			*kernel;	/* these: NULL: vmd's own */
 	char			*initramfs;
 	char			*cmdline;
+	char			*firmware;
+	char			*cdrom;		/* NULL: none */
+	enum spec_boot		 boot;		/* with firmware */
 	struct spec_if		 ifs[SPEC_IFS_MAX];
 	size_t			 nifs;		/* behind the card of network */
 	enum spec_restart	 restart;
@@ -141,6 +147,12 @@ struct spec {
 	uint64_t		 max_attempts;	/* 0: no end */
 	uint64_t		 stable_after;	/* ms; then attempts are 0 */
 };
+
+/* No image and no kernel: firmware looks for what it can boot. */
+bool	spec_is_firmware(const struct spec *);
+
+/* "boot_device" of a request, BOOT_ANY without one. */
+int	spec_boot_device(enum spec_boot *, const json_t *, struct err *);
 
 /* Does it name files of the host, other than directories that are shared? */
 bool	spec_has_files(const struct spec *);

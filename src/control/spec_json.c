@@ -130,7 +130,11 @@ put_files(json_t *to, const struct spec *s)
 	if (s->ndisks > 0 && put(to, "disks", disks_json(s)) == -1)
 		return -1;
 	if (put_text(to, "kernel", s->kernel) == -1 ||
-	    put_text(to, "initramfs", s->initramfs) == -1)
+	    put_text(to, "initramfs", s->initramfs) == -1 ||
+	    put_text(to, "firmware", s->firmware) == -1 ||
+	    put_text(to, "cdrom", s->cdrom) == -1 ||
+	    (s->boot != BOOT_ANY &&
+	    put_text(to, "boot_device", spec_boot_name(s->boot)) == -1))
 		return -1;
 	return put_text(to, "cmdline", s->cmdline);
 }

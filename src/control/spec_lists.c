@@ -302,7 +302,42 @@ spec_format_name(enum spec_format f)
 bool
 spec_has_files(const struct spec *s)
 {
-	return s->ndisks > 0 || s->kernel != NULL || s->initramfs != NULL;
+	return s->ndisks > 0 || s->kernel != NULL || s->initramfs != NULL ||
+	    s->firmware != NULL || s->cdrom != NULL;
+}
+
+bool
+spec_is_firmware(const struct spec *s)
+{
+	return s->image == NULL && s->kernel == NULL;
+}
+
+static const char *const boot_names[BOOTS] = {
+	[BOOT_ANY] = "", [BOOT_DISK] = "disk", [BOOT_CDROM] = "cdrom",
+	[BOOT_NET] = "net",
+};
+
+const char *
+spec_boot_name(enum spec_boot b)
+{
+	return boot_names[b];
+}
+
+int
+spec_boot_device(enum spec_boot *ret, const json_t *doc, struct err *e)
+{
+	const char *text = "";
+
+	if (json_get_str(&text, doc, "boot_device", 16, e) == -1)
+		return -1;
+	for (int i = 0; i < BOOTS; i++) {
+		if (strcmp(boot_names[i], text) == 0) {
+			*ret = (enum spec_boot)i;
+			return 0;
+		}
+	}
+	return err_api(e, EINVAL, "invalid_request", "boot_device: \"%s\" is "
+	    "not disk, cdrom or net", text);
 }
 
 static int
@@ -386,27 +421,46 @@ refuse_image_only(const json_t *doc, struct err *e)
 	return 0;
 }
 
+/* What goes with firmware, and what with a kernel. */
+static int
+check_boot(const struct spec *s, struct err *e)
+{
+	bool firmware = spec_is_firmware(s);
+
+	if (firmware && s->ndisks == 0 && s->cdrom == NULL &&
+	    s->boot != BOOT_NET && s->firmware == NULL)
+		return err_api(e, EINVAL, "invalid_request",
+		    "image: is missing");
+	if (!firmware && (s->firmware != NULL || s->boot != BOOT_ANY))
+		return err_api(e, EINVAL, "invalid_request", "%s: goes "
+		    "without an image and a kernel", s->firmware != NULL ?
+		    "firmware" : "boot_device");
+	if (firmware && (s->initramfs != NULL || s->cmdline != NULL))
+		return err_api(e, EINVAL, "invalid_request",
+		    "%s: goes with a kernel", s->initramfs != NULL ?
+		    "initramfs" : "cmdline");
+	return 0;
+}
+
 int
 spec_take_files(struct spec *s, const json_t *doc, struct err *e)
 {
 	if (take_disks(s, doc, e) == -1 ||
 	    take_host_path(&s->kernel, doc, "kernel", e) == -1 ||
 	    take_host_path(&s->initramfs, doc, "initramfs", e) == -1 ||
+	    take_host_path(&s->firmware, doc, "firmware", e) == -1 ||
+	    take_host_path(&s->cdrom, doc, "cdrom", e) == -1 ||
+	    spec_boot_device(&s->boot, doc, e) == -1 ||
 	    spec_take_text(&s->cmdline, doc, "cmdline", SPEC_CMDLINE_MAX,
 	    e) == -1)
 		return -1;
 	if (s->initramfs != NULL && s->image != NULL)
 		return err_api(e, EINVAL, "invalid_request", "initramfs: an "
 		    "image is run by the one that comes with vmd");
+	if (check_boot(s, e) == -1)
+		return -1;
 	if (s->image != NULL)
 		return 0;
-	if (s->kernel == NULL && s->ndisks > 0)
-		return err_api(e, ENOTSUP, "not_supported", "disks: no image "
-		    "and no kernel boots them: this version starts no "
-		    "firmware");
-	if (s->kernel == NULL)
-		return err_api(e, EINVAL, "invalid_request",
-		    "image: is missing");
 	s->overlay = 0;
 	return refuse_image_only(doc, e);
 }

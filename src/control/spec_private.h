@@ -15,6 +15,7 @@ int	spec_take_volumes(struct spec *, const json_t *, struct err *);
 int	spec_take_shares(struct spec *, const json_t *, struct err *);
 /* disks, kernel, initramfs, cmdline; and what a VM without image has not. */
 int	spec_take_files(struct spec *, const json_t *, struct err *);
+const char *spec_boot_name(enum spec_boot);
 const char *spec_format_name(enum spec_format);
 /* After the network, which is off by default where there are some. */
 int	spec_take_ifs(struct spec *, const json_t *, struct err *);

@@ -90,6 +90,13 @@ vm_vcpus(const struct vm *vm)
 	    vm->spec.vcpus;
 }
 
+enum spec_boot
+vm_boot_device(const struct vm *vm)
+{
+	return vm->once != NULL && vm->once->boot != BOOT_ANY ?
+	    vm->once->boot : vm->spec.boot;
+}
+
 bool
 vm_belongs(const struct vm *vm, const struct caller *c)
 {

@@ -67,6 +67,7 @@ struct vm_once {
 	char		*kernel;	/* of the host, absolute; or NULL */
 	int		 client;	/* whose rights open it */
 	unsigned	 vcpus;		/* 0: the spec's */
+	enum spec_boot	 boot;		/* ANY: the spec's */
 };
 
 struct vm_proc {
@@ -162,6 +163,7 @@ void	vm_once_destroy(struct vm_once *);
 /* What it is started with: what this start said, else the spec. */
 const char *vm_kernel(const struct vm *);
 unsigned vm_vcpus(const struct vm *);
+enum spec_boot vm_boot_device(const struct vm *);
 
 /* Is it his, or his group's? */
 bool	vm_belongs(const struct vm *, const struct caller *);

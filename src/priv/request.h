@@ -44,7 +44,7 @@
 #define PRIV_FILE_MAX		8	/* host files of a VM */
 #define PRIV_FILE_DISKS_MAX	4	/* disks among them */
 #define PRIV_PROC_MAX		(PRIV_BLK_MAX + PRIV_NET_MAX +		\
-				 PRIV_SHARE_MAX + 2)
+				 PRIV_SHARE_MAX + 3)
 #define PRIV_LISTEN_MAX		8	/* TCP listeners of the API */
 #define PRIV_BODY_MAX		(256 * 1024)	/* bytes of one message */
 
@@ -201,7 +201,7 @@ struct priv_shares {
  */
 enum priv_file_kind {
 	PRIV_FILE_DISK,
-	PRIV_FILE_CDROM,
+	PRIV_FILE_CDROM,	/* the device cdrom0 */
 	PRIV_FILE_KERNEL,
 	PRIV_FILE_INITRAMFS,
 	PRIV_FILE_FIRMWARE,

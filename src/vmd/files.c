@@ -219,9 +219,17 @@ files_disk(struct image_files *ret, const struct files *s, unsigned i,
 	return r;
 }
 
-/* A regular file, read with the rights of its user. */
-static int
-open_plain(const struct file *f, struct err *e)
+const struct file *
+files_find(const struct files *s, enum priv_file_kind kind)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->file[i].f.kind == kind)
+			return &s->file[i];
+	return NULL;
+}
+
+int
+files_plain(const struct file *f, struct err *e)
 {
 	const char *kind = file_record_kind(f->f.kind);
 	own_fd int fd = -1;
@@ -256,13 +264,14 @@ open_asked(const struct priv_file_open *r, struct err *e)
 		return -1;
 	f.f.kind = r->kind;
 	memcpy(f.f.path, r->path, sizeof(f.f.path));
-	return open_plain(&f, e);
+	return files_plain(&f, e);
 }
 
 int
 files_open(struct monitor *m, const struct priv_file_open *r, struct err *e)
 {
 	own_fd int dirfd = -1;
+	const struct file *f;
 	struct files s;
 
 	if (!priv_id_valid(r->origin.vm) || r->kind == PRIV_FILE_DISK)
@@ -273,9 +282,9 @@ files_open(struct monitor *m, const struct priv_file_open *r, struct err *e)
 	dirfd = state_vm_open(m, r->origin.vm, e);
 	if (dirfd == -1 || files_read(&s, m, dirfd, &r->origin, e) == -1)
 		return -1;
-	for (unsigned i = 0; i < s.n; i++)
-		if (s.file[i].f.kind == r->kind)
-			return open_plain(&s.file[i], e);
+	f = files_find(&s, (enum priv_file_kind)r->kind);
+	if (f != NULL)
+		return files_plain(f, e);
 	return err_api(e, ENOENT, "not_found", "VM %s has no %s",
 	    r->origin.vm, file_record_kind(r->kind));
 }

@@ -47,6 +47,12 @@ int	files_read(struct files *, struct monitor *, int dirfd,
 int	files_disk(struct image_files *, const struct files *, unsigned i,
 	    struct err *);
 
+/* Its file of a kind that there is once, or NULL. */
+const struct file *files_find(const struct files *, enum priv_file_kind);
+
+/* A regular file, opened for reading as its user. */
+int	files_plain(const struct file *, struct err *);
+
 /* The VM's file of a kind, open for reading; not_found when there is none. */
 int	files_open(struct monitor *, const struct priv_file_open *,
 	    struct err *);

@@ -58,7 +58,7 @@ struct start {
 /* A device while it is made; -1 is no descriptor. */
 struct device {
 	char		 name[PRIV_NAME_MAX];
-	const char	*kind;		/* "blk", "net", "vsock", "fs" */
+	const char	*kind;		/* "blk", "scsi", "net", "fs".. */
 	unsigned	 i;		/* which of its kind */
 	const struct image_files *image; /* a file of the host's, or NULL */
 	int		 listen;	/* NAME.vu */
@@ -267,6 +267,9 @@ device_open(struct making *k, struct device *d, struct err *e)
 		return 0;
 	if (strcmp(d->kind, "blk") == 0)
 		d->file = file_disk(&k->r->blk[d->i], d->name, e);
+	else if (strcmp(d->kind, "scsi") == 0)
+		d->file = files_plain(files_find(&k->files, PRIV_FILE_CDROM),
+		    e);
 	else if (strcmp(d->kind, "vsock") == 0)
 		d->file = user_listen(k, "vsock.sock", e);
 	else
@@ -285,6 +288,8 @@ make_devices(struct making *k)
 	for (unsigned i = 0; i < k->files.ndisks; i++)
 		device_add(k, "blk", "disk", r->nblk + i)->image =
 		    &k->images[i];
+	if (files_find(&k->files, PRIV_FILE_CDROM) != NULL)
+		(void)device_add(k, "scsi", "cdrom", 0);
 	for (unsigned i = 0; i < r->nnet; i++)
 		(void)device_add(k, "net", "net", i);
 	for (unsigned i = 0; i < k->shares.n; i++)
@@ -557,6 +562,9 @@ run_device(struct making *k, struct start *s, unsigned i, struct err *e)
 	} else if (strcmp(d->kind, "blk") == 0) {
 		fd = spawn_fd(sp, d->file);
 		vm_words_blk(sp, &k->r->blk[d->i], fd);
+	} else if (strcmp(d->kind, "scsi") == 0) {
+		spawn_arg(sp, "-d");
+		spawn_arg(sp, "%d", spawn_fd(sp, d->file));
 	} else if (strcmp(d->kind, "net") == 0) {
 		vm_words_net(sp, &k->r->net[d->i]);
 	} else {

@@ -59,7 +59,20 @@ vm disks {
 	disk "plain.img"
 	interfaces 0
 }
+vm bios {
+	disable
+	memory 64M
+	disk "sector.img"
+	cdrom "plain.img"
+	boot device disk
+	interfaces 0
+}
 END
+# A boot sector that writes 5 (off) to ACPI's sleep register and halts.
+printf '\260\064\272\000\006\356\364\353\375' > "$t/sector.img"
+truncate -s 510 "$t/sector.img"
+printf '\125\252' >> "$t/sector.img"
+truncate -s 1M "$t/sector.img"
 start_vmd -f "$t/vm.conf"
 
 ended() { [ "$("$bin/vmctl" status disks | awk 'NR > 1 { print $8 }')" = stopped ]; }
@@ -102,4 +115,20 @@ qemu-img convert -O raw "$t/top.qcow2" "$t/whole.img"
 ok "QEMU reads the same file from the image" sh -c \
     "debugfs -R 'cat upper/data/times' '$t/whole.img' 2> /dev/null |
     grep -c 'written by the guest' | grep -qx 2"
+
+# Without a kernel: firmware, the disk's boot sector, and a CD in the drive.
+bios=/usr/share/seabios/bios-256k.bin
+off() { [ "$(vmctl inspect bios | jq -r '.[0] |
+    "\(.exit_code) \(.state)"')" = "0 Stopped" ]; }
+if [ "$HYPERVISOR" != vmm ]; then
+	vmctl start bios > "$t/bios" 2>&1
+	ok "firmware is not for every hypervisor, and that is said" \
+	    grep -q 'payload: firmware: not supported by qemu' "$t/bios"
+elif [ -f $bios ]; then
+	vmctl start bios > "$t/bios" 2>&1
+	wait_for "${BOOT_LIMIT:-300}" off
+	ok "firmware boots a disk of vm.conf" off
+else
+	echo "# no $bios (seabios)"
+fi
 done_testing

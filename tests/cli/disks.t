@@ -91,6 +91,7 @@ words() { # VM DEVICE: the format and the files of its command line
 "$bin/vmctl" create -s 16M "$d/base.qcow2" 2> /dev/null
 (cd "$d" && "$OLDPWD/$bin/vmctl" create -b base.qcow2 top.qcow2) 2> /dev/null
 : > "$d/kernel"
+truncate -s 1M "$d/cd.iso"
 
 cat > "$conf" << 'END'
 vm a {
@@ -102,7 +103,14 @@ vm a {
 vm same { kernel "kernel", disk "a.img", disable }
 vm gone { boot "kernel", disk "none.img", disable }
 vm other { kernel "kernel", disk "a.img" format qcow2, disable }
-vm bare { disk "a.img", disable }
+vm bare { memory 64M, disable }
+vm bios {
+	disk "top.qcow2"
+	cdrom "cd.iso"
+	firmware "kernel"
+	boot device cdrom
+	disable
+}
 END
 start
 become "a VM of disks is started" a running
@@ -122,8 +130,24 @@ disk image(s): none.img: No such file or directory" "$(vmctl start gone)"
 is "one that is of another format" "1" \
     "$(vmctl start other | grep -c 'disk image(s): a.img: ')"
 is "nothing boots it" "vmctl: start vm command failed: cannot start instance \
-bare: image: there is none, and no kernel: this version starts no firmware" \
+bare: image: there is none, nor a kernel, a disk or a cdrom to boot" \
     "$(vmctl start bare)"
+
+# Firmware: what it boots from is the VMM's to be told.
+"$bin/vmctl" stop -w a 2> /dev/null
+is "firmware, with a CD drive" "vmctl: started vm $("$bin/vmctl" inspect bios |
+    jq '.[0].number') successfully" "$(vmctl start bios)"
+is "has a process for the drive" "cdrom0 disk0 vmm" "$(procs bios)"
+is "the drive reads the image" "cd.iso" "$(words bios cdrom0)"
+is "and what the VMM is told of it" "disk0 cdrom0:true" "$(jq -r '.disks[] |
+    .id + (if .cdrom then ":true" else "" end)' \
+    "$d/state/vms/$(id_of bios)/config.json" | xargs)"
+is "another device for one start" "" "$("$bin/vmctl" stop -w bios 2> /dev/null
+    vmctl start -B disk bios | grep -v started)"
+is "not of a kernel" "vmctl: start vm command failed: boot_device: goes \
+without an image and a kernel" "$(vmctl start -B disk a)"
+"$bin/vmctl" stop -w bios 2> /dev/null
+"$bin/vmctl" start a 2> /dev/null
 
 # What a snapshot does not hold.
 is "no standby" "1" "$(vmctl standby a 2>&1 |
@@ -206,9 +230,14 @@ is "by the API" "Running" "$(post "{\"name\":\"c\",\"kernel\":\
 is "the format by its name" "disk0 vmm" "$(procs c)"
 is "qcow2" "qcow2" "$(words c disk0 | awk '{ print $2 }')"
 "$bin/vmctl" rm -f c > /dev/null
-is "nothing to boot" "disks: no image and no kernel boots them: this version \
-starts no firmware" "$(post "{\"name\":\"c\",\"disks\":\
-[{\"path\":\"$d/a.img\"}]}" | jq -r .message)"
+is "nothing to boot" "image: is missing" \
+    "$(post '{"name":"c","size":"64MB"}' | jq -r .message)"
+is "a boot device of a kernel's" "boot_device: goes without an image and a \
+kernel" "$(post "{\"name\":\"c\",\"kernel\":\"$d/kernel\",\"boot_device\":\
+\"net\"}" | jq -r .message)"
+is "firmware's" "cmdline: goes with a kernel" "$(post "{\"name\":\"c\",\
+\"cmdline\":\"x\",\"disks\":[{\"path\":\"$d/a.img\"}]}" |
+    jq -r .message)"
 is "not a path" "disks[0]: path: \"a.img\" is not an absolute path" \
     "$(post "{\"name\":\"c\",\"kernel\":\"$d/kernel\",\"disks\":\
 [{\"path\":\"a.img\"}]}" | jq -r .message)"

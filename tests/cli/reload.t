@@ -99,7 +99,7 @@ vm two { image $image, hypervisor null, disable }
 vm three { image $image, hypervisor null }
 vm four { image $image, hypervisor null, interfaces 0 }
 vm five { image $image, hypervisor null, cpus 2 }
-vm bsd { disk "/nowhere/bsd.qcow2", disable }
+vm bsd { disk "/nowhere/bsd.qcow2", sev, disable }
 END
 start -D mem=64M
 become "VMs are there, and enabled ones are started" "bsd=stopped five=running\
@@ -107,8 +107,8 @@ become "VMs are there, and enabled ones are started" "bsd=stopped five=running\
 is "OpenBSD's table" "    -     1   64.0M" "$("$bin/vmctl" status one |
     awk 'NR > 1 { printf "%5s %5s %7s", $6, $3, $4 }')"
 is "a keyword that cannot be done is named by the start" "vmctl: start vm \
-command failed: cannot start instance bsd: image: there is none, and no \
-kernel: this version starts no firmware" "$(vmctl start bsd)"
+command failed: cannot start instance bsd: sev: this version encrypts no \
+memory" "$(vmctl start bsd)"
 is "one that is disabled can be started" "running" \
     "$("$bin/vmctl" start two 2> /dev/null; "$bin/vmctl" status two |
     awk 'NR > 1 { print $8 }')"

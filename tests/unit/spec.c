@@ -257,8 +257,12 @@ host_files_refused(void **state)
 {
 	static const struct { const char *text, *names; } bad[] = {
 		{ "{\"name\":\"a\"}", "image: is missing" },
-		{ "{\"name\":\"a\",\"disks\":[{\"path\":\"/a\"}]}",
-		    "disks: no image and no kernel" },
+		{ "{\"name\":\"a\",\"kernel\":\"/k\",\"firmware\":\"/f\"}",
+		    "firmware: goes without" },
+		{ HEAD ",\"boot_device\":\"disk\"}", "boot_device: goes" },
+		{ HEAD ",\"boot_device\":\"tape\"}", "boot_device: \"tape\"" },
+		{ "{\"name\":\"a\",\"cdrom\":\"/c\",\"initramfs\":\"/i\"}",
+		    "initramfs: goes with a kernel" },
 		{ HEAD ",\"initramfs\":\"/i\"}", "initramfs: an image" },
 		{ HEAD ",\"kernel\":\"bsd\"}", "kernel: \"bsd\" is not" },
 		{ HEAD ",\"kernel\":\"/b\\u0007\"}", "kernel: " },

@@ -154,24 +154,28 @@ route_instance_delete(struct request *r)
 
 /* What holds for this start only; *ret stays NULL when nothing does. */
 static int
-start_once(struct vm_once **ret, struct request *r, struct err *e)
+start_once(struct vm_once **ret, struct request *r, const struct spec *s,
+    struct err *e)
 {
 	const json_t *body = request_json(r);
 	const char *kernel = NULL;
+	enum spec_boot boot = BOOT_ANY;
 	struct vm_once *o;
 	uint64_t vcpus = 0;
 
-	if (json_object_get(body, "boot_device") != NULL)
-		return err_api(e, ENOTSUP, "not_supported", "boot_device: "
-		    "this version starts no firmware");
-	if (json_get_str(&kernel, body, "kernel", SPEC_PATH_MAX, e) == -1 ||
+	if (spec_boot_device(&boot, body, e) == -1 ||
+	    json_get_str(&kernel, body, "kernel", SPEC_PATH_MAX, e) == -1 ||
 	    json_get_u64(&vcpus, body, "vcpus", 1, SPEC_VCPUS_MAX, e) == -1)
 		return -1;
-	if (kernel == NULL && vcpus == 0)
+	if (boot != BOOT_ANY && (kernel != NULL || !spec_is_firmware(s)))
+		return err_api(e, EINVAL, "invalid_request", "boot_device: "
+		    "goes without an image and a kernel");
+	if (kernel == NULL && vcpus == 0 && boot == BOOT_ANY)
 		return 0;
 	o = calloc(1, sizeof(*o));
 	if (o == NULL)
 		return err_sys(e, "start");
+	o->boot = boot;
 	o->vcpus = (unsigned)vcpus;
 	o->kernel = kernel == NULL ? NULL : strdup(kernel);
 	o->client = kernel == NULL ? -1 : fcntl(request_socket(r),
@@ -198,7 +202,7 @@ route_instance_start(struct request *r)
 	}
 	if (request_json(r) != NULL) {
 		if (spec_command(&vm->spec, request_json(r), &e) == -1 ||
-		    start_once(&o.once, r, &e) == -1) {
+		    start_once(&o.once, r, &vm->spec, &e) == -1) {
 			reply_err(r, &e);
 			return;
 		}
