@@ -53,6 +53,7 @@ chapi_FILES	= client \
 		  counters \
 		  exit \
 		  http \
+		  migration \
 		  server \
 		  vm_config \
 		  vm_config_json \
@@ -206,14 +207,17 @@ vmd-control_DIR	= control
 vmd-control_FILES = admission adopt auth capabilities config \
 		  config_net config_rows config_vm cp_request database \
 		  directory disk_copy exec_request exit_info files guest http \
-		  hypervisors image_json image_names images instance jobs lifecycle \
+		  hypervisors image_json image_names images incoming \
+		  instance jobs lifecycle \
 		  log_tail main misc note op op_capture op_hold op_image \
 		  op_place \
-		  op_restore op_standby op_start op_stop reply request route \
+		  op_restore op_send op_standby op_start op_stop reply \
+		  request route \
 		  routes/config routes/console routes/cp routes/cp_from routes/cp_to \
 		  routes/create routes/exec routes/fork routes/image_events \
 		  routes/image_import routes/images routes/instances \
-		  routes/logs routes/routes routes/snapshots routes/stat \
+		  routes/logs routes/receive routes/routes routes/send \
+		  routes/snapshots routes/stat \
 		  routes/system routes/volumes routes/wait snapshots spec \
 		  spec_ifs spec_json spec_lists template vm vm_json vm_table \
 		  volumes watch websocket \
@@ -236,9 +240,10 @@ vmd-share_LAYERS = lib
 vmctl_DIR	= vmctl
 vmctl_FILES	= api cmd cmd_completion cmd_conf cmd_cp cmd_create cmd_exec \
 		  cmd_host cmd_image cmd_life cmd_list cmd_logs cmd_run \
-		  cmd_snapshot cmd_start cmd_volume copy_place copy_tar copy_tree \
-		  copy_wire env main opt progress pull run session sig sse \
-		  start table vm ws
+		  cmd_send cmd_snapshot cmd_start cmd_volume copy_place \
+		  copy_tar copy_tree \
+		  copy_wire env main opt progress pull relay run session sig \
+		  sse start table vm ws
 vmctl_LAYERS	= conf disk os lib
 vmctl_LIBS	= libcurl libwslay jansson libarchive libcrypto libzstd zlib
 

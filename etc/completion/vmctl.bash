@@ -24,7 +24,7 @@ _vmctl() {
 		i=$((i + 1))
 	done
 	case $cmd in
-	'') COMPREPLY=($(compgen -W 'capabilities console cp create exec fork help image images inspect load log logs pause ps pull reload reset resources restore rm rmi run show snapshot standby start stats status stop unpause version volume wait' -- "$cur")); return ;;
+	'') COMPREPLY=($(compgen -W 'capabilities console cp create exec fork help image images inspect load log logs pause ps pull receive reload reset resources restore rm rmi run send show snapshot standby start stats status stop unpause version volume wait' -- "$cur")); return ;;
 	image)
 		if [ $((i + 1)) -eq $COMP_CWORD ]; then
 			COMPREPLY=($(compgen -W 'import inspect ls prune rm' -- "$cur")); return
@@ -127,6 +127,10 @@ _vmctl() {
 		opts='--platform -q --quiet --help'
 		args=images
 		;;
+	'receive')
+		opts='--help'
+		args=
+		;;
 	'reload')
 		opts='--help'
 		args=
@@ -157,6 +161,10 @@ _vmctl() {
 		[ "$prev" = --env-file ] && args=files
 		[ "$prev" = --volume ] && args=volumes
 		[ "$prev" = -v ] && args=volumes
+		;;
+	'send')
+		opts='--help'
+		args=vms
 		;;
 	'show')
 		opts='-r --running --format --help'

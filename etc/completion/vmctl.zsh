@@ -9,7 +9,7 @@ _vmctl_images() { compadd -- ${(f)"$(vmctl images -q 2>/dev/null)"} }
 _vmctl_volumes() {
 	compadd -- ${(f)"$(vmctl volume ls -q --no-trunc 2>/dev/null)"}
 }
-_vmctl_commands() { compadd -- capabilities console cp create exec fork help image images inspect load log logs pause ps pull reload reset resources restore rm rmi run show snapshot standby start stats status stop unpause version volume wait }
+_vmctl_commands() { compadd -- capabilities console cp create exec fork help image images inspect load log logs pause ps pull receive reload reset resources restore rm rmi run send show snapshot standby start stats status stop unpause version volume wait }
 
 _vmctl() {
 	local cmd=${words[2]}
@@ -147,6 +147,9 @@ _vmctl() {
 		    '-q[Do not show progress]' \
 		    '--quiet[Do not show progress]' \
 		    '*:argument:_vmctl_images' ;;
+	'receive')
+		_arguments -s \
+		    '*:argument:' ;;
 	'reload')
 		_arguments -s \
 		    '*:argument:' ;;
@@ -215,6 +218,9 @@ _vmctl() {
 		    '--workdir[Working directory]:DIRECTORY:' \
 		    '--wait[With -d, return when the guest answers]' \
 		    '*:argument:_vmctl_images' ;;
+	'send')
+		_arguments -s \
+		    '*:argument:_vmctl_vms' ;;
 	'show')
 		_arguments -s \
 		    '-r[Only running VMs]' \

@@ -108,6 +108,8 @@ static const struct action {
 	    VMM_PAUSED, "VM is booted already", ask_restore, NULL },
 	{ "vm.working-set", VMM_WORKING_SET, IN_BOOTED, STAY,
 	    "VM is not booted", ask_snapshot, NULL },
+	{ "vm.send-migration", VMM_SEND, IN_BOOTED, VMM_PAUSED,
+	    "VM is not booted", ask_snapshot, NULL },
 };
 
 static void
@@ -434,6 +436,7 @@ static const struct chapi_route routes[] = {
 	{ "PUT", API "vm.snapshot", handle_action },
 	{ "PUT", API "vm.restore", handle_action },
 	{ "PUT", API "vm.working-set", handle_action },
+	{ "PUT", API "vm.send-migration", handle_action },
 	{ NULL, NULL, NULL },
 };
 

@@ -47,12 +47,14 @@ enum vmm_action {
 	VMM_SNAPSHOT,		/* into 'path'; the VM is paused */
 	VMM_RESTORE,		/* next from 'dirfd', and stay paused */
 	VMM_WORKING_SET,	/* into the snapshot 'path' */
+	VMM_SEND,		/* into the pipe 'path'; it is paused then, or
+				   as it was when it fails */
 	VMM_ACTIONS
 };
 
 /* What an action is about; valid until its vmm_done(). */
 struct vmm_ask {
-	int			 dirfd;	/* SNAPSHOT, COREDUMP: the VM's
+	int			 dirfd;	/* SNAPSHOT, COREDUMP, SEND: the VM's
 					   directory.  RESTORE: the snapshot */
 	const char		*path;	/* below dirfd, or absolute */
 	bool			 prefault;	/* RESTORE: read all of it */

@@ -23,6 +23,7 @@
 #include "control/http.h"
 #include "control/lifecycle.h"
 #include "control/op.h"
+#include "control/send.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "priv/client.h"
@@ -102,7 +103,8 @@ take_info(struct vm *vm, const struct chapi_answer *answer)
 		s = VM_RUNNING;
 	vm_set_state(vm, s);
 	vm->live = true;
-	/* Whoever paused it for a snapshot is gone. */
+	/* Whoever paused it for a snapshot, or was sending it, is gone. */
+	(void)unlinkat(vm->dir, SEND_PIPE, 0);
 	if (vm->held && s == VM_PAUSED)
 		vm_op(vm, OP_RESUME, NULL, NULL, NULL);
 	vm->held = false;

@@ -361,24 +361,38 @@ guest_initrd(const struct vm *vm, struct err *e)
 }
 
 int
-guest_root(int *ret, const struct vm *vm, struct err *e)
+guest_root_digest(int *ret, const struct control *ctl, const char *digest,
+    struct err *e)
 {
+	static const char hex[] = "0123456789abcdef";
 	char path[160];
 
-	if (vm->digest == NULL || strncmp(vm->digest, "sha256:", 7) != 0)
-		return err_api(e, ENOENT, "not_found",
-		    "image %s has no digest", vm->spec.image);
-	(void)snprintf(path, sizeof(path), "images/root/%s.sqfs",
-	    vm->digest + 7);
-	*ret = openat(vm->control->state, path, O_RDONLY | O_CLOEXEC |
-	    O_NOFOLLOW);
-	if (*ret != -1)
+	if (digest == NULL || strncmp(digest, "sha256:", 7) != 0 ||
+	    strlen(digest) != 7 + 64 || strspn(digest + 7, hex) != 64)
+		return err_api(e, EINVAL, "invalid_request",
+		    "\"%.80s\" is no digest", digest == NULL ? "" : digest);
+	(void)snprintf(path, sizeof(path), "images/root/%s.sqfs", digest + 7);
+	*ret = openat(ctl->state, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return *ret != -1 ? 0 : err_sys(e, "open %s", path);
+}
+
+int
+guest_root(int *ret, const struct vm *vm, struct err *e)
+{
+	struct err why;
+
+	if (guest_root_digest(ret, vm->control, vm->digest, &why) == 0)
 		return 0;
-	if (errno == ENOENT)
+	if (why.num == ENOENT)
 		return err_api(e, ENOENT, "not_found", "the root image of %s "
 		    "is gone from the store: pull it again",
 		    vm->spec.image);
-	return err_sys(e, "open %s", path);
+	if (why.num == EINVAL)
+		return err_api(e, ENOENT, "not_found",
+		    "image %s has no digest", vm->spec.image);
+	if (e != NULL)
+		*e = why;
+	return -1;
 }
 
 /* --- VmConfig ------------------------------------------------------------- */

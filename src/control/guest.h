@@ -24,6 +24,7 @@
 #define GUEST_SHARE_TAG		"share"
 #define GUEST_SHARE_QUEUE	1024
 
+struct control;
 struct vm;
 
 /* "amd64" or "arm64": the image's, the host's where it does not say. */
@@ -47,6 +48,9 @@ int	guest_root(int *ret, const struct vm *, struct err *);
 /* A new file in the VM's directory, which its VMM may read. */
 int	guest_make_file(int *ret, const struct vm *, const char *name,
 	    struct err *);
+/* The same by the digest; one that is no "sha256:" of 64 digits is refused. */
+int	guest_root_digest(int *ret, const struct control *,
+	    const char *digest, struct err *);
 
 /* Contents of one file into another: shared, copied, or read and written. */
 int	guest_copy(int to, int from, struct err *);

@@ -31,6 +31,7 @@ static const struct op_class *const classes[] = {
 	[OP_CAPTURE] = &op_capture,
 	[OP_PLACE] = &op_place,
 	[OP_RECORD] = &op_record,
+	[OP_SEND] = &op_send,
 };
 
 static void

@@ -32,8 +32,12 @@ enum op_kind {
 	OP_CAPTURE,		/* into options.snapshot */
 	OP_PLACE,		/* from options.snapshot; it stands still */
 	OP_RECORD,		/* its working set; never fails */
+	OP_SEND,		/* to options.send */
 	OP_KINDS
 };
+
+struct op;
+struct send;
 
 struct op_options {
 	bool		force;		/* OP_STOP: do not ask the guest */
@@ -45,7 +49,15 @@ struct op_options {
 					   who asked, for its shares */
 	bool		move;		/* OP_PLACE: its disk is ours */
 	bool		disk_only;	/* OP_PLACE: not its memory */
+	bool		unmade;		/* OP_PLACE: it is not acknowledged */
 	struct snapshot *snapshot;	/* borrowed */
+	struct send	*send;		/* borrowed: send.h */
+	/*
+	 * OP_RESTORE: it stands where it stood; gets 'arg' of vm_op().  Then
+	 * op_restore_go() or op_restore_stop() is to be called.  NULL: it
+	 * goes on at once.
+	 */
+	void		(*restored)(void *arg, struct op *);
 };
 
 /*
@@ -60,7 +72,6 @@ void	vm_op(struct vm *, enum op_kind, const struct op_options *,
 
 /* --- for the operations themselves ---------------------------------------- */
 
-struct op;
 struct priv_start;
 
 typedef void op_then_fn(struct op *, const struct err *);
@@ -94,7 +105,7 @@ struct op {
 
 extern const struct op_class op_start, op_stop, op_remove, op_pause,
     op_record, op_resume, op_reset, op_standby, op_restore, op_capture,
-    op_place;
+    op_place, op_send;
 
 /* It worked (NULL) or not.  The op is freed; the next begins. */
 void	op_finish(struct op *, const struct err *);
@@ -144,6 +155,10 @@ int	op_start_prepare(struct priv_start *, struct vm *, struct err *);
  * takes as long as it takes.
  */
 void	op_image(struct op *, void (*then)(struct op *));
+
+/* See op_options.restored; stop takes the processes away. */
+void	op_restore_go(struct op *);
+void	op_restore_stop(struct op *, const struct err *);
 
 /* OP_PLACE's last step, or that of a daemon that died in it. */
 int	op_place_finish(struct vm *, struct err *);

@@ -97,7 +97,8 @@ commit(struct op *op)
 		op_finish(op, &e);
 		return;
 	}
-	vm->creating = false;
+	if (!op->options.unmade)
+		vm->creating = false;
 	vm_note(vm, "made from a snapshot of %s",
 	    op->options.snapshot->source_name);
 	control_save(vm->control, vm);

@@ -67,25 +67,13 @@ on_resumed(void *arg, const struct chapi_answer *a)
 
 static void restore(struct op *);
 
-static void
-on_restored(void *arg, const struct chapi_answer *a)
+void
+op_restore_go(struct op *op)
 {
-	struct op *op = arg;
 	struct vm *vm = op->vm;
 	struct err e;
 
 	op->asking = false;
-	if (a->err != NULL && a->status != 0 && working_set_there(vm)) {
-		/* Perhaps it is the set, which nobody needs. */
-		working_set_spoilt(vm);
-		restore(op);
-		return;
-	}
-	if (a->err != NULL) {
-		give_up(op, a->err, "restore");
-		return;
-	}
-	vm_set_state(vm, VM_PAUSED);
 	vm->standby = false;
 	vm->live = true;
 	vm->reserved = false;
@@ -99,6 +87,37 @@ on_restored(void *arg, const struct chapi_answer *a)
 		return;
 	}
 	op_ask(op, "vm.resume", NULL, CALL_MS, on_resumed);
+}
+
+void
+op_restore_stop(struct op *op, const struct err *e)
+{
+	op_fail_killing(op, e);
+}
+
+static void
+on_restored(void *arg, const struct chapi_answer *a)
+{
+	struct op *op = arg;
+
+	if (a->err != NULL)
+		op->asking = false;
+	if (a->err != NULL && a->status != 0 && working_set_there(op->vm)) {
+		/* Perhaps it is the set, which nobody needs. */
+		working_set_spoilt(op->vm);
+		restore(op);
+		return;
+	}
+	if (a->err != NULL) {
+		give_up(op, a->err, "restore");
+		return;
+	}
+	vm_set_state(op->vm, VM_PAUSED);
+	/* Should it end while it waits, restore_gone() is to know. */
+	if (op->options.restored != NULL)
+		op->options.restored(op->arg, op);
+	else
+		op_restore_go(op);
 }
 
 static void

@@ -144,8 +144,8 @@ mac_record(const uint8_t m[6])
 	return json_pack("[i,i,i,i,i,i]", m[0], m[1], m[2], m[3], m[4], m[5]);
 }
 
-static json_t *
-record_of(const struct snapshot *s)
+json_t *
+snapshots_record(const struct snapshot *s)
 {
 	return json_pack("{s:s?,s:s,s:O?,s:s,s:s,s:I,s:s?,s:o,s:s?,s:O?,s:o,"
 	    "s:I,s:I}", "name", s->name, "kind", kind_names[s->kind],
@@ -226,6 +226,45 @@ load_all(struct snapshot *s, const json_t *doc, struct err *e)
 	s->tags = json_incref(tags);
 	s->image = json_incref(image);
 	return 0;
+}
+
+/* Would it be an instance? */
+static int
+check_sent(const struct snapshot *s, struct err *e)
+{
+	if (s->kind != SNAPSHOT_STANDBY || s->hypervisor == NULL ||
+	    !spec_name_ok(s->source_name))
+		return err_api(e, EINVAL, "invalid_request",
+		    "it says of no instance that ran");
+	/* Nor may a stream name files of this host, or its networks. */
+	if (s->spec.nshares != 0 || s->spec.nvolumes != 0 ||
+	    s->spec.nifs != 0 || spec_has_files(&s->spec))
+		return err_api(e, ENOTSUP, "not_supported", "instance %s has "
+		    "files, volumes, shares or interfaces of its host, which "
+		    "stay where they are", s->source_name);
+	return 0;
+}
+
+struct snapshot *
+snapshots_sent(struct control *ctl, const json_t *record, uid_t owner,
+    struct err *e)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		(void)err_sys(e, "snapshot");
+		return NULL;
+	}
+	s->control = ctl;
+	if (load_all(s, record, e) == -1 || check_sent(s, e) == -1) {
+		snapshot_free(s);
+		return NULL;
+	}
+	id_new(s->id);
+	free(s->name);
+	s->name = NULL;
+	s->owner = owner;
+	return s;
 }
 
 static int
@@ -346,7 +385,7 @@ snapshots_add(struct snapshot *s, struct err *e)
 	    directory_sync(fd, e) == -1)
 		return -1;
 	s->bytes = directory_bytes(dir, DEPTH);
-	record = record_of(s);
+	record = snapshots_record(s);
 	if (record == NULL)
 		return err_set(e, ENOMEM, "out of memory");
 	if (db_put_now(s->control->db, "snapshot", s->id, record, true,

@@ -86,6 +86,15 @@ struct snapshot *snapshots_by_id(const struct control *, const char *id);
 struct snapshot *snapshots_find(const struct control *,
 	    const struct caller *, const char *id, struct err *);
 
+/*
+ * The record, as the database has it, and one that was sent here: in no
+ * table, with an id of its own, no name and this owner.  Refused: what no
+ * instance can be.
+ */
+json_t	*snapshots_record(const struct snapshot *);
+struct snapshot *snapshots_sent(struct control *, const json_t *record,
+	    uid_t owner, struct err *);
+
 /* The Snapshot of the API. */
 json_t	*snapshots_json(const struct snapshot *);
 

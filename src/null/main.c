@@ -134,6 +134,21 @@ null_working_set(void *arg)
 		vmm_done(n->vmm, NULL);
 }
 
+static void
+null_send(void *arg)
+{
+	struct null *n = arg;
+	const struct vmm_ask *ask = vmm_ask(n->vmm);
+	struct err e;
+
+	if (snapshot_send(ask->dirfd, ask->path, vmm_config(n->vmm),
+	    n->reboots, &e) == -1)
+		vmm_done(n->vmm, &e);
+	else
+		vmm_answer(n->vmm, json_pack("{s:i, s:i}", "rounds", 1,
+		    "last_pages", 0));
+}
+
 /* A guest that obeys at once. */
 static void
 null_power_button(void *arg)
@@ -210,6 +225,7 @@ static const struct vmm_backend null_backend = {
 		[VMM_SNAPSHOT]		= null_snapshot,
 		[VMM_RESTORE]		= null_restore,
 		[VMM_WORKING_SET]	= null_working_set,
+		[VMM_SEND]		= null_send,
 	},
 	.kill		= null_kill,
 	.info		= null_info,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chapi/migration.h"
 #include "chapi/vm_config.h"
 #include "lib/io.h"
 #include "lib/json.h"
@@ -46,14 +47,19 @@ discard(int dirfd, const char *path)
 	(void)unlinkat(dirfd, path, AT_REMOVEDIR);
 }
 
+static json_t *
+state_json(uint64_t reboots)
+{
+	return json_pack("{s:s, s:i, s:I}", "format", FORMAT,
+	    "version", VERSION, "reboots", (json_int_t)reboots);
+}
+
 static int
 fill(int dirfd, const char *tmp, const struct vm_config *c, uint64_t reboots,
     struct err *e)
 {
 	own_json json_t *config = vm_config_json(c);
-	own_json json_t *state = json_pack("{s:s, s:i, s:I}",
-	    "format", FORMAT, "version", VERSION,
-	    "reboots", (json_int_t)reboots);
+	own_json json_t *state = state_json(reboots);
 	own_fd int dir = -1;
 
 	if (mkdirat(dirfd, tmp, 0770) == -1)
@@ -88,6 +94,68 @@ snapshot_write(int dirfd, const char *path, const struct vm_config *c,
 	}
 	return 0;
 }
+
+/* --- into a pipe -------------------------------------------------------- */
+
+static int
+open_pipe(int dirfd, const char *path, struct err *e)
+{
+	own_fd int fd = openat(dirfd, path,
+	    O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return err_sys(e, "%s", path);
+	if (!S_ISFIFO(st.st_mode))
+		return err_set(e, EINVAL, "%s is no pipe", path);
+	if (fd_nonblock(fd, 0) == -1)
+		return err_sys(e, "%s", path);
+	return take_fd(&fd);
+}
+
+static int
+send_record(int fd, enum migration_type type, const void *bytes, size_t len,
+    struct err *e)
+{
+	uint8_t head[MIGRATION_HEAD_LEN];
+
+	migration_head(head, type, 0, len);
+	if (write_full(fd, head, sizeof(head)) == -1 ||
+	    write_full(fd, bytes, len) == -1)
+		return err_sys(e, "send");
+	return 0;
+}
+
+static int
+send_json(int fd, enum migration_type type, const json_t *v, struct err *e)
+{
+	own_mem char *text = v != NULL ? json_print(v) : NULL;
+
+	if (text == NULL)
+		return err_set(e, ENOMEM, "send: out of memory");
+	return send_record(fd, type, text, strlen(text), e);
+}
+
+int
+snapshot_send(int dirfd, const char *path, const struct vm_config *c,
+    uint64_t reboots, struct err *e)
+{
+	uint8_t pages[SNAPSHOT_SEND_PAGES * MIGRATION_PAGE];
+	own_json json_t *config = vm_config_json(c);
+	own_json json_t *state = state_json(reboots);
+	own_fd int fd = open_pipe(dirfd, path, e);
+
+	if (fd == -1)
+		return -1;
+	for (size_t i = 0; i < sizeof(pages); i++)
+		pages[i] = (uint8_t)(i / MIGRATION_PAGE + 1);
+	if (send_record(fd, MIGRATION_MEMORY, pages, sizeof(pages), e) == -1 ||
+	    send_json(fd, MIGRATION_CONFIG, config, e) == -1)
+		return -1;
+	return send_json(fd, MIGRATION_STATE, state, e);
+}
+
+/* --- read --------------------------------------------------------------- */
 
 static int
 parse(uint64_t *reboots, const struct buf *b, struct err *e)

@@ -22,6 +22,16 @@ struct vm_config;
 int	snapshot_write(int dirfd, const char *path, const struct vm_config *,
 	    uint64_t reboots, struct err *);
 
+/*
+ * The same into the pipe 'path', as chapi/migration.h says, behind
+ * SNAPSHOT_SEND_PAGES pages of memory that mean nothing.  Waits for the
+ * reader.
+ */
+#define SNAPSHOT_SEND_PAGES	6
+
+int	snapshot_send(int dirfd, const char *path, const struct vm_config *,
+	    uint64_t reboots, struct err *);
+
 /* Read state.json of the snapshot dirfd. */
 int	snapshot_read(uint64_t *reboots, int dirfd, struct err *);
 

@@ -82,6 +82,10 @@ const struct route routes[] = {
 	{ "GET", "/instances/{id}/console", "instance:write", BODY_NONE,
 	    route_instance_console },
 
+	{ "GET", "/instances/{id}/send", "instance:delete", BODY_NONE,
+	    route_instance_send },
+	{ "GET", "/receive", "instance:write", BODY_NONE, route_receive },
+
 	{ "GET", "/snapshots", "snapshot:read", BODY_NONE,
 	    route_snapshots_list },
 	{ "GET", "/snapshots/{id}", "snapshot:read", BODY_NONE,

@@ -44,6 +44,8 @@ void	route_instance_logs(struct request *);
 void	route_instance_exec(struct request *);
 void	route_instance_cp(struct request *);
 void	route_instance_console(struct request *);
+void	route_instance_send(struct request *);
+void	route_receive(struct request *);
 
 void	route_snapshots_list(struct request *);
 void	route_snapshot_create(struct request *);
