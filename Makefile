@@ -23,6 +23,7 @@ lib_FILES	= buf err escape io json log num
 os_FILES	= event \
 		  event_linux \
 		  image_lock_linux \
+		  link_linux \
 		  os_linux \
 		  process_linux \
 		  sandbox \
@@ -191,11 +192,11 @@ vmm-qemu_LAYERS	= chapi accel os lib
 vmm-qemu_LIBS	= jansson
 
 vmd_DIR		= vmd
-vmd_FILES	= children conf control file files jobs listen main options \
-		  record report requests shares spawn state user vm_retry vm_start \
-		  vm_words vms vms_adopt
+vmd_FILES	= children conf control file files jobs listen main nat options \
+		  record report requests shares spawn state taps user vm_retry \
+		  vm_start vm_words vms vms_adopt
 vmd_LAYERS	= disk priv os lib
-vmd_LIBS	= libevent_core
+vmd_LIBS	= libevent_core libmnl
 
 PROGRAMS	+= vmd-conf
 vmd-conf_DIR	= conf

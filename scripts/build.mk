@@ -178,7 +178,13 @@ $(O)/tests/double/vmd-control: tests/cli/double-control.c $(O)/lib/priv.a \
 	$(call say,TEST)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) $(LDFLAGS) \
 	    -o $@ $^ $(call pkg_libs,libevent_core)
 
-unit: $(UNIT) $(O)/tests/cli/fake-api $(O)/tests/double/vmd-control
+# A guest for the tests of networks.
+$(O)/tests/cli/tap-guest: tests/cli/tap_guest.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST)$(test_link)
+
+unit: $(UNIT) $(O)/tests/cli/fake-api $(O)/tests/cli/tap-guest \
+    $(O)/tests/double/vmd-control
 bench-programs: $(BENCH) $(if $(filter x86_64,$(HOST_ARCH)),$(LAB_BENCH))
 fuzz-programs: $(patsubst %,$(O)/tests/fuzz/%,$(FUZZ))
 

@@ -33,6 +33,7 @@
 #include "vmd/listen.h"
 #include "vmd/options.h"
 #include "vmd/state.h"
+#include "vmd/taps.h"
 #include "vmd/vm_retry.h"
 #include "vmd/vms.h"
 
@@ -267,6 +268,9 @@ finish(struct main *g)
 	struct monitor *m = &g->m;
 
 	vm_retry_fini();
+	/* Those that run need what they hang on. */
+	if (vms_count(m) == 0)
+		taps_leave();
 	vms_fini(m);
 	jobs_fini(m);
 	control_destroy(m);

@@ -30,6 +30,7 @@
 #include "vmd/shares.h"
 #include "vmd/spawn.h"
 #include "vmd/state.h"
+#include "vmd/taps.h"
 #include "vmd/vm_start.h"
 #include "vmd/vm_words.h"
 #include "vmd/vms.h"
@@ -64,7 +65,7 @@ struct device {
 	int		 listen;	/* NAME.vu */
 	int		 life;		/* lifeline, its end */
 	int		 vmm_life;	/* and the VMM's */
-	int		 file;		/* disk, or vsock.sock */
+	int		 file;		/* disk, tap, or vsock.sock */
 };
 
 /* All that a start needs until the processes run. */
@@ -272,6 +273,8 @@ device_open(struct making *k, struct device *d, struct err *e)
 		    e);
 	else if (strcmp(d->kind, "vsock") == 0)
 		d->file = user_listen(k, "vsock.sock", e);
+	else if (strcmp(d->kind, "tap") == 0)
+		d->file = taps_make(k->r, d->i, e);
 	else
 		return 0;
 	return d->file == -1 ? -1 : 0;
@@ -291,7 +294,8 @@ make_devices(struct making *k)
 	if (files_find(&k->files, PRIV_FILE_CDROM) != NULL)
 		(void)device_add(k, "scsi", "cdrom", 0);
 	for (unsigned i = 0; i < r->nnet; i++)
-		(void)device_add(k, "net", "net", i);
+		(void)device_add(k, r->net[i].is_tap ? "tap" : "net", "net",
+		    i);
 	for (unsigned i = 0; i < k->shares.n; i++)
 		(void)device_add(k, "fs", "fs", i);
 	if (r->vsock)
@@ -567,6 +571,9 @@ run_device(struct making *k, struct start *s, unsigned i, struct err *e)
 		spawn_arg(sp, "%d", spawn_fd(sp, d->file));
 	} else if (strcmp(d->kind, "net") == 0) {
 		vm_words_net(sp, &k->r->net[d->i]);
+	} else if (strcmp(d->kind, "tap") == 0) {
+		fd = spawn_fd(sp, d->file);
+		vm_words_tap(sp, k->r, d->i, fd);
 	} else {
 		fd = spawn_fd(sp, d->file);
 		vm_words_vsock(sp, k->r->cid, fd, spawn_fd(sp, k->dir));

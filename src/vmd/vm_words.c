@@ -71,15 +71,30 @@ serial_valid(const char *s)
 	return true;
 }
 
-static int
-net_check(const struct priv_net *n, unsigned i, struct err *e)
+/* For people to read. */
+static bool
+text_valid(const char *s)
 {
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
+static int
+net_check(const struct priv_start *r, unsigned i, struct err *e)
+{
+	const struct priv_net *n = &r->net[i];
+
+
 	if (n->pairs > PAIRS_MAX)
 		return err_api(e, EINVAL, "bad_request",
 		    "net%u: at most %d queue pairs", i, PAIRS_MAX);
-	if (n->is_tap)
-		return err_api(e, ENOTSUP, "not_supported",
-		    "net%u: this vmd makes no taps", i);
+	if (n->is_tap && (!text_valid(n->tap.switch_name) ||
+	    (n->tap.addr != 0 && (n->tap.addr & 1) == 0) ||
+	    !priv_id_valid(r->name)))
+		return err_api(e, EINVAL, "bad_request", "net%u: not the "
+		    "names or the address of an interface", i);
 	if (n->mac[0] & 1)
 		return err_api(e, EINVAL, "bad_request",
 		    "net%u: a group's MAC address", i);
@@ -120,7 +135,7 @@ vm_words_check(const struct priv_start *r, struct err *e)
 		return err_api(e, E2BIG, "bad_request", "more than %d disks",
 		    PRIV_BLK_MAX);
 	for (unsigned i = 0; i < r->nnet; i++)
-		if (net_check(&r->net[i], i, e) == -1)
+		if (net_check(r, i, e) == -1)
 			return -1;
 	return 0;
 }
@@ -168,23 +183,13 @@ vm_words_image(struct spawn *s, const struct image_files *f, uint64_t rate)
 	}
 }
 
-void
-vm_words_net(struct spawn *s, const struct priv_net *n)
+/* Of both kinds of network cards. */
+static void
+net_words(struct spawn *s, const struct priv_net *n)
 {
-	const struct priv_port *p;
-	bool six;
-
 	spawn_arg(s, "-m");
 	spawn_arg(s, "%02x:%02x:%02x:%02x:%02x:%02x", n->mac[0], n->mac[1],
 	    n->mac[2], n->mac[3], n->mac[4], n->mac[5]);
-	for (unsigned i = 0; i < n->nports; i++) {
-		p = &n->ports[i];
-		six = strchr(p->addr, ':') != NULL;
-		spawn_arg(s, "-p");
-		spawn_arg(s, "%s%s%s%s%u:%u%s", six ? "[" : "", p->addr,
-		    six ? "]" : "", p->addr[0] != '\0' ? ":" : "", p->host,
-		    p->guest, p->udp ? "/udp" : "");
-	}
 	if (n->down != 0) {
 		spawn_arg(s, "-D");
 		spawn_arg(s, "%" PRIu64, n->down);
@@ -196,6 +201,47 @@ vm_words_net(struct spawn *s, const struct priv_net *n)
 	if (n->pairs != 0) {
 		spawn_arg(s, "-q");
 		spawn_arg(s, "%u", n->pairs);
+	}
+}
+
+void
+vm_words_net(struct spawn *s, const struct priv_net *n)
+{
+	const struct priv_port *p;
+	bool six;
+
+	net_words(s, n);
+	for (unsigned i = 0; i < n->nports; i++) {
+		p = &n->ports[i];
+		six = strchr(p->addr, ':') != NULL;
+		spawn_arg(s, "-p");
+		spawn_arg(s, "%s%s%s%s%u:%u%s", six ? "[" : "", p->addr,
+		    six ? "]" : "", p->addr[0] != '\0' ? ":" : "", p->host,
+		    p->guest, p->udp ? "/udp" : "");
+	}
+}
+
+void
+vm_words_tap(struct spawn *s, const struct priv_start *r, unsigned net, int fd)
+{
+	const struct priv_net *n = &r->net[net];
+	const uint32_t a = n->tap.addr;
+
+	net_words(s, n);
+	spawn_arg(s, "-t");
+	spawn_arg(s, "%d", fd);
+	if (n->tap.locked)
+		spawn_arg(s, "-l");
+	if (a == 0)
+		return;
+	spawn_arg(s, "-a");
+	spawn_arg(s, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255,
+	    a & 255);
+	spawn_arg(s, "-H");
+	spawn_arg(s, "%s", r->name);
+	if (n->tap.file[0] != '\0') {
+		spawn_arg(s, "-b");
+		spawn_arg(s, "%s", n->tap.file);
 	}
 }
 

@@ -31,6 +31,8 @@ void	vm_words_blk(struct spawn *, const struct priv_blk *, int fd);
 void	vm_words_image(struct spawn *, const struct image_files *,
 	    uint64_t rate);
 void	vm_words_net(struct spawn *, const struct priv_net *);
+void	vm_words_tap(struct spawn *, const struct priv_start *, unsigned net,
+	    int fd);
 void	vm_words_vsock(struct spawn *, uint32_t cid, int listen_fd,
 	    int dir_fd);
 void	vm_words_share(struct spawn *, const struct priv_share *);

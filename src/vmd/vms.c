@@ -90,6 +90,12 @@ vms_fini(struct monitor *m)
 	m->vms = NULL;
 }
 
+unsigned
+vms_count(const struct monitor *m)
+{
+	return m->vms == NULL ? 0 : m->vms->n;
+}
+
 struct vm *
 vms_find(struct monitor *m, const char *id)
 {

@@ -68,6 +68,9 @@ void	vms_fini(struct monitor *);
 /* Find the living VMs of earlier vmds by their directories. */
 int	vms_adopt(struct monitor *, struct err *);
 
+/* How many there are. */
+unsigned vms_count(const struct monitor *);
+
 struct vm *vms_find(struct monitor *, const char *id);
 
 /* A VM with room for nprocs processes, none of them started. */

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC */
+/* taps.c - taps, and the bridges and domains they are in; see taps.h */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/own.h"
+#include "os/link.h"
+#include "vmd/nat.h"
+#include "vmd/taps.h"
+
+#define OURS		"vmd: "		/* how descriptions of ours begin */
+#define LOCAL_BITS	31		/* of a local interface's network */
+#define TABLE_MAX	252		/* above are the kernel's own */
+#define LEAVE_MAX	256		/* bridges and domains in one go */
+
+/* --- routing domains ------------------------------------------------------ */
+
+struct domain {
+	uint32_t	table;
+	unsigned	index;		/* 0: there is none */
+};
+
+static int
+match_domain(void *arg, const struct link *l)
+{
+	struct domain *d = arg;
+
+	if (strcmp(l->kind, "vrf") == 0 && l->table == d->table)
+		d->index = l->index;
+	return 0;
+}
+
+/* The index of the domain, which is made if it is not there; 0 for none. */
+static int
+need_domain(unsigned *index, uint16_t rdomain, struct err *e)
+{
+	static const struct link_change up = { .up = true };
+	struct domain d = { rdomain, 0 };
+	char name[LINK_NAME_MAX], alias[LINK_ALIAS_MAX];
+
+	*index = 0;
+	if (rdomain == 0)
+		return 0;
+	if (rdomain > TABLE_MAX)
+		return err_api(e, EINVAL, "bad_request", "rdomain %u: the "
+		    "kernel's own tables are above %d", rdomain, TABLE_MAX);
+	if (link_each(match_domain, &d, e) == -1)
+		return -1;
+	if (d.index == 0) {
+		(void)snprintf(name, sizeof(name), "vrf%u", rdomain);
+		(void)snprintf(alias, sizeof(alias), OURS "rdomain %u",
+		    rdomain);
+		if (link_add_domain(name, rdomain, alias, e) == -1 ||
+		    link_each(match_domain, &d, e) == -1 ||
+		    link_set(d.index, &up, e) == -1)
+			return -1;
+	}
+	*index = d.index;
+	return 0;
+}
+
+/* --- bridges -------------------------------------------------------------- */
+
+static int
+make_bridge(struct link *ret, const struct priv_tap *t, struct err *e)
+{
+	struct link_change c = { .up = !t->bridge_down };
+	char alias[LINK_ALIAS_MAX];
+	unsigned domain;
+
+	if (need_domain(&domain, t->rdomain, e) == -1)
+		return -1;
+	(void)snprintf(alias, sizeof(alias), OURS "switch %s",
+	    t->switch_name);
+	if (link_add_bridge(t->bridge, alias, e) == -1 ||
+	    link_find(ret, t->bridge, e) == -1)
+		return -1;
+	c.master = domain;
+	if (link_set(ret->index, &c, e) == -1) {
+		(void)link_remove(ret->index, NULL);
+		return err_prefix(e, "%s", t->bridge);
+	}
+	log_info("made bridge %s of switch %s", t->bridge, t->switch_name);
+	return 0;
+}
+
+/* One that is there is somebody else's: it is used as it is. */
+static int
+need_bridge(struct link *ret, const struct priv_tap *t, struct err *e)
+{
+	int found = link_find(ret, t->bridge, e);
+
+	if (found == 0)
+		return make_bridge(ret, t, e);
+	if (found == 1 && strcmp(ret->kind, "bridge") != 0)
+		return err_set(e, EINVAL, "switch \"%s\": %s is no bridge",
+		    t->switch_name, t->bridge);
+	return found == -1 ? -1 : 0;
+}
+
+/* --- taps ----------------------------------------------------------------- */
+
+/* What the tap is put on: a bridge, or a domain, or nothing. */
+static int
+need_master(unsigned *index, const struct priv_tap *t, struct err *e)
+{
+	struct link bridge;
+
+	if (t->bridge[0] == '\0')
+		return need_domain(index, t->rdomain, e);
+	if (need_bridge(&bridge, t, e) == -1)
+		return -1;
+	*index = bridge.index;
+	return 0;
+}
+
+static int
+need_group(uint32_t *group, const struct priv_tap *t, struct err *e)
+{
+	const char *name = t->group[0] != '\0' ? t->group : t->switch_group;
+
+	if (t->addr != 0)
+		*group = NAT_GROUP;
+	else if (name[0] != '\0')
+		return link_group(group, name, e);
+	return 0;
+}
+
+/* Which interface of the VM it is: those of the user network are none. */
+static unsigned
+ordinal(const struct priv_start *r, unsigned net)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < net; i++)
+		n += r->net[i].is_tap;
+	return n;
+}
+
+/* The host's end of a local interface: the address above the guest's. */
+static int
+set_up(const char *name, const struct priv_start *r, unsigned net,
+    struct err *e)
+{
+	const struct priv_tap *t = &r->net[net].tap;
+	char alias[LINK_ALIAS_MAX];
+	struct link_change c = { .alias = alias, .up = !t->down,
+	    .silent = t->bridge[0] != '\0' };
+	uint8_t mac[6];
+	struct link l;
+
+	(void)snprintf(alias, sizeof(alias), "vm%u-if%u-%s",
+	    (unsigned)r->number, ordinal(r, net), r->name);
+	memcpy(mac, r->net[net].mac, sizeof(mac));
+	mac[5]++;
+	if (t->addr != 0)
+		c.mac = mac;
+	if (need_master(&c.master, t, e) == -1 ||
+	    need_group(&c.group, t, e) == -1 || link_find(&l, name, e) == -1 ||
+	    link_set(l.index, &c, e) == -1)
+		return err_prefix(e, "%s", name);
+	if (t->addr == 0)
+		return 0;
+	return link_address(l.index, t->addr - 1, LOCAL_BITS, e) == -1 ?
+	    err_prefix(e, "%s", name) : nat_begin(e);
+}
+
+int
+taps_make(const struct priv_start *r, unsigned net, struct err *e)
+{
+	own_fd int fd = -1;
+	char name[LINK_NAME_MAX];
+
+	if (geteuid() != 0)
+		return err_api(e, ENOTSUP, "not_supported", "interfaces on "
+		    "taps need a vmd that root started");
+	(void)snprintf(name, sizeof(name), "%s", r->net[net].tap.name);
+	fd = link_tap(name, e);
+	if (fd == -1 || set_up(name, r, net, e) == -1)
+		return -1;
+	log_debug("VM %s: net%u is %s", r->vm, net, name);
+	return take_fd(&fd);
+}
+
+/* --- leaving -------------------------------------------------------------- */
+
+struct leaving {
+	unsigned	 n;
+	struct link	 ours[LEAVE_MAX];
+	bool		 used[LEAVE_MAX];
+	bool		 local;		/* a VM's local interface is there */
+};
+
+static int
+find_ours(void *arg, const struct link *l)
+{
+	struct leaving *v = arg;
+
+	v->local |= l->group == NAT_GROUP;
+	if (v->n < LEAVE_MAX && (strcmp(l->kind, "bridge") == 0 ||
+	    strcmp(l->kind, "vrf") == 0) &&
+	    strncmp(l->alias, OURS, strlen(OURS)) == 0)
+		v->ours[v->n++] = *l;
+	return 0;
+}
+
+static int
+find_used(void *arg, const struct link *l)
+{
+	struct leaving *v = arg;
+
+	for (unsigned i = 0; i < v->n; i++)
+		v->used[i] |= l->master == v->ours[i].index;
+	return 0;
+}
+
+/* Those of one kind that nothing is on. */
+static void
+remove_kind(struct leaving *v, const char *kind)
+{
+	struct err e;
+
+	memset(v->used, 0, sizeof(v->used));
+	if (link_each(find_used, v, &e) == -1) {
+		log_warnx("%s", e.text);
+		return;
+	}
+	for (unsigned i = 0; i < v->n; i++)
+		if (!v->used[i] && strcmp(v->ours[i].kind, kind) == 0 &&
+		    link_remove(v->ours[i].index, &e) == -1)
+			log_warnx("%s: %s", v->ours[i].name, e.text);
+}
+
+void
+taps_leave(void)
+{
+	static struct leaving v;	/* large */
+	struct err e;
+
+	if (geteuid() != 0)
+		return;
+	memset(&v, 0, sizeof(v));
+	if (link_each(find_ours, &v, &e) == -1) {
+		log_warnx("%s", e.text);
+		return;
+	}
+	remove_kind(&v, "bridge");
+	remove_kind(&v, "vrf");		/* in which bridges were */
+	if (!v.local)
+		nat_end();
+}

@@ -1,0 +1,279 @@
+#!/bin/sh
+# switch.t: interfaces on taps: switches, local interfaces, with real packets
+#
+# vmd runs in a network namespace of this test, which is the host.  Guests are
+# namespaces too, behind tap-guest, which drives their cards; so is the world,
+# behind an interface of the host's.  VMs are of the null hypervisor.
+cd "$(dirname "$0")/../.." || exit 1
+build=$(cd "${BUILD:-build}" && pwd) || exit 1
+[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP not root"; exit 0; }
+for p in curl jq ip nft unshare nsenter socat ping udhcpc dhclient setpriv; do
+	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
+done
+id nobody > /dev/null 2>&1 || { echo "1..0 # SKIP no user nobody"; exit 0; }
+if [ "$1" != inside ]; then
+	unshare -n sh -c 'ip link add br0 type bridge && nft add table inet try' \
+	    2> /dev/null ||
+	    { echo "1..0 # SKIP no right to make bridges and rules"; exit 0; }
+	exec unshare -n -m sh "$0" inside
+fi
+
+d=$(mktemp -d "${TMPDIR:-/tmp}/vmd-switch.XXXXXX") || exit 1
+sock=$d/sock pid='' guests=''
+cleanup() {
+	api DELETE /instances/one
+	api DELETE /instances/two
+	for i in $pid $guests; do kill "$i"; done 2> /dev/null
+	wait 2> /dev/null
+	rm -rf "$d"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+chmod 755 "$d"
+mkdir -m 755 "$d/bin"
+cp "$build"/bin/v* "$d/bin/"
+setpriv --reuid nobody --clear-groups "$d/bin/vmd" -n -s /nonexistent \
+    > /dev/null 2>&1
+[ $? -ne 126 ] && [ $? -ne 127 ] ||
+    { echo "1..0 # SKIP other users may not enter $d"; exit 0; }
+
+n=0 bad=0
+ok() {
+	rc=$?
+	n=$((n + 1))
+	[ $rc -eq 0 ] && echo "ok $n - $1" || {
+		echo "not ok $n - $1"
+		tail -n 20 "$d/out" "$d/log" | sed 's/^/# /'
+		bad=1
+	}
+}
+api() {
+	status=$(curl -s -m 60 --unix-socket "$sock" -X "$1" -o "$d/body" \
+	    -w '%{http_code}' ${3+-d "$3"} "http://vmd$2")
+}
+until_true() {
+	i=0
+	until "$@" > "$d/out" 2>&1; do
+		i=$((i + 1))
+		[ $i -lt 200 ] || return 1
+		sleep 0.05
+	done
+}
+# VMs of the file are there a moment after vmd is.
+start() {
+	until_true exists "$1"
+	api POST "/instances/$1/start"
+	running "$1"
+}
+exists() { api GET "/instances/$1" && [ "$status" = 200 ]; }
+running() {
+	api GET "/instances/$1"
+	[ "$(jq -r .state "$d/body")" = Running ]
+}
+vmd() {
+	"$d/bin/vmd" -d -f "$d/vm.conf" -s "$d/state" -S "$sock" \
+	    -o user=nobody -o uid_base=1910000000 2>> "$d/log" &
+	pid=$!
+	until_true curl -sf --unix-socket "$sock" http://vmd/health
+}
+end_vmd() {
+	kill "$@" "$pid"
+	wait "$pid" 2> /dev/null
+	pid=
+}
+dir() {
+	api GET "/instances/$1"
+	echo "$d/state/vms/$(jq -r .id "$d/body")"
+}
+# card VM NET MAC: a guest for it; its namespace is that of process $guest
+card() {
+	TMPDIR=$d unshare -n "$build/tests/cli/tap-guest" "$(dir "$1")/$2.vu" \
+	    eth0 "$3" > "$d/$1.$2" 2> "$d/out" &
+	guest=$!
+	guests="$guests $guest"
+	until_true grep ready "$d/$1.$2"
+}
+in_guest() { g=$1; shift; timeout 30 nsenter -t "$g" -n "$@"; }
+tap_of() {
+	ip -o link | sed -n "s/^[0-9]*: \([^:]*\):.*alias $1.*/\1/p"
+}
+# What of the host could have been changed.  Indexes are never the same again.
+host() {
+	# A bridge's carrier is that of what was on it.
+	ip -o link | sed 's/^[0-9]*: //; s/<[^>]*>//; s/ state [A-Z]*//' | sort
+	ip -o addr | grep -v 'inet6 fe80' | sed 's/^[0-9]*: //' | sort
+	ip route
+	nft list ruleset
+	cat /proc/sys/net/ipv4/ip_forward
+}
+
+# The world: 192.0.2.2 behind eth0, with no way to the guests' addresses.
+ip link set lo up
+unshare -n sleep 600 &
+world=$! guests=$world
+sleep 0.2
+ip link add eth0 type veth peer name eth0 netns $world
+ip link set eth0 up
+ip addr add 192.0.2.1/24 dev eth0
+in_guest $world ip link set lo up
+in_guest $world ip link set eth0 up
+in_guest $world ip addr add 192.0.2.2/24 dev eth0
+nft -f - << 'RULES'
+table inet others {
+	chain forward { type filter hook forward priority 10; policy accept; }
+}
+RULES
+cat /dev/null > "$d/vm.conf"
+cat > "$d/vm.conf" << 'CONF'
+switch "uplink" { interface bridge0, locked lladdr }
+switch "admin" { interface bridge1 }
+switch "off" { interface bridge2, disable }
+vm "one" { image none, hypervisor null, disable
+	interface { switch "uplink", lladdr 02:00:00:00:01:01 }
+	local interface { lladdr 02:00:00:00:01:10 } }
+vm "two" { image none, hypervisor null, disable
+	interface { switch "uplink", lladdr 02:00:00:00:02:01 }
+	local interface tap41 { lladdr 02:00:00:00:02:10 }
+	interface { switch "admin" } }
+vm "three" { image none, hypervisor null, disable
+	interface { switch "none" } }
+vm "four" { image none, hypervisor null, disable
+	interface { switch "off" } }
+vm "five" { image none, hypervisor null, disable
+	interface { group "no-such" } }
+vm "six" { image none, hypervisor null, disable
+	interface tap41 }
+CONF
+ip link add bridge1 address 02:00:00:00:00:b1 type bridge
+ip link set bridge1 alias "somebody's" up
+until_true sh -c '! ip addr | grep tentative'
+host > "$d/before"
+
+vmd
+ok "vmd is there"
+host | diff "$d/before" - > "$d/out"
+ok "and has changed nothing"
+start one
+ok "a VM on a switch and with a local interface"
+start two
+ok "and another"
+ip -o link show bridge0 | grep -q 'alias vmd: switch uplink' &&
+    ip -o link show "$(tap_of vm1-if0-one)" | grep -q 'master bridge0' &&
+    ip -o link show "$(tap_of vm2-if2-two)" | grep -q 'master bridge1' &&
+    [ "$(tap_of vm2-if1-two)" = tap41 ]
+ok "bridge and taps have names and descriptions"
+ip -o link show bridge1 | grep -q "alias somebody's"
+ok "a bridge that was there is left as it was"
+! ip -o addr show "$(tap_of vm1-if0-one)" | grep -q inet
+ok "the host has no address on a port of a bridge"
+
+card one net0 02:00:00:00:01:01 ; one=$guest
+card two net0 02:00:00:00:02:01 ; two=$guest
+in_guest $one ip addr add 10.9.0.1/24 dev eth0
+in_guest $two ip addr add 10.9.0.2/24 dev eth0
+in_guest $one ping -c 3 -W 5 -i 0.2 10.9.0.2 > "$d/out" 2>&1
+ok "guests of a switch reach each other"
+head -c 20000000 /dev/urandom > "$d/data"
+in_guest $two socat -u TCP-LISTEN:7000,reuseaddr "OPEN:$d/got,creat,trunc" &
+pair=$!
+until_true in_guest $one socat -u "OPEN:$d/data" TCP:10.9.0.2:7000
+wait $pair
+cmp "$d/data" "$d/got" > "$d/out" 2>&1
+ok "TCP between them, 20 MB"
+api GET /instances/one
+# The guest takes another address: its own frames are spoofed ones now.
+in_guest $one ip link set eth0 address 02:00:00:00:01:99
+! in_guest $one ping -c 2 -W 1 -i 0.2 10.9.0.2 > "$d/out" 2>&1
+ok "locked lladdr: from another address nothing passes"
+in_guest $two ip -o neigh | grep -q 02:00:00:00:01:99
+[ $? -ne 0 ]
+ok "and nobody has heard of it"
+in_guest $one ip link set eth0 address 02:00:00:00:01:01
+in_guest $one ping -c 2 -W 5 -i 0.2 10.9.0.2 > "$d/out" 2>&1
+ok "with its own it is back"
+
+# Local interfaces, by DHCP clients as they are.
+cat > "$d/lease" << 'LEASE'
+#!/bin/sh
+case $1$reason in
+bound|BOUND)
+	ip addr add "${ip:-$new_ip_address}/31" dev "$interface"
+	ip route add default via "${router:-$new_routers}"
+	echo "${ip:-$new_ip_address} ${router:-$new_routers}" \
+	    "${dns:-$new_domain_name_servers} ${hostname:-$new_host_name}" \
+	    "${domain:-$new_domain_name} ${mask:-$new_subnet_mask}" > "$LEASE"
+esac
+LEASE
+chmod 755 "$d/lease"
+card one net1 02:00:00:00:01:10 ; one=$guest
+card two net1 02:00:00:00:02:10 ; two=$guest
+LEASE=$d/lease.one in_guest $one udhcpc -i eth0 -n -q -f -t 5 -T 1 \
+    -s "$d/lease" > "$d/out" 2>&1
+grep -qE '^100\.64\.1\.5 100\.64\.1\.4 100\.64\.1\.4 one vmd.internal (31|255.255.255.254)$' \
+    "$d/lease.one"
+ok "udhcpc: address, router, name server, names"
+in_guest $two dhclient -1 -d -e LEASE="$d/lease.two" -sf "$d/lease" \
+    -lf "$d/leases" -pf "$d/dhclient.pid" eth0 > "$d/out" 2>&1 &
+guests="$guests $!"
+until_true grep '^100\.64\.2\.5 100\.64\.2\.4 100\.64\.2\.4 two vmd.internal 255.255.255.254$' \
+    "$d/lease.two"
+ok "dhclient: the same"
+in_guest $one ping -c 2 -W 5 -i 0.2 100.64.1.4 > "$d/out" 2>&1
+ok "the host answers"
+in_guest $one ping -c 2 -W 5 -i 0.2 100.64.2.5 > "$d/out" 2>&1
+ok "so does the other guest"
+in_guest $one ping -c 2 -W 5 -i 0.2 192.0.2.2 > "$d/out" 2>&1
+ok "and the world"
+in_guest $world socat TCP-LISTEN:7000,reuseaddr,fork \
+    'SYSTEM:echo $SOCAT_PEERADDR; cat' &
+guests="$guests $!"
+until_true in_guest $world sh -c 'ss -ltn | grep :7000'
+echo hello | in_guest $one socat -t 5 - TCP:192.0.2.2:7000 > "$d/out" 2>&1
+[ "$(tr '\n' ' ' < "$d/out")" = "192.0.2.1 hello " ]
+ok "which sees the host's address"
+nft list table inet others | grep -q 'priority'
+ok "rules of others are as they were"
+
+# What is refused, and what that leaves.
+refused() {
+	until_true exists "$1"
+	api POST "/instances/$1/start"
+	[ "$status" -ge 400 ] && jq -r .message "$d/body" > "$d/out" &&
+	    grep -q "$2" "$d/out"
+}
+refused three 'switch "none" not found'
+ok "a switch that is not there"
+refused four 'switch "off" is disabled'
+ok "one that is disabled"
+refused five 'group "no-such" is not in'
+ok "an unknown group"
+refused six 'tap41 is in use'
+ok "a tap of another VM"
+
+# The daemon goes and comes.
+end_vmd -9
+in_guest $one ping -c 2 -W 5 -i 0.2 192.0.2.2 > "$d/out" 2>&1
+ok "vmd killed: guests go on"
+vmd
+end_vmd
+in_guest $one ping -c 2 -W 5 -i 0.2 192.0.2.2 > "$d/out" 2>&1
+ok "vmd gone: what VMs need stays"
+vmd
+api POST /instances/one/stop '{"force":true}'
+api POST /instances/two/stop '{"force":true}'
+until_true sh -c '! ip -o link | grep -q "alias vm[0-9]"'
+ok "VMs stopped: their taps are gone"
+end_vmd
+host | diff "$d/before" - > "$d/out"
+ok "vmd gone: the host is as it was"
+vmd
+start one
+kill -9 "$pid" $(cat "$(dir one)/pids" | awk '{print $2}')
+wait "$pid" 2> /dev/null
+vmd
+until_true sh -c '! ip -o link | grep -q "alias vm[0-9]"'
+end_vmd
+host | diff "$d/before" - > "$d/out"
+ok "all killed, vmd started and ended: as it was"
+echo "1..$n"
+exit $bad
