@@ -1,12 +1,16 @@
 #!/bin/sh
 # firmware.t: SeaBIOS boots disks, with vmm by hand on the lab's KVM: sectors
+<<<<<<< HEAD
 # of our own, as raw and qcow2, on a CD, every way to reset.
+=======
+# of our own, raw and qcow2, every way to reset, a snapshot.
+>>>>>>> 434c8ee (tests: a VM with firmware is snapshotted and goes on)
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 bios=${BIOS:-/usr/share/seabios/bios-256k.bin}
 PATH=$PATH:/usr/sbin:/sbin
 skip() { echo "1..0 # SKIP $*"; exit 0; }
-for p in qemu-system-x86_64 mke2fs debugfs cc ld; do
+for p in qemu-system-x86_64 mke2fs debugfs busybox curl cc ld; do
 	command -v $p > /dev/null || skip "no $p"
 done
 for p in vmm viod vmctl; do
@@ -21,16 +25,18 @@ d=$t/d
 mkdir "$d"
 cp "$build/bin/vmm" "$build/bin/viod" "$bios" tests/lab/guest/firmware-run "$d"
 mv "$d/${bios##*/}" "$d/bios"
+cp "$(command -v busybox)" "$(command -v curl)" "$d"
 cc -m32 -c -o "$t/sector.o" tests/lab/guest/sector.S &&
     ld -m elf_i386 -Ttext 0x7c00 --oformat binary -e _start \
 	-o "$t/sector" "$t/sector.o" || skip "no assembler for x86"
 truncate -s 1M "$t/sector"
-for way in c a k v t o; do
+for way in c a k v t w o; do
 	cp "$t/sector" "$d/disk-$way"
 	printf %s $way | dd of="$d/disk-$way" bs=1 seek=1024 conv=notrunc \
 	    2> "$t/log"
 done
 truncate -s 1M "$d/none"
+<<<<<<< HEAD
 # A CD: El Torito's boot record, its catalog, and the sector; the second is
 # where a disk has it, block 1.  put BLOCK BYTE TEXT
 put() { printf "$3" | dd of="$d/cd" bs=1 seek=$(($1 * 2048 + $2)) \
@@ -46,6 +52,16 @@ dd if="$d/disk-o" of="$d/cd" bs=512 count=2 skip=1 seek=4 conv=notrunc \
 "$build/bin/vmctl" create -i "$d/disk-o" "$d/disk.qcow2" > "$t/log" 2>&1 || {
 	sed 's/^/# /' "$t/log"
 	exit 1
+=======
+qcow2() { # qcow2 RAW: the same as a file of its own
+	"$build/bin/vmctl" create -i "$d/$1" "$d/$1.qcow2" > "$t/log" 2>&1 || {
+		sed 's/^/# /' "$t/log"
+		exit 1
+	}
+>>>>>>> 434c8ee (tests: a VM with firmware is snapshotted and goes on)
 }
-tests/lab/lab-run x86 -t "${LAB_SECONDS:-600}" -l "$build/bin/vmm" \
-    -l "$build/bin/viod" -d "$d" sh ./firmware-run
+qcow2 disk-o
+
+tests/lab/lab-run x86 -t "${LAB_SECONDS:-900}" \
+    -l "$build/bin/vmm" -l "$build/bin/viod" -l "$(command -v curl)" \
+    -d "$d" sh ./firmware-run

@@ -61,6 +61,9 @@ off:	call	flush
 	movw	$0x600, %dx		/* ACPI's sleep control: S5, now */
 	movb	$0x34, %al
 	outb	%al, %dx
+	movw	$0x604, %dx		/* or a PIIX4's PM1 control: S5, now */
+	movw	$0x2000, %ax
+	outw	%ax, %dx
 1:	hlt
 	jmp	1b
 
@@ -109,6 +112,23 @@ second:
 	je	by_vector
 	cmpb	$'t', %al
 	je	by_fault
+	cmpb	$'w', %al
+	je	wait
+	jmp	off
+wait:	xorb	%ah, %ah		/* for a key, then the disk again */
+	int	$0x16
+	movw	$key, %si
+	call	print
+	movl	$0, magic
+	movb	$0x42, %ah
+	movw	$packet, %si
+	movb	drive, %dl
+	int	$0x13
+	jc	failed
+	cmpl	$0x21646e32, magic
+	jne	failed
+	movw	$again, %si
+	call	print
 	jmp	off
 by_control:
 	movw	$0xcf9, %dx
@@ -154,6 +174,7 @@ digit:	andb	$15, %al
 	int	$0x10
 	ret
 
+key:	.asciz	"guest: key\r\n"
 nothing:.word	0
 	.long	0
 says:	.asciz	"guest: second sector, memory "
