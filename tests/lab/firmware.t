@@ -1,10 +1,6 @@
 #!/bin/sh
 # firmware.t: SeaBIOS boots disks, with vmm by hand on the lab's KVM: sectors
-<<<<<<< HEAD
-# of our own, as raw and qcow2, on a CD, every way to reset.
-=======
-# of our own, raw and qcow2, every way to reset, a snapshot.
->>>>>>> 434c8ee (tests: a VM with firmware is snapshotted and goes on)
+# of our own, raw and qcow2, on a CD, every way to reset, a snapshot.
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 bios=${BIOS:-/usr/share/seabios/bios-256k.bin}
@@ -36,7 +32,6 @@ for way in c a k v t w o; do
 	    2> "$t/log"
 done
 truncate -s 1M "$d/none"
-<<<<<<< HEAD
 # A CD: El Torito's boot record, its catalog, and the sector; the second is
 # where a disk has it, block 1.  put BLOCK BYTE TEXT
 put() { printf "$3" | dd of="$d/cd" bs=1 seek=$(($1 * 2048 + $2)) \
@@ -49,18 +44,10 @@ put 18 30 '\125\252\210\000\000\000\000\000\001\000\023'	# 19 boots
 dd if="$d/disk-o" of="$d/cd" bs=512 count=1 seek=76 conv=notrunc 2> "$t/log"
 dd if="$d/disk-o" of="$d/cd" bs=512 count=2 skip=1 seek=4 conv=notrunc \
     2> "$t/log"
-"$build/bin/vmctl" create -i "$d/disk-o" "$d/disk.qcow2" > "$t/log" 2>&1 || {
+"$build/bin/vmctl" create -i "$d/disk-o" "$d/disk-o.qcow2" > "$t/log" 2>&1 || {
 	sed 's/^/# /' "$t/log"
 	exit 1
-=======
-qcow2() { # qcow2 RAW: the same as a file of its own
-	"$build/bin/vmctl" create -i "$d/$1" "$d/$1.qcow2" > "$t/log" 2>&1 || {
-		sed 's/^/# /' "$t/log"
-		exit 1
-	}
->>>>>>> 434c8ee (tests: a VM with firmware is snapshotted and goes on)
 }
-qcow2 disk-o
 
 tests/lab/lab-run x86 -t "${LAB_SECONDS:-900}" \
     -l "$build/bin/vmm" -l "$build/bin/viod" -l "$(command -v curl)" \
