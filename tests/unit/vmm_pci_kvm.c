@@ -151,7 +151,7 @@ extern const uint8_t msix_irq[];
 TINY(msix, 64,
     "mov $0xfee000f0, %ebx\n movl $0x1ff, (%rbx)\n"
     CONTROL("0x8000")
-    "mov $0xc0000000, %edi\n"
+    "mov $0xc0100000, %edi\n"
     "movl $0xfee00000, (%rdi)\n movl $0, 4(%rdi)\n movl $0x41, 8(%rdi)\n"
     "xor %ecx, %ecx\n sti\n"
     /* masked: pending */
