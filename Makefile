@@ -42,7 +42,10 @@ accel_x86_64	= cpuid_x86 \
 		  kvm_x86_vcpu \
 		  kvm_x86_vm \
 		  loop_x86
-accel_aarch64	= kvm_none loop_arm64
+accel_aarch64	= kvm \
+		  kvm_arm64 \
+		  kvm_vcpu \
+		  loop_arm64
 accel_FILES	= device \
 		  null \
 		  null_x86 \
@@ -173,11 +176,14 @@ vmm_FILES	= acpi \
 		  vio_state \
 		  working_set
 vmm_x86_64	= machine_x86 map_x86
-vmm_aarch64	= machine_arm64 map_arm64
+vmm_aarch64	= $(vmm_arm64_FILES) machine_arm64 map_arm64
+# The arm64 board but for its map: tests look at it everywhere.
+vmm_arm64_FILES	= dev/pl011 dev/pl031 dev/pl061 devtree image
 vmm_LAYERS	= chapi disk virtio accel os lib
 # No library at run time: a VM starts faster, and many share all of it.
 vmm_STATIC	= yes
-vmm_STATIC_LIBS	= jansson
+vmm_aarch64_LIBS = libfdt
+vmm_STATIC_LIBS	= $(vmm_$(HOST_ARCH)_LIBS) jansson
 
 PROGRAMS	+= vmm-null
 vmm-null_DIR	= null
@@ -250,3 +256,4 @@ vmctl_LIBS	= libcurl libwslay jansson libarchive libcrypto libzstd zlib
 
 include scripts/build.mk
 include scripts/guest.mk
+include scripts/cross.mk

@@ -14,6 +14,8 @@ FO		= build/fuzz
 
 CC		= gcc
 AR		= ar
+# Runs what was built, where that is another processor's.
+RUN		=
 PKG_CONFIG	= pkg-config
 # Without tables to unwind by in the programs: -g has them for debuggers.
 OPT		= -O2 -g -fno-asynchronous-unwind-tables
@@ -25,16 +27,19 @@ HARDEN		= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS		= $(OPT) $(WARN) -ffunction-sections -fdata-sections \
 		  $(if $(SAN),,$(HARDEN)) $(SANFLAGS)
 CPPFLAGS	= -std=gnu17 -D_GNU_SOURCE -Isrc -I$(O)/gen -DVMD_VERSION='"$(VERSION)"' \
-		  -DVMD_LIBEXECDIR='"$(libexecdir)"' -DVMD_DATADIR='"$(datadir)"'
+		  -DVMD_LIBEXECDIR='"$(libexecdir)"' -DVMD_DATADIR='"$(datadir)"' \
+		  $(if $(SYSROOT),-idirafter $(SYSROOT)/usr/include \
+		  -idirafter $(SYSROOT)/usr/include/$(HOST_ARCH)-linux-gnu)
 LDFLAGS		= $(SANFLAGS) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) \
 		  -Wl,--as-needed -Wl,--gc-sections \
-		  -Wl,-z,pack-relative-relocs
+		  $(if $(SYSROOT),-L$(SYSROOT)/usr/lib/$(HOST_ARCH)-linux-gnu,\
+		  -Wl,-z,pack-relative-relocs)
 
 # Tests link everything: what the layers use, even before a program does.
-all_LIBS	= $(sort jansson libevent_core \
+all_LIBS	= $(sort jansson libevent_core libfdt \
 		  $(foreach p,$(PROGRAMS),$($(p)_LIBS) $($(p)_STATIC_LIBS)))
 # Libraries without a pkg-config file: the name says the flag.
-NO_PC		= libwslay
+NO_PC		= libfdt libwslay
 pkg_libs	= $(patsubst lib%,-l%,$(filter $(NO_PC),$(1))) \
 		  $(if $(strip $(filter-out $(NO_PC),$(1))),\
 		  $(shell $(PKG_CONFIG) --libs $(filter-out $(NO_PC),$(1))))
@@ -42,7 +47,9 @@ pkg_libs	= $(patsubst lib%,-l%,$(filter $(NO_PC),$(1))) \
 BSTATIC		= -Wl,-Bstatic
 BDYNAMIC	= -Wl,-Bdynamic
 static_libs	= $(if $(strip $(1)),$(BSTATIC) \
-		  $(shell $(PKG_CONFIG) --static --libs-only-l $(1)) $(BDYNAMIC))
+		  $(patsubst lib%,-l%,$(filter $(NO_PC),$(1))) \
+		  $(shell $(PKG_CONFIG) --static --libs-only-l \
+		  $(filter-out $(NO_PC),$(1))) $(BDYNAMIC))
 # A program with PROGRAM_STATIC takes in libc too: it starts without a dynamic
 # linker, and still at an address of the kernel's choice.  Sanitizers cannot.
 is_static	= $(if $(SAN),,$($(1)_STATIC))
@@ -93,6 +100,15 @@ $$(O)/lib/prog-$(1).a: $$(filter-out %/main.o,$$($(1)_OBJS))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
 
+# What vmm has only on arm64 but is the same everywhere, for tests.
+ifneq ($(HOST_ARCH),aarch64)
+OTHER		= $(O)/lib/other.a
+$(OTHER): $(patsubst %,$(O)/obj/vmm/%.o,$(vmm_arm64_FILES))
+	@mkdir -p $(@D)
+	@rm -f $@
+	@$(AR) rc $@ $^
+endif
+
 BINARIES	= $(patsubst %,$(O)/bin/%,$(PROGRAMS))
 programs: $(BINARIES)
 
@@ -109,7 +125,7 @@ $(O)/gen/sandbox_gen: src/os/sandbox_gen.c src/os/sandbox.c \
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) -O1 $(WARN) -o $@ $(filter %.c,$^)
 $(O)/gen/sandbox_code.h: $(O)/gen/sandbox_gen
-	$(call say,GEN)$< > $@
+	$(call say,GEN)$(RUN) $< > $@
 $(O)/obj/os/sandbox_linux.o $(FO)/obj/os/sandbox_linux.o \
     $(O)/syntax/os/sandbox_linux.ok: $(O)/gen/sandbox_code.h
 
@@ -122,7 +138,7 @@ $(O)/obj/vmd/options.o: $(O)/paths
 # --- tests: a file each, linked with whatever it uses ----------------------------
 
 ARCHIVES	= $(patsubst %,$(O)/lib/prog-%.a,$(PROGRAMS)) \
-		  $(patsubst %,$(O)/lib/%.a,$(LAYERS))
+		  $(patsubst %,$(O)/lib/%.a,$(LAYERS)) $(OTHER)
 UNIT		= $(patsubst tests/unit/%.c,$(O)/tests/unit/%.t,\
 		  $(wildcard tests/unit/*.c))
 BENCH		= $(patsubst tests/bench/%.c,$(O)/tests/bench/%,\
@@ -194,7 +210,8 @@ fuzz-programs: $(patsubst %,$(O)/tests/fuzz/%,$(FUZZ))
 FUZZ_SECONDS	= 60
 FUZZ_SRCS	= $(foreach l,$(LAYERS),$(patsubst %,src/$(l)/%.c,$($(l)_FILES))) \
 		  $(foreach p,$(PROGRAMS),$(patsubst %,src/$($(p)_DIR)/%.c,\
-		  $(filter-out main,$($(p)_FILES))))
+		  $(filter-out main,$($(p)_FILES)))) \
+		  $(patsubst %,src/vmm/%.c,$(vmm_arm64_FILES))
 FUZZ_OBJS	= $(patsubst src/%.c,$(FO)/obj/%.o,$(FUZZ_SRCS))
 FUZZ_CFLAGS	= -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 		  -fno-sanitize-recover=all
@@ -231,6 +248,10 @@ check:
 	@$(MAKE) --no-print-directory -s all guest unit bench-programs \
 	    fuzz-programs
 	@$(MAKE) --no-print-directory -s SAN=1 all unit fuzz-programs
+	@$(MAKE) --no-print-directory -s $(CROSS_ROOT)/complete guest-aarch64 || \
+	    echo "check: no packages for arm64: its tests are skipped"
+	@[ ! -f $(CROSS_ROOT)/complete ] || \
+	    $(MAKE) --no-print-directory -s arm64
 	@BUILD=$(O) scripts/check
 
 check-lab:

@@ -24,6 +24,7 @@ static const struct kvm_need needs[] = {
 	KVM_NEED(KVM_CAP_IRQCHIP, 1),
 	KVM_NEED(KVM_CAP_IRQ_ROUTING, 1),
 	KVM_NEED(KVM_CAP_IRQFD, 1),
+	KVM_NEED(KVM_CAP_SIGNAL_MSI, 1),
 	KVM_NEED(KVM_CAP_IRQFD_RESAMPLE, 1),
 	KVM_NEED(KVM_CAP_IOEVENTFD, 1),
 	KVM_NEED(KVM_CAP_IOEVENTFD_ANY_LENGTH, 1),
@@ -199,12 +200,38 @@ kvm_dirty(struct accel_vm *vm, unsigned slot, uint64_t *bitmap, struct err *e)
 
 /* --- interrupts ---------------------------------------------------------- */
 
+/* Not every processor's KVM_IRQ_LINE knows of messages. */
+static int
+send_message(struct accel_vm *vm, unsigned gsi, struct err *e)
+{
+	struct kvm_msi m = { 0 };
+	bool routed;
+
+	(void)pthread_mutex_lock(&vm->lock);
+	routed = vm->routed[gsi];
+	m.address_lo = (uint32_t)vm->route[gsi].address;
+	m.address_hi = (uint32_t)(vm->route[gsi].address >> 32);
+	m.data = vm->route[gsi].data;
+	if (kvm_arch_msi_device) {
+		m.flags = KVM_MSI_VALID_DEVID;
+		m.devid = vm->route[gsi].device;
+	}
+	(void)pthread_mutex_unlock(&vm->lock);
+	if (!routed)
+		return 0;
+	return kvm_call(vm->fd, KVM_SIGNAL_MSI, &m, e) == -1 ? -1 : 0;
+}
+
 static int
 kvm_irq(struct accel_vm *vm, unsigned gsi, int level, struct err *e)
 {
 	struct kvm_irq_level l = { .irq = kvm_arch_line(gsi),
 	    .level = level != 0 };
 
+	if (gsi >= ACCEL_GSI_MAX)
+		return err_set(e, EINVAL, "GSI %u", gsi);
+	if (gsi >= ACCEL_GSI_MSI)
+		return level != 0 ? send_message(vm, gsi, e) : 0;
 	return kvm_call(vm->fd, KVM_IRQ_LINE, &l, e);
 }
 
@@ -244,7 +271,10 @@ set_routes(struct accel_vm *vm, struct err *e)
 		n->u.msi.address_lo = (uint32_t)vm->route[gsi].address;
 		n->u.msi.address_hi = (uint32_t)(vm->route[gsi].address >> 32);
 		n->u.msi.data = vm->route[gsi].data;
-		kvm_arch_msi_from(n, vm->route[gsi].device);
+		if (!kvm_arch_msi_device)
+			continue;
+		n->flags = KVM_MSI_VALID_DEVID;
+		n->u.msi.devid = vm->route[gsi].device;
 	}
 	return kvm_call(vm->fd, KVM_SET_GSI_ROUTING, r, e);
 }

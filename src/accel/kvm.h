@@ -109,8 +109,8 @@ unsigned kvm_arch_routes(const struct accel_vm *,
 
 /* What KVM_IRQ_LINE calls an interrupt line. */
 uint32_t kvm_arch_line(unsigned gsi);
-/* Say who sends a message, where interrupt controllers want to know. */
-void	kvm_arch_msi_from(struct kvm_irq_routing_entry *, uint32_t device);
+/* Do interrupt controllers want to know who sends a message? */
+extern const bool kvm_arch_msi_device;
 
 /* Which of a debugger's points the vCPU has met, a bit each. */
 unsigned kvm_arch_hits(const struct accel_vcpu *);

@@ -276,12 +276,7 @@ kvm_arch_line(unsigned gsi)
 }
 
 /* A local APIC takes a message from anybody. */
-void
-kvm_arch_msi_from(struct kvm_irq_routing_entry *n, uint32_t device)
-{
-	(void)n;
-	(void)device;
-}
+const bool kvm_arch_msi_device = false;
 
 /* DR6 is that of a debug exception only. */
 unsigned

@@ -164,6 +164,9 @@ dump(struct machine *m, int fd, struct err *e)
 
 	if (regs == NULL)
 		return err_sys(e, "registers");
+	if (c.x86 == NULL)
+		return err_set(e, ENOTSUP, "core dumps are of x86 machines "
+		    "only");
 	for (unsigned i = 0; i < n; i++) {
 		c.regs = &regs[i];
 		if (vcpus_call(machine_vcpus(m), i, get_regs, &c, e) == -1)

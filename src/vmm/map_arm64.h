@@ -8,7 +8,6 @@
  *	0x09000000    serial port (PL011)
  *	0x09010000    clock (PL031)
  *	0x09030000    power button (PL061)
- *	0x09040000    debug registers
  *	0x10000000    windows of PCI devices
  *	0x3f000000    PCI configuration space (ECAM), one bus
  *	0x40000000    memory, up to 1023 GiB
@@ -29,8 +28,7 @@
 #define ARM64_UART		0x09000000ULL
 #define ARM64_RTC		0x09010000ULL
 #define ARM64_GPIO		0x09030000ULL
-#define ARM64_DEBUG		0x09040000ULL
-#define ARM64_DEVICE_LEN	0x1000ULL	/* of each of these four */
+#define ARM64_DEVICE_LEN	0x1000ULL	/* of each of these three */
 #define ARM64_PCI		0x10000000ULL
 #define ARM64_PCI_END		0x3f000000ULL
 #define ARM64_ECAM		0x3f000000ULL

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * machine_arm64.c - the board of an arm64 machine; see machine_private.h
+ *
+ * Serial port, clock and power button, described by a device tree; processors
+ * and power are PSCI's, which the accelerator answers.
+ *
+ * In a machine's state it has
+ *
+ *	clock     the PL031
+ *	gpio      the PL061
+ *	serial    the PL011, where there is one
+ *
+ * Process: vmm.  Sandbox, Needs: as machine.c.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "accel/accel_arm64.h"
+#include "chapi/vm_config.h"
+#include "lib/json.h"
+#include "lib/util.h"
+#include "vmm/dev/pl011.h"
+#include "vmm/dev/pl031.h"
+#include "vmm/dev/pl061.h"
+#include "vmm/image.h"
+#include "vmm/machine_private.h"
+#include "vmm/map_arm64.h"
+#include "vmm/memory.h"
+#include "vmm/devtree.h"
+
+struct machine_arch {
+	struct pl011	*uart;		/* or NULL */
+	struct pl031	*rtc;
+	struct pl061	*gpio;
+};
+
+const bool machine_arch_hotplug = false;
+
+static const struct arm64_gic gic = {
+	.distributor	= ARM64_GICD,
+	.redistributors	= ARM64_GICR,
+	.its		= ARM64_ITS,
+};
+
+/* --- building ------------------------------------------------------------ */
+
+int
+machine_arch_setup(struct machine *m, const struct vm_config *c,
+    struct accel_setup *s, struct err *e)
+{
+	const char *no = c->irqchip != VM_IRQCHIP_KERNEL ? "irqchip: split" :
+	    c->virtio == VM_VIRTIO_TRANSITIONAL ? "virtio: transitional" :
+	    c->firmware != NULL ? "firmware" : c->vmmci ? "vmmci" :
+	    c->pvpanic ? "pvpanic" : c->gdb != NULL ? "gdb" : NULL;
+
+	if (no != NULL)
+		return err_set(e, ENOTSUP, "%s: not on arm64", no);
+	m->arch = calloc(1, sizeof(*m->arch));
+	if (m->arch == NULL)
+		return err_sys(e, "machine");
+	s->gic = &gic;
+	return 0;
+}
+
+int
+machine_arch_make(struct machine *m, const struct vm_config *c, struct err *e)
+{
+	struct machine_arch *a = m->arch;
+	struct pl011_setup uart = { &m->board, ARM64_UART, ARM64_GSI_UART };
+	struct pl061_setup gpio = { &m->board, ARM64_GPIO, ARM64_GSI_GPIO };
+
+	(void)c;
+	if (pl031_new(&a->rtc, &m->board, ARM64_RTC, e) == -1 ||
+	    pl061_new(&a->gpio, &gpio, e) == -1)
+		return -1;
+	if (m->setup.serial != -1 && pl011_new(&a->uart, &uart,
+	    take_fd(&m->setup.serial), e) == -1)
+		return -1;
+	return 0;
+}
+
+int
+machine_arch_made(struct machine *m, struct err *e)
+{
+	(void)m;
+	(void)e;
+	return 0;
+}
+
+void
+machine_arch_destroy(struct machine *m)
+{
+	if (m->arch == NULL)
+		return;
+	pl011_destroy(m->arch->uart);
+	pl061_destroy(m->arch->gpio);
+	pl031_destroy(m->arch->rtc);
+	free(m->arch);
+}
+
+/* --- kernel -------------------------------------------------------------- */
+
+/* The tree names where the kernel's initrd is: see machine_arch_enter(). */
+int
+machine_arch_prepare(struct machine *m, struct err *e)
+{
+	(void)m;
+	(void)e;
+	return 0;
+}
+
+int
+machine_arch_enter(struct accel_vcpu *v, void *arg, struct err *e)
+{
+	struct machine *m = arg;
+	struct image image = { m->memory, m->files.kernel,
+	    m->files.initrd };
+	struct image_at at;
+	struct arm64_regs regs = { .pstate = ARM64_PSTATE_EL1 };
+	struct devtree_setup tree = {
+		.memory = memory_bytes(m->memory),
+		.cpus = m->cpus,
+		.pci = m->board.pci != NULL,
+		.serial = m->arch->uart != NULL,
+		.cmdline = m->cmdline,
+	};
+
+	if (image_load(&at, &image, e) == -1)
+		return -1;
+	tree.initrd = at.initrd;
+	tree.initrd_end = at.initrd_end;
+	if (devtree_write(memory_at(m->memory, at.tree, IMAGE_TREE_MAX),
+	    IMAGE_TREE_MAX, &tree, e) == -1)
+		return -1;
+	regs.pc = at.entry;
+	regs.x[0] = at.tree;
+	return m->board.accel->arm64->set_regs(v, &regs, e);
+}
+
+/* --- running ------------------------------------------------------------- */
+
+void
+machine_arch_reset(struct machine *m)
+{
+	pl061_reset(m->arch->gpio);
+	if (m->arch->uart != NULL)
+		pl011_reset(m->arch->uart);
+}
+
+void
+machine_arch_power_button(struct machine *m)
+{
+	pl061_press(m->arch->gpio);
+}
+
+/* Nothing tells. */
+uint64_t
+machine_arch_reached_us(const struct machine *m)
+{
+	(void)m;
+	return 0;
+}
+
+/* It has no identity that the board would tell. */
+void
+machine_arch_forked(struct machine *m)
+{
+	(void)m;
+}
+
+/* --- state --------------------------------------------------------------- */
+
+int
+machine_arch_save(struct machine *m, json_t *o, struct err *e)
+{
+	struct machine_arch *a = m->arch;
+
+	if (json_object_set_new(o, "clock", pl031_save(a->rtc)) == -1 ||
+	    json_object_set_new(o, "gpio", pl061_save(a->gpio)) == -1 ||
+	    (a->uart != NULL &&
+	    json_object_set_new(o, "serial", pl011_save(a->uart)) == -1))
+		return err_set(e, ENOMEM, "state: out of memory");
+	return 0;
+}
+
+int
+machine_arch_load(struct machine *m, const json_t *o, struct err *e)
+{
+	struct machine_arch *a = m->arch;
+	json_t *serial = NULL, *clock = NULL, *gpio = NULL;
+
+	if (json_get_obj(&clock, o, "clock", SIZE_MAX, e) == -1 ||
+	    pl031_load(a->rtc, clock, e) == -1)
+		return -1;
+	if (json_get_obj(&gpio, o, "gpio", SIZE_MAX, e) == -1 ||
+	    pl061_load(a->gpio, gpio, e) == -1)
+		return -1;
+	if (json_get_obj(&serial, o, "serial", SIZE_MAX, e) == -1)
+		return -1;
+	if ((serial != NULL) != (a->uart != NULL))
+		return err_set(e, EINVAL, "serial: %s", serial == NULL ?
+		    "has no state" : "there is none");
+	return serial == NULL ? 0 : pl011_load(a->uart, serial, e);
+}
