@@ -1,0 +1,32 @@
+#!/bin/sh
+# arm64.t: vmm's arm64 board, with Debian's kernel as its guest, on the KVM of
+# an emulated arm64 machine.
+cd "$(dirname "$0")/../.." || exit 1
+build=${BUILD:-build}
+guest=$build/share/guest/aarch64
+cc=aarch64-linux-gnu-gcc
+PATH=$PATH:/usr/sbin:/sbin
+skip() { echo "1..0 # SKIP $*"; exit 0; }
+for p in qemu-system-aarch64 mke2fs debugfs cpio $cc; do
+	command -v $p > /dev/null || skip "no $p"
+done
+for p in vmm viod; do
+	[ -x "$build/arm64/bin/$p" ] || skip "no $p for arm64 (make arm64)"
+done
+[ -f "$guest/vmlinux" ] || skip "no guest kernel (make guest-aarch64)"
+
+t=$(mktemp -d "${TMPDIR:-/tmp}/lab-arm64.XXXXXX")
+trap 'rm -rf "$t"' EXIT
+trap 'exit 1' INT TERM HUP
+mkdir -p "$t/d" "$t/initrd"
+cp "$build/arm64/bin/vmm" "$build/arm64/bin/viod" tests/lab/guest/arm64-run \
+    "$t/d"
+cp "$guest/vmlinux" "$t/d/Image"
+$cc -static -O1 -o "$t/initrd/init" tests/lab/guest/arm64-init.c || exit 1
+# The init of an archive that comes later replaces the first one's.
+(cd "$t/initrd" && echo init | cpio -o -H newc --quiet -R 0:0) > "$t/mine"
+cat "$guest/initrd" "$t/mine" > "$t/d/initrd"
+truncate -s 1M "$t/d/disk"
+printf 'sixteen letters:' | dd of="$t/d/disk" conv=notrunc 2> /dev/null
+tests/lab/lab-run arm64 -m 1024 -t "${LAB_SECONDS:-900}" -f 64 \
+    -e "GUEST_SECONDS=${GUEST_SECONDS:-600}" -d "$t/d" sh ./arm64-run

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * arm64-init.c - process 1 of the guest of arm64.t: says what it finds
+ *
+ * It boots twice: the first time it ends with a reboot.
+ */
+
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BOOTS	8192		/* offset on the disk: how often it came up */
+#define WRITTEN	4096
+
+static void
+load_modules(void)
+{
+	char name[256], path[300];
+	FILE *f = fopen("/vmd/modules/list", "r");
+	int fd;
+
+	if (f == NULL)
+		return;
+	while (fscanf(f, "%255s", name) == 1) {
+		(void)snprintf(path, sizeof(path), "/vmd/modules/%s", name);
+		fd = open(path, O_RDONLY);
+		(void)syscall(SYS_finit_module, fd, "", 0);
+		(void)close(fd);
+	}
+	(void)fclose(f);
+}
+
+static unsigned
+count(const char *path, const char *word)
+{
+	char line[1024];
+	FILE *f = fopen(path, "r");
+	unsigned n = 0;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, word) != NULL;
+	return n;
+}
+
+static int
+disk(void)
+{
+	char text[17] = "", boots = 0;
+	int fd = open("/dev/vda", O_RDWR);
+
+	if (pread(fd, text, 16, 0) != 16 || pread(fd, &boots, 1, BOOTS) != 1)
+		printf("disk: no\n");
+	printf("disk: %s\n", text);
+	boots++;
+	if (pwrite(fd, "the guest was here", 18, WRITTEN) != 18 ||
+	    pwrite(fd, &boots, 1, BOOTS) != 1 || fsync(fd) == -1)
+		printf("disk: cannot be written\n");
+	(void)close(fd);
+	return boots;
+}
+
+static void
+chance(void)
+{
+	unsigned char b[16], or = 0;
+	int fd = open("/dev/hwrng", O_RDONLY);
+	ssize_t n = read(fd, b, sizeof(b));
+
+	for (ssize_t i = 0; i < n; i++)
+		or |= b[i];
+	printf("rng: %s\n", or != 0 ? "bytes" : "no");
+}
+
+int
+main(void)
+{
+	int boots;
+
+	(void)mkdir("/proc", 0755);
+	(void)mkdir("/sys", 0755);
+	(void)mkdir("/dev", 0755);
+	(void)mount("none", "/proc", "proc", 0, NULL);
+	(void)mount("none", "/sys", "sysfs", 0, NULL);
+	(void)mount("none", "/dev", "devtmpfs", 0, NULL);
+	load_modules();
+	boots = disk();
+	printf("boot: %d\n", boots);
+	printf("cpus: %ld\n", sysconf(_SC_NPROCESSORS_ONLN));
+	printf("messages: %s\n", count("/proc/interrupts", "ITS-") > 1 ?
+	    "yes" : "no");
+	printf("clock: %s\n", count("/sys/class/rtc/rtc0/name", "pl031") == 1 ?
+	    "pl031" : "no");
+	printf("button: %s\n", count("/sys/bus/amba/devices/9030000.pl061/"
+	    "uevent", "DRIVER=pl061") == 1 ? "pl061" : "no");
+	chance();
+	(void)fflush(stdout);
+	sync();
+	(void)reboot(boots == 1 ? RB_AUTOBOOT : RB_POWER_OFF);
+	return 1;
+}
