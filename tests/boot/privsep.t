@@ -112,7 +112,9 @@ has "exec in one's own" Linux "$(as_ctl daemon exec a uname)"
 is "daemon sees his" "a " "$(as_ctl daemon ps -a --format json | names)"
 is "games sees hers" "b " "$(as_ctl games ps -a --format json | names)"
 is "root sees both" "a b " "$(vmctl ps -a --format json | names)"
-for c in "exec b true" "stop b" "rm b" "logs b" "inspect b" "pause b" \
+has "another's is none: stop b" "stopping vm b: vm not found" \
+    "$(as_ctl daemon stop b 2>&1)"
+for c in "exec b true" "rm b" "logs b" "inspect b" "pause b" \
     "cp b:/etc/passwd $t/stolen"; do
 	# shellcheck disable=SC2086
 	has "another's is none: $c" "no VM is called b" \

@@ -205,10 +205,11 @@ ask 404 POST '/instances/{id}/reset' /instances/none/reset
 ask 503 GET '/instances/{id}/stat' '/instances/a/stat?path=/'
 ask 400 GET '/instances/{id}/stat' /instances/a/stat
 ask 503 GET '/instances/{id}/console' /instances/a/console
-for r in exec cp; do
+for r in exec cp send; do
 	ask 400 GET "/instances/{id}/$r" /instances/a/$r
 	ask 404 GET "/instances/{id}/$r" /instances/none/$r
 done
+ask 400 GET /receive '/receive?name=x'
 # --- standby, snapshots, forks; of one that writes to no volume.  A 501 cannot
 # be asked for here: prism takes it for its own cue to invent an answer.
 json 201 POST /instances /instances "{\"name\":\"s\",$null}"
