@@ -237,7 +237,7 @@ do_job(struct session *s, char **words, unsigned n)
 	static struct priv_job m;
 	const char *const kinds[] = { "pull", "import", "unpack", "list",
 	    "inspect", "remove", "prune", "mkfs", "probe", "copy",
-	    "sync" };
+	    "gunzip", "sync" };
 
 	priv_init(PRIV_JOB_START, &m);
 	for (uint8_t i = 0; i < COUNT(kinds); i++)

@@ -29,7 +29,7 @@ static void
 up(uint64_t features, const char *const options[4])
 {
 	char number[16];
-	const char *argv[12] = { viod, "tap", "-m", "52:54:00:12:34:56", "-t",
+	const char *argv[13] = { viod, "tap", "-m", "52:54:00:12:34:56", "-t",
 	    number, "-S", g.d.sock };
 	int s[2];
 
