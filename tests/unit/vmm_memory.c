@@ -16,6 +16,7 @@
 #include "vmm/dev/power.h"
 #include "vmm/firmware.h"
 #include "vmm/loader.h"
+#include "vmm/map_arm64.h"
 #include "vmm/memory.h"
 #include "vmm/mptable.h"
 
@@ -167,6 +168,9 @@ drawing(void **state)
 		MPTABLE_ADDR, ACPI_ADDR + ACPI_GENID, ACPI_ADDR,
 		LOADER_LOW_END, LOADER_STACK, LOADER_TABLES, LOADER_CMDLINE,
 		LOADER_INFO,
+		/* arm64's */
+		ARM64_RAM, ARM64_ECAM, ARM64_PCI, ARM64_GPIO, ARM64_RTC,
+		ARM64_UART, ARM64_GICR, ARM64_ITS, ARM64_GICD,
 	};
 	FILE *f = fopen("docs/ARCHITECTURE.md", "re");
 	char line[512], mark;
