@@ -124,7 +124,7 @@ vmmci_config_write(struct vio *vio, unsigned offset, const void *from,
 	}
 }
 
-/* A driver begins: it goes nowhere for now. */
+/* A driver begins anew: what was asked of the last one is forgotten. */
 static void
 vmmci_reset(struct vio *vio)
 {
