@@ -20,6 +20,8 @@
 
 #define VMS_MAX		4096	/* in the table */
 #define VM_ID_LEN	24	/* characters: [a-z][a-z0-9]* */
+#define VM_ID_PREFIX_MIN 4	/* that name a VM: a name that is mistyped, or
+				   another user's, is not to be one of them */
 #define VM_REASON_MAX	256	/* bytes with the NUL */
 #define VM_WEIGHT_KNOWN	4	/* of first_end: the reason is ours */
 #define VM_LIVE_PROCS	52	/* processes: PRIV_PROC_MAX and room */

@@ -89,8 +89,8 @@ vm_table_find(const struct control *ctl, const struct caller *c,
 	if (vm != NULL && visible(vm, c))
 		return vm;
 	TAILQ_FOREACH(vm, &ctl->vms, entry) {
-		if (len > 0 && strncmp(vm->id, text, len) == 0 &&
-		    visible(vm, c)) {
+		if (len >= VM_ID_PREFIX_MIN &&
+		    strncmp(vm->id, text, len) == 0 && visible(vm, c)) {
 			found = vm;
 			n++;
 		}

@@ -65,26 +65,29 @@ finding(void **state)
 	struct err e;
 
 	(void)state;
-	a = add("web", "aaaa", 1000, NULL);
-	b = add("aaaab", "aabb", 1000, NULL);
-	c = add("db", "aacc", 0, NULL);
+	a = add("web", "aaaabz", 1000, NULL);
+	b = add("aaaab", "aabb1", 1000, NULL);
+	c = add("db", "aabb2", 0, NULL);
 	assert_int_equal(a->number, 1);
 	assert_int_equal(c->number, 3);
 	assert_ptr_equal(vm_table_find(&ctl, &root, "web", &e), a);
 	/* An exact name wins over the beginning of an id. */
 	assert_ptr_equal(vm_table_find(&ctl, &root, "aaaab", &e), b);
-	assert_ptr_equal(vm_table_find(&ctl, &root, "aab", &e), b);
-	assert_null(vm_table_find(&ctl, &root, "aa", &e));
+	assert_ptr_equal(vm_table_find(&ctl, &root, "aaaa", &e), a);
+	assert_null(vm_table_find(&ctl, &root, "aabb", &e));
 	assert_string_equal(e.code, "ambiguous");
+	/* Too short to be meant. */
+	assert_null(vm_table_find(&ctl, &root, "aaa", &e));
+	assert_string_equal(e.code, "not_found");
 	assert_null(vm_table_find(&ctl, &root, "", &e));
 	assert_string_equal(e.code, "not_found");
 	/* Others' are not there, and do not make ids ambiguous. */
 	assert_null(vm_table_find(&ctl, &ann, "db", &e));
 	assert_string_equal(e.code, "not_found");
-	assert_null(vm_table_find(&ctl, &ann, "aacc", &e));
+	assert_null(vm_table_find(&ctl, &ann, "aabb2", &e));
 	a->creating = true;
 	assert_null(vm_table_find(&ctl, &root, "web", &e));
-	assert_ptr_equal(vm_table_find(&ctl, &ann, "aa", &e), b);
+	assert_ptr_equal(vm_table_find(&ctl, &ann, "aabb", &e), b);
 }
 
 static void
