@@ -272,6 +272,12 @@ kill -9 "$pid" $(cat "$(dir one)/pids" | awk '{print $2}')
 wait "$pid" 2> /dev/null
 vmd
 until_true sh -c '! ip -o link | grep -q "alias vm[0-9]"'
+# vmd keeps what a VM needs as long as it takes it for running.
+ended() {
+	api GET /instances/one
+	jq -e '.state == "Stopped"' "$d/body"
+}
+until_true ended
 end_vmd
 host | diff "$d/before" - > "$d/out"
 ok "all killed, vmd started and ended: as it was"
