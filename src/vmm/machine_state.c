@@ -6,6 +6,7 @@
  *	vm        interrupt controllers, clock
  *	vcpus     one for each
  *	cpuplug   processors that are new, where some come and go
+ *	hotplug   what of it the guest has not heard, where there is a bus
  *	leaving   PCI slots the guest was asked to give up, a bit each
  *	pci       the bus, where there is one
  *	devices   [{name, state}], in the order they were plugged
@@ -18,6 +19,7 @@
 
 #include "lib/json.h"
 #include "vmm/dev/cpuplug.h"
+#include "vmm/dev/hotplug.h"
 #include "vmm/machine_private.h"
 #include "vmm/pci.h"
 #include "vmm/vcpu.h"
@@ -74,6 +76,9 @@ save_devices(struct machine *m, json_t *o, struct err *e)
 
 	if (machine_arch_save(m, o, e) == -1 ||
 	    put(o, "leaving", json_integer(m->leaving), e) == -1)
+		return -1;
+	if (m->hotplug != NULL &&
+	    put(o, "hotplug", hotplug_save(m->hotplug), e) == -1)
 		return -1;
 	if (m->cpuplug != NULL &&
 	    put(o, "cpuplug", cpuplug_save(m->cpuplug), e) == -1)
@@ -221,6 +226,21 @@ load_cpuplug(const struct machine *m, const json_t *o, struct err *e)
 	return cpus == NULL ? 0 : cpuplug_load(m->cpuplug, cpus, e);
 }
 
+/* States of before have none: all was heard. */
+static int
+load_hotplug(struct machine *m, const json_t *o, struct err *e)
+{
+	json_t *state = NULL;
+
+	if (json_get_obj(&state, o, "hotplug", SIZE_MAX, e) == -1)
+		return -1;
+	if (state == NULL)
+		return 0;
+	if (m->hotplug == NULL)
+		return err_set(e, EINVAL, "hotplug: there is none");
+	return hotplug_load(m->hotplug, state, e);
+}
+
 static int
 load_board(struct machine *m, const json_t *o, struct err *e)
 {
@@ -230,7 +250,8 @@ load_board(struct machine *m, const json_t *o, struct err *e)
 		return -1;
 	m->leaving = (uint32_t)leaving;
 	if (machine_arch_load(m, o, e) == -1 ||
-	    load_cpuplug(m, o, e) == -1 || load_bus(m, o, e) == -1)
+	    load_cpuplug(m, o, e) == -1 ||
+	    load_hotplug(m, o, e) == -1 || load_bus(m, o, e) == -1)
 		return -1;
 	return load_devices(m, o, e);
 }

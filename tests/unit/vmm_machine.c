@@ -342,6 +342,52 @@ processors_saved(void **state)
 	end(&w);
 }
 
+/* A copy's guest hears what the first one's had not heard yet. */
+static void
+hot_plug_saved(void **state)
+{
+	static const struct null_step read[] = {
+		{ .why = ACCEL_EXIT_PIO, .addr = HOTPLUG_PORT, .len = 4 },
+		{ .why = ACCEL_EXIT_PIO, .addr = HOTPLUG_PORT, .len = 4 },
+	};
+	static const struct null_step nothing[] = { IN(0x80) };
+	struct machine_setup more = { .restore = true };
+	own_json json_t *o = NULL;
+	struct world w;
+	struct err e;
+
+	(void)state;
+	begin(&w, false);
+	w.config.rng = true;
+	start(&w);
+	play(&w, nothing, 1, false);
+	assert_int_equal(machine_remove(w.machine, "rng0", NULL), 0);
+	machine_pause(w.machine);
+	o = machine_save(w.machine, &e);
+	assert_non_null(o);
+	machine_destroy(w.machine);
+	w.machine = NULL;
+	null_forget();
+
+	more.state = o;
+	more.memory = os_memfd("memory", w.config.memory.size, NULL);
+	assert_int_equal(make(&w, &more, &e), 0);
+	(void)close(more.memory);
+	if (machine_load(w.machine, o, &e) == -1)
+		fail_msg("%s", e.text);
+	play(&w, read, COUNT(read), false);
+	machine_pause(w.machine);
+	assert_int_equal(null_answer(0, 0), 1U << 1);
+	assert_int_equal(null_answer(0, 1), 0);
+	(void)json_object_set_new(o, "hotplug", json_object());
+	assert_int_equal(machine_load(w.machine, o, &e), -1);
+	assert_non_null(strstr(e.text, "hotplug"));
+	/* States of before had none. */
+	(void)json_object_del(o, "hotplug");
+	assert_int_equal(machine_load(w.machine, o, &e), 0);
+	end(&w);
+}
+
 /* Of two things at once the graver counts. */
 static void
 gravest(void **state)
@@ -557,6 +603,7 @@ main(void)
 		cmocka_unit_test(endings),
 		cmocka_unit_test(processors),
 		cmocka_unit_test(processors_saved),
+		cmocka_unit_test(hot_plug_saved),
 		cmocka_unit_test(gravest),
 		cmocka_unit_test(nothing_happens),
 		cmocka_unit_test(reset),

@@ -7,8 +7,10 @@
  * objects).
  */
 
+#include <errno.h>
 #include <stdlib.h>
 
+#include "lib/json.h"
 #include "vmm/acpi.h"
 #include "vmm/board.h"
 #include "vmm/dev/hotplug.h"
@@ -94,4 +96,21 @@ void
 hotplug_reset(struct hotplug *h)
 {
 	h->changed = 0;
+}
+
+json_t *
+hotplug_save(const struct hotplug *h)
+{
+	return json_pack("{s:I}", "changed", (json_int_t)h->changed);
+}
+
+int
+hotplug_load(struct hotplug *h, const json_t *o, struct err *e)
+{
+	uint64_t changed;
+
+	if (json_get_u64(&changed, o, "changed", 0, UINT32_MAX, e) != 1)
+		return err_set(e, EINVAL, "hotplug: not a state of it");
+	h->changed = (uint32_t)changed;
+	return 0;
 }

@@ -9,6 +9,7 @@
 #ifndef VMM_DEV_HOTPLUG_H
 #define VMM_DEV_HOTPLUG_H
 
+#include <jansson.h>
 #include <stdint.h>
 
 #include "lib/err.h"
@@ -42,5 +43,9 @@ void	hotplug_request(struct hotplug *, unsigned slot);
 
 /* As after power on. */
 void	hotplug_reset(struct hotplug *);
+
+/* What the guest was told and has not read yet. */
+json_t	*hotplug_save(const struct hotplug *);
+int	 hotplug_load(struct hotplug *, const json_t *, struct err *);
 
 #endif
