@@ -592,6 +592,13 @@ vmm_why(const struct vmm *v)
 	return v->ended ? &v->why : NULL;
 }
 
+/* Devices are named by what they are: fs0 is a shared directory. */
+static const char *
+server_of(const char *name)
+{
+	return strncmp(name, "fs", 2) == 0 ? "virtiofsd" : "viod";
+}
+
 /* A device says what it counted, when it is asked; the end is its death. */
 static void
 lifeline_event(void *arg, unsigned what)
@@ -605,7 +612,8 @@ lifeline_event(void *arg, unsigned what)
 		count_heard(l, bytes, (size_t)n);
 	if (n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR)))
 		return;
-	vmm_end(l->vmm, VM_EXIT_DEVICE_DIED, "%s: viod ended", l->name);
+	vmm_end(l->vmm, VM_EXIT_DEVICE_DIED, "%s: %s ended", l->name,
+	    server_of(l->name));
 }
 
 /* "NAME=FD" */
