@@ -109,8 +109,8 @@ take_line(struct shares *s, unsigned number, const char *line, const char *vm)
 	}
 }
 
-static int
-take_text(struct shares *s, char *text, const char *vm)
+int
+shares_record_parse(struct shares *s, char *text, const char *vm)
 {
 	char *line, *save = NULL;
 	unsigned number = 0;
@@ -134,7 +134,7 @@ shares_read(struct shares *ret, int dirfd, const char *vm, struct err *e)
 	r = record_read(&b, dirfd, FILE_NAME, e);
 	if (r == -1)
 		(void)err_prefix(e, "VM %s", vm);
-	else if (r == 1 && take_text(&s, (char *)b.data, vm) == -1)
+	else if (r == 1 && shares_record_parse(&s, (char *)b.data, vm) == -1)
 		r = err_set(e, EINVAL, "VM %s: its %s file is damaged", vm,
 		    FILE_NAME);
 	buf_fini(&b);

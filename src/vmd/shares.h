@@ -36,4 +36,10 @@ int	shares_record(struct monitor *, const struct priv_shares *,
 int	shares_read(struct shares *ret, int dirfd, const char *vm,
 	    struct err *);
 
+/*
+ * The text of a record, which is used up, of the VM 'vm' into *s, which is
+ * empty.  -1: it is not as vmd wrote it; *s then says nothing.
+ */
+int	shares_record_parse(struct shares *s, char *text, const char *vm);
+
 #endif
