@@ -1,8 +1,9 @@
 #!/bin/sh
 # board.t: the board as Debian's kernel meets it, on the lab's KVM: processors
-# that come and go, lines in the place of messages.
+# that come and go, lines in the place of messages, messages alone, devices
+# that are plugged in and go.
 #
-#   CASES="cpus irqs"   only some of them
+#   CASES="cpus irqs split plug"   only some of them
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 kernel=$build/guest/x86_64/kernel
