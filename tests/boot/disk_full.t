@@ -91,10 +91,12 @@ room
 ok "with room a VM runs" run_hello a
 pids=$(vm_pids a)
 left 64
-vmctl exec -u 0 a dd if=/dev/zero of=/big bs=1M count=64 conv=fsync \
+# Not much of it: a slow guest's journal may be the first to fail, and then
+# its kernel complains about every page.
+vmctl exec -u 0 a dd if=/dev/zero of=/big bs=1M count=4 conv=fsync \
     > "$t/out" 2>&1
 is "a guest that writes gets an error" 1 $?
-has "of input or output" "Input/output error" "$(cat "$t/out")"
+ok "of its disk" grep -q "Input/output error\|Read-only file system" "$t/out"
 ok "and goes on" vmctl exec a true
 is "its processes are the same" "$pids" "$(vm_pids a)"
 # shellcheck disable=SC2086
