@@ -25,6 +25,7 @@ os_FILES	= event \
 		  image_lock_linux \
 		  link_linux \
 		  os_linux \
+		  post \
 		  process_linux \
 		  sandbox \
 		  sandbox_linux \
