@@ -82,14 +82,20 @@ get_mac(const char **ret, const json_t *obj, struct err *e)
 	return 1;
 }
 
-/* Members of all devices: the vhost-user socket is not a choice. */
+/* The vhost-user socket of a device, if nothing stands in its place. */
 static int
-get_vhost(const char **ret, const json_t *obj, struct err *e)
+get_vhost(const char **ret, const json_t *obj, const char *instead,
+    struct err *e)
 {
 	bool on = false;
 
 	if (json_get_bool(&on, obj, "vhost_user", e) == -1)
 		return -1;
+	if (instead != NULL && (on ||
+	    json_object_get(obj, "vhost_socket") != NULL))
+		return refuse(e, instead, "goes without vhost_user");
+	if (instead != NULL)
+		return 0;
 	if (!on)
 		return refuse(e, "vhost_user", "must be true");
 	return required(get_text(ret, obj, "vhost_socket", VM_PATH_MAX, e),
@@ -121,19 +127,22 @@ static int
 parse_payload(struct vm_config *c, const json_t *obj, struct err *e)
 {
 	static const char *const known[] = { "kernel", "firmware",
-	    "initramfs", "cmdline", "boot", NULL };
+	    "variables", "initramfs", "cmdline", "boot", NULL };
 	int boot = VM_BOOT_ANY, booting;
 
 	if (json_only(obj, known, e) == -1 ||
 	    get_text(&c->kernel, obj, "kernel", VM_PATH_MAX, e) == -1 ||
 	    get_text(&c->firmware, obj, "firmware", VM_PATH_MAX, e) == -1 ||
+	    get_text(&c->variables, obj, "variables", VM_PATH_MAX, e) == -1 ||
 	    get_text(&c->initramfs, obj, "initramfs", VM_PATH_MAX, e) == -1 ||
 	    get_text(&c->cmdline, obj, "cmdline", VM_CMDLINE_MAX, e) == -1 ||
 	    (booting = get_word(&boot, obj, "boot", vm_boots, e)) == -1)
 		return -1;
 	c->boot = (enum vm_boot)boot;
-	if (c->kernel == NULL && c->firmware == NULL)
+	if (c->kernel == NULL && c->firmware == NULL && c->variables == NULL)
 		return refuse(e, "kernel", "or firmware is required");
+	if (c->kernel != NULL && c->variables != NULL)
+		return refuse(e, "variables", "goes with firmware");
 	if (c->kernel != NULL && c->firmware != NULL)
 		return refuse(e, "kernel", "there is firmware to load one");
 	if (c->kernel == NULL && c->initramfs != NULL)
@@ -206,15 +215,35 @@ parse_memory(struct vm_config *c, const json_t *obj, struct err *e)
 	return parse_hugepages(m, obj, e);
 }
 
+/* What a disk is in the VMM's own hands. */
+static int
+parse_image(struct vm_disk *d, const json_t *obj, struct err *e)
+{
+	int sync = VM_SYNC_FULL;
+	int r = get_text(&d->path, obj, "path", VM_PATH_MAX, e);
+
+	if (r == -1 || json_get_bool(&d->direct, obj, "direct", e) == -1 ||
+	    get_word(&sync, obj, "sync", vm_syncs, e) == -1)
+		return -1;
+	d->sync = (enum vm_sync)sync;
+	if (r == 0 && d->direct)
+		return refuse(e, "direct", "goes with path");
+	if (r == 0 && d->sync != VM_SYNC_FULL)
+		return refuse(e, "sync", "goes with path");
+	return 0;
+}
+
 static int
 parse_disk(struct vm_disk *d, const json_t *obj, struct err *e)
 {
 	static const char *const known[] = { "vhost_user", "vhost_socket",
-	    "readonly", "cdrom", "num_queues", "id", NULL };
+	    "path", "direct", "sync", "readonly", "cdrom", "num_queues", "id",
+	    NULL };
 	uint64_t queues = 1;
 
 	if (json_only(obj, known, e) == -1 || get_id(&d->id, obj, e) == -1 ||
-	    get_vhost(&d->socket, obj, e) == -1 ||
+	    parse_image(d, obj, e) == -1 || get_vhost(&d->socket, obj,
+	    d->path != NULL ? "path" : NULL, e) == -1 ||
 	    json_get_bool(&d->readonly, obj, "readonly", e) == -1 ||
 	    json_get_bool(&d->cdrom, obj, "cdrom", e) == -1 ||
 	    json_get_u64(&queues, obj, "num_queues", 1,
@@ -225,15 +254,40 @@ parse_disk(struct vm_disk *d, const json_t *obj, struct err *e)
 	return 0;
 }
 
+/* A list with one descriptor of the VMM's. */
+static int
+get_fd(int *ret, const json_t *obj, struct err *e)
+{
+	const json_t *v;
+	json_t *list;
+	int r = json_get_arr(&list, obj, "fds", 1, e);
+
+	if (r != 1)
+		return r;
+	v = json_array_get(list, 0);
+	if (!json_is_integer(v) || json_integer_value(v) < VM_FD_MIN ||
+	    json_integer_value(v) > VM_FD_MAX)
+		return refuse(e, "fds", "must be one descriptor");
+	*ret = (int)json_integer_value(v);
+	return 1;
+}
+
 static int
 parse_net(struct vm_net *n, const json_t *obj, struct err *e)
 {
 	static const char *const known[] = { "vhost_user", "vhost_socket",
-	    "mac", "num_queues", "id", NULL };
+	    "fds", "nat", "mac", "num_queues", "id", NULL };
 	uint64_t queues = 2;
 
+	n->fd = -1;
 	if (json_only(obj, known, e) == -1 || get_id(&n->id, obj, e) == -1 ||
-	    get_vhost(&n->socket, obj, e) == -1 ||
+	    get_fd(&n->fd, obj, e) == -1 ||
+	    json_get_bool(&n->nat, obj, "nat", e) == -1)
+		return -1;
+	if (n->fd != -1 && n->nat)
+		return refuse(e, "nat", "goes without fds");
+	if (get_vhost(&n->socket, obj, n->fd != -1 ? "fds" :
+	    n->nat ? "nat" : NULL, e) == -1 ||
 	    get_mac(&n->mac, obj, e) == -1 ||
 	    json_get_u64(&queues, obj, "num_queues", 2, 2 * VM_QUEUES_MAX,
 	    e) == -1)
@@ -244,16 +298,34 @@ parse_net(struct vm_net *n, const json_t *obj, struct err *e)
 	return 0;
 }
 
+/* Who serves a share: one of three. */
+static int
+parse_server(struct vm_fs *f, const json_t *obj, struct err *e)
+{
+	if (get_text(&f->socket, obj, "socket", VM_PATH_MAX, e) == -1 ||
+	    get_text(&f->path, obj, "path", VM_PATH_MAX, e) == -1 ||
+	    json_get_bool(&f->readonly, obj, "readonly", e) == -1 ||
+	    json_get_bool(&f->rosetta, obj, "rosetta", e) == -1)
+		return -1;
+	if (f->socket == NULL && f->path == NULL && !f->rosetta)
+		return refuse(e, "socket", "is required");
+	if ((f->socket != NULL) + (f->path != NULL) + f->rosetta > 1)
+		return refuse(e, "socket",
+		    "only one of socket, path, rosetta");
+	if (f->readonly && f->path == NULL)
+		return refuse(e, "readonly", "goes with path");
+	return 0;
+}
+
 static int
 parse_share(struct vm_fs *f, const json_t *obj, struct err *e)
 {
-	static const char *const known[] = { "socket", "tag", "num_queues",
-	    "queue_size", "id", NULL };
+	static const char *const known[] = { "socket", "path", "readonly",
+	    "rosetta", "tag", "num_queues", "queue_size", "id", NULL };
 	uint64_t queues = 1, size = FS_QUEUE_SIZE_MAX;
 
 	if (json_only(obj, known, e) == -1 || get_id(&f->id, obj, e) == -1 ||
-	    required(get_text(&f->socket, obj, "socket", VM_PATH_MAX, e),
-	    "socket", e) == -1 ||
+	    parse_server(f, obj, e) == -1 ||
 	    required(get_text(&f->tag, obj, "tag", VM_TAG_MAX, e), "tag",
 	    e) == -1 ||
 	    json_get_u64(&queues, obj, "num_queues", 1, VM_QUEUES_MAX,
@@ -336,8 +408,8 @@ parse_vsock(struct vm_config *c, const json_t *obj, struct err *e)
 	    required(get_text(&v->socket, obj, "socket", VM_PATH_MAX, e),
 	    "socket", e) == -1)
 		return -1;
-	return required(get_text(&v->vhost_socket, obj, "vhost_socket",
-	    VM_PATH_MAX, e), "vhost_socket", e);
+	return get_text(&v->vhost_socket, obj, "vhost_socket", VM_PATH_MAX,
+	    e) == -1 ? -1 : 0;
 }
 
 /* A console or serial port. */
@@ -548,6 +620,29 @@ vm_config_parse(struct vm_config *ret, json_t *doc, struct err *e)
 	return 0;
 }
 
+int
+vm_config_vhost_only(const struct vm_config *c, const char *vmm,
+    struct err *e)
+{
+	const char *what = c->variables != NULL ? "payload: variables" :
+	    c->vsock.cid != 0 && c->vsock.vhost_socket == NULL ?
+	    "vsock: without vhost_socket" : NULL;
+
+	for (size_t i = 0; i < c->ndisks; i++)
+		if (c->disks[i].socket == NULL)
+			what = "disks: path";
+	for (size_t i = 0; i < c->nnets; i++)
+		if (c->nets[i].socket == NULL)
+			what = c->nets[i].nat ? "net: nat" : "net: fds";
+	for (size_t i = 0; i < c->nfs; i++)
+		if (c->fs[i].socket == NULL)
+			what = c->fs[i].rosetta ? "fs: rosetta" : "fs: path";
+	if (what == NULL)
+		return 0;
+	return err_api(e, ENOTSUP, "invalid_request", "%s: not supported by "
+	    "%s", what, vmm);
+}
+
 bool
 vm_config_has(const struct vm_config *c, const char *id)
 {
@@ -560,7 +655,7 @@ vm_config_has(const struct vm_config *c, const char *id)
 	for (size_t i = 0; i < c->nfs; i++)
 		if (strcmp(c->fs[i].id, id) == 0)
 			return true;
-	return c->vsock.vhost_socket != NULL && strcmp(id, VM_VSOCK_ID) == 0;
+	return c->vsock.cid != 0 && strcmp(id, VM_VSOCK_ID) == 0;
 }
 
 void

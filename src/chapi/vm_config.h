@@ -6,9 +6,10 @@
  * members that are known are exactly those of docs/ARCHITECTURE.md; any
  * other is refused by its name, because a member that is ignored is a
  * promise that is broken.  Ours are "vsock.vhost_socket", "gdb.socket",
- * "payload.boot", "disks.cdrom", "vmmci" and in "platform" "arch", "cpu",
- * "irqchip", "virtio".  What a VMM has not of these it refuses itself
- * (struct vmm_backend, check).
+ * "payload.boot", "payload.variables", "disks.cdrom", "disks.sync",
+ * "net.nat", "fs.path", "fs.readonly", "fs.rosetta", "vmmci" and in
+ * "platform" "arch", "cpu", "irqchip", "virtio".  What a VMM has not of these
+ * it refuses itself (struct vmm_backend, check).
  */
 
 #ifndef CHAPI_VM_CONFIG_H
@@ -36,6 +37,8 @@
 #define VM_FS_MAX	8
 #define VM_TAG_MAX	36		/* bytes, virtio 1.2, 5.11.4 */
 #define VM_QUEUES_MAX	16		/* of a disk; pairs of a net */
+#define VM_FD_MIN	4		/* 3 is the report */
+#define VM_FD_MAX	1023
 #define VM_VSOCK_ID	"vsock0"	/* the one there can be */
 #define VM_CID_MIN	3ULL
 #define VM_CID_MAX	0xfffffffeULL
@@ -95,10 +98,24 @@ struct vm_memory {
 	bool		prefault;	/* take all of it at the boot */
 };
 
-/* All sockets are vhost-user; relative paths begin at the VM's directory. */
+/* When a write of the guest's that it was told is durable is so. */
+enum vm_sync {
+	VM_SYNC_FULL,		/* on the medium itself */
+	VM_SYNC_FSYNC,		/* with the drive */
+	VM_SYNC_NONE,		/* some day */
+};
+
+/*
+ * Sockets are vhost-user, where the device is a process of its own.  What
+ * stands in their place is for a VMM whose hypervisor is the device.
+ * Relative paths begin at the VM's directory.
+ */
 struct vm_disk {
 	const char	*id;		/* a letter, then letters digits _ - */
-	const char	*socket;
+	const char	*socket;	/* this, or path */
+	const char	*path;		/* of a raw image */
+	bool		 direct;	/* path: not by the host's cache */
+	enum vm_sync	 sync;		/* path */
 	bool		 readonly;
 	bool		 cdrom;		/* a CD in a drive of its own (SCSI);
 					   it cannot be written to */
@@ -107,20 +124,26 @@ struct vm_disk {
 
 struct vm_net {
 	const char	*id;
-	const char	*socket;
+	const char	*socket;	/* this, fd or nat */
+	int		 fd;		/* else -1; of the VMM: a connected
+					   SOCK_DGRAM socket, a frame each */
+	bool		 nat;		/* the hypervisor's own network */
 	const char	*mac;		/* "aa:bb:cc:dd:ee:ff", unicast */
 	unsigned	 queues;	/* pairs: half of num_queues */
 };
 
 struct vm_vsock {
-	const char	*socket;	/* of CONNECT; only repeated */
-	const char	*vhost_socket;	/* NULL: no vsock device */
-	uint64_t	 cid;
+	const char	*socket;	/* of CONNECT */
+	const char	*vhost_socket;	/* of who serves it; NULL: the VMM */
+	uint64_t	 cid;		/* 0: no vsock device */
 };
 
 struct vm_fs {
 	const char	*id;
-	const char	*socket;
+	const char	*socket;	/* this, path or rosetta */
+	const char	*path;		/* a directory of the host's */
+	bool		 readonly;	/* path */
+	bool		 rosetta;	/* Apple's translator of amd64 */
 	const char	*tag;		/* what the guest mounts */
 	unsigned	 queues;	/* of requests: 1..VM_QUEUES_MAX */
 	unsigned	 queue_size;	/* a power of 2, 1024 at most */
@@ -141,6 +164,8 @@ struct vm_config {
 	enum vm_arch	 arch;
 	const char	*kernel;	/* this, or firmware; never both */
 	const char	*firmware;	/* image of a BIOS */
+	const char	*variables;	/* UEFI's, kept in this file; where the
+					   VMM has UEFI, firmware is NULL */
 	const char	*initramfs;	/* a kernel's, as the next */
 	const char	*cmdline;
 	unsigned	 cpus;		/* boot_vcpus */
@@ -173,6 +198,13 @@ struct vm_config {
  */
 int	vm_config_parse(struct vm_config *ret, json_t *, struct err *);
 void	vm_config_fini(struct vm_config *);
+
+/*
+ * Refuse what is not vhost-user, for a VMM that has nothing else: "disks:
+ * path: not supported by qemu".
+ */
+int	vm_config_vhost_only(const struct vm_config *, const char *vmm,
+	    struct err *);
 
 /* Is there a disk, network card, share or vsock device of that name? */
 bool	vm_config_has(const struct vm_config *, const char *id);

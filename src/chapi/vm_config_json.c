@@ -29,17 +29,30 @@ const char *const vm_virtios[] = {
 	[VM_VIRTIO_TRANSITIONAL] = "transitional", NULL
 };
 
+const char *const vm_syncs[] = {
+	[VM_SYNC_FULL] = "full", [VM_SYNC_FSYNC] = "fsync",
+	[VM_SYNC_NONE] = "none", NULL
+};
+
 const char *const vm_boots[] = {
 	[VM_BOOT_ANY] = "any", [VM_BOOT_DISK] = "disk",
 	[VM_BOOT_CDROM] = "cdrom", [VM_BOOT_NET] = "net", NULL
 };
 
+/* A member that is left out when it is false. */
+static json_t *
+if_true(bool b)
+{
+	return b ? json_true() : NULL;
+}
+
 /* Packing steals references; "?" and "*" leave NULL members out. */
 static json_t *
 payload_json(const struct vm_config *c)
 {
-	return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*}",
+	return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}",
 	    "kernel", c->kernel, "firmware", c->firmware,
+	    "variables", c->variables,
 	    "initramfs", c->initramfs, "cmdline", c->cmdline,
 	    "boot", c->boot != VM_BOOT_ANY ? vm_boots[c->boot] : NULL);
 }
@@ -70,11 +83,12 @@ disk_json(const struct vm_config *c, size_t i)
 {
 	const struct vm_disk *d = &c->disks[i];
 
-	return json_pack("{s:s, s:b, s:s, s:b, s:o*, s:i}", "id", d->id,
-	    "vhost_user", 1, "vhost_socket", d->socket,
-	    "readonly", d->readonly,
-	    "cdrom", d->cdrom ? json_true() : NULL,
-	    "num_queues", (int)d->queues);
+	return json_pack("{s:s, s:o*, s:s*, s:s*, s:o*, s:s*, s:b, s:o*, s:i}",
+	    "id", d->id, "vhost_user", if_true(d->socket != NULL),
+	    "vhost_socket", d->socket, "path", d->path,
+	    "direct", if_true(d->direct), "sync", d->sync != VM_SYNC_FULL ?
+	    vm_syncs[d->sync] : NULL, "readonly", d->readonly,
+	    "cdrom", if_true(d->cdrom), "num_queues", (int)d->queues);
 }
 
 static json_t *
@@ -82,8 +96,12 @@ net_json(const struct vm_config *c, size_t i)
 {
 	const struct vm_net *n = &c->nets[i];
 
-	return json_pack("{s:s, s:b, s:s, s:s, s:i}", "id", n->id,
-	    "vhost_user", 1, "vhost_socket", n->socket, "mac", n->mac,
+	return json_pack("{s:s, s:o*, s:s*, s:o*, s:o*, s:s, s:i}",
+	    "id", n->id, "vhost_user", if_true(n->socket != NULL),
+	    "vhost_socket", n->socket,
+	    "fds", n->fd != -1 && n->socket == NULL && !n->nat ?
+	    json_pack("[i]", n->fd) : NULL,
+	    "nat", if_true(n->nat), "mac", n->mac,
 	    "num_queues", (int)n->queues * 2);
 }
 
@@ -92,8 +110,10 @@ fs_json(const struct vm_config *c, size_t i)
 {
 	const struct vm_fs *f = &c->fs[i];
 
-	return json_pack("{s:s, s:s, s:s, s:i, s:i}", "id", f->id,
-	    "socket", f->socket, "tag", f->tag, "num_queues", (int)f->queues,
+	return json_pack("{s:s, s:s*, s:s*, s:o*, s:o*, s:s, s:i, s:i}",
+	    "id", f->id, "socket", f->socket, "path", f->path,
+	    "readonly", if_true(f->readonly), "rosetta", if_true(f->rosetta),
+	    "tag", f->tag, "num_queues", (int)f->queues,
 	    "queue_size", (int)f->queue_size);
 }
 
@@ -133,7 +153,7 @@ shares_json(const struct vm_config *c)
 static json_t *
 vsock_json(const struct vm_config *c)
 {
-	return json_pack("{s:I, s:s, s:s}", "cid", (json_int_t)c->vsock.cid,
+	return json_pack("{s:I, s:s, s:s*}", "cid", (json_int_t)c->vsock.cid,
 	    "socket", c->vsock.socket, "vhost_socket", c->vsock.vhost_socket);
 }
 
@@ -217,7 +237,7 @@ vm_config_json(const struct vm_config *c)
 		{ "disks",	true,			disks_json },
 		{ "net",	true,			nets_json },
 		{ "fs",		c->nfs > 0,		shares_json },
-		{ "vsock",	c->vsock.vhost_socket != NULL, vsock_json },
+		{ "vsock",	c->vsock.cid != 0,	vsock_json },
 		{ "console",	true,			console_json },
 		{ "serial",	true,			serial_json },
 		{ "balloon",	c->balloon.on,		balloon_json },

@@ -8,6 +8,7 @@ extern const char *const vm_stream_modes[];	/* enum vm_stream_mode */
 extern const char *const vm_cpus[];		/* enum vm_cpu */
 extern const char *const vm_irqchips[];		/* enum vm_irqchip */
 extern const char *const vm_virtios[];		/* enum vm_virtio */
+extern const char *const vm_syncs[];		/* enum vm_sync */
 extern const char *const vm_boots[];		/* enum vm_boot */
 
 #endif

@@ -46,5 +46,5 @@ qemu_check(const struct vm_config *c, struct err *e)
 		if (lacks[i].asked)
 			return err_api(e, ENOTSUP, "invalid_request",
 			    "%s: not supported by qemu", lacks[i].what);
-	return 0;
+	return vm_config_vhost_only(c, "qemu", e);
 }

@@ -553,7 +553,7 @@ backend_check(const struct vm_config *c, struct err *e)
 		return err_api(e, ENOTSUP, "invalid_request",
 		    "cpus: more than %d are not supported by vmm",
 		    ACCEL_CPUS_MAX);
-	return 0;
+	return vm_config_vhost_only(c, "vmm", e);
 }
 
 static json_t *

@@ -84,7 +84,8 @@ largest(void **state)
 		v.disks[i] = (struct vm_disk){ .id = "d", .socket = "s",
 		    .readonly = true, .queues = 1 };
 	for (size_t i = 0; i < v.nnets; i++)
-		v.nets[i] = (struct vm_net){ "n", "s", "m", 1 };
+		v.nets[i] = (struct vm_net){ .id = "n", .socket = "s",
+		    .mac = "m", .queues = 1 };
 	assert_int_equal(command_make(&c, &v, &host, &e), 0);
 	command_fini(&c);
 	command_fini(&c);

@@ -43,6 +43,19 @@ static const char bios[] = "{'payload':{'firmware':'/f','boot':'cdrom'},"
     "'shared':true},'disks':[],'net':[],'serial':{'mode':'Off'},"
     "'console':{'mode':'Off'},'platform':{'arch':'amd64'}}";
 
+/* What only a VMM has whose hypervisor is the devices. */
+static const char own[] = "{'payload':{'variables':'efi'},"
+    "'cpus':{'boot_vcpus':1,'max_vcpus':1},'memory':{'size':268435456,"
+    "'shared':true},'disks':[{'id':'disk0','path':'disk.img','direct':true,"
+    "'sync':'fsync','readonly':false,'num_queues':1}],'net':[{'id':'net0',"
+    "'fds':[7],'mac':'52:54:00:12:34:56','num_queues':2},{'id':'net1',"
+    "'nat':true,'mac':'52:54:00:12:34:57','num_queues':2}],'fs':[{'id':"
+    "'fs0','path':'/src','readonly':true,'tag':'src','num_queues':1,"
+    "'queue_size':1024},{'id':'fs1','rosetta':true,'tag':'rosetta',"
+    "'num_queues':1,'queue_size':1024}],'vsock':{'cid':3,'socket':"
+    "'vsock.sock'},'serial':{'mode':'Off'},'console':{'mode':'Off'},"
+    "'platform':{'arch':'arm64'}}";
+
 /* JSON in single quotes, as it reads well in C. */
 static json_t *
 json(const char *text)
@@ -129,6 +142,49 @@ there_and_back_bios(void **state)
 	vm_config_fini(&c);
 }
 
+/* Whoever has vhost-user only says what it has not. */
+static void
+there_and_back_own(void **state)
+{
+	own_json json_t *in = json(own), *out = NULL;
+	struct vm_config c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(vm_config_parse(&c, in, &e), 0);
+	assert_string_equal(c.variables, "efi");
+	assert_string_equal(c.disks[0].path, "disk.img");
+	assert_true(c.disks[0].direct);
+	assert_int_equal(c.disks[0].sync, VM_SYNC_FSYNC);
+	assert_int_equal(c.nets[0].fd, 7);
+	assert_int_equal(c.nets[1].fd, -1);
+	assert_true(c.nets[1].nat);
+	assert_true(c.fs[0].readonly);
+	assert_true(c.fs[1].rosetta);
+	assert_true(vm_config_has(&c, VM_VSOCK_ID));
+	out = vm_config_json(&c);
+	assert_true(json_equal(in, out));
+	assert_int_equal(vm_config_vhost_only(&c, "vmm", &e), -1);
+	assert_string_equal(e.text, "fs: rosetta: not supported by vmm");
+	c.nfs = 0;
+	assert_int_equal(vm_config_vhost_only(&c, "vmm", &e), -1);
+	assert_string_equal(e.text, "net: nat: not supported by vmm");
+	c.nnets = 0;
+	assert_int_equal(vm_config_vhost_only(&c, "vmm", &e), -1);
+	assert_string_equal(e.text, "disks: path: not supported by vmm");
+	c.ndisks = 0;
+	assert_int_equal(vm_config_vhost_only(&c, "vmm", &e), -1);
+	assert_string_equal(e.text,
+	    "payload: variables: not supported by vmm");
+	c.variables = NULL;
+	assert_int_equal(vm_config_vhost_only(&c, "vmm", &e), -1);
+	assert_string_equal(e.text,
+	    "vsock: without vhost_socket: not supported by vmm");
+	c.vsock.cid = 0;
+	assert_int_equal(vm_config_vhost_only(&c, "vmm", &e), 0);
+	vm_config_fini(&c);
+}
+
 static void
 minimal(void **state)
 {
@@ -161,7 +217,25 @@ static const struct {
 	{ "{" MINIMAL ",'disks':[{'id':'a'," DISK "},7]}",
 	    "disks: [1]: must be an object" },
 	{ "{" MINIMAL ",'disks':[{'id':'a'," DISK ",'path':'x'}]}",
-	    "disks: [0]: path: no such member" },
+	    "disks: [0]: path: goes without vhost_user" },
+	{ "{" MINIMAL ",'disks':[{'id':'a'," DISK ",'direct':true}]}",
+	    "disks: [0]: direct: goes with path" },
+	{ "{" MINIMAL ",'disks':[{'id':'a','path':'x','sync':'later'}]}",
+	    "disks: [0]: sync: \"later\" is not known" },
+	{ "{" MINIMAL ",'net':[{" NET ",'fds':[5]}]}",
+	    "net: [0]: fds: goes without vhost_user" },
+	{ "{" MINIMAL ",'net':[{'id':'n','fds':[3]}]}",
+	    "net: [0]: fds: must be one descriptor" },
+	{ "{" MINIMAL ",'net':[{'id':'n','fds':[5],'nat':true}]}",
+	    "net: [0]: nat: goes without fds" },
+	{ "{" MINIMAL ",'fs':[{" FS ",'path':'/'}]}",
+	    "fs: [0]: socket: only one of socket, path, rosetta" },
+	{ "{" MINIMAL ",'fs':[{" FS ",'readonly':true}]}",
+	    "fs: [0]: readonly: goes with path" },
+	{ "{" MINIMAL ",'fs':[{'id':'fs0','tag':'t'}]}",
+	    "fs: [0]: socket: is required" },
+	{ "{'payload':{'kernel':'k','variables':'v'}}",
+	    "payload: variables: goes with firmware" },
 	{ "{" MINIMAL ",'disks':[{'id':'a','vhost_user':false}]}",
 	    "disks: [0]: vhost_user: must be true" },
 	{ "{" MINIMAL ",'disks':[{'id':'a,b'," DISK "}]}",
@@ -287,6 +361,7 @@ main(void)
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(there_and_back_whole),
 		cmocka_unit_test(there_and_back_bios),
+		cmocka_unit_test(there_and_back_own),
 		cmocka_unit_test(minimal),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(too_many),
