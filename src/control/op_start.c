@@ -210,6 +210,9 @@ add_if(struct priv_start *s, const struct vm *vm, size_t i, struct err *e)
 	t->down = f->down;
 	if (f->local && set_local(t, vm, i, e) == -1)
 		return -1;
+	/* As OpenBSD's: the first interface, for autoinstall(8). */
+	if (f->local && i == 0 && vm_boot_device(vm) == BOOT_NET)
+		(void)snprintf(t->file, sizeof(t->file), "auto_install");
 	return f->to[0] == '\0' ? 0 : set_switch(t, vm, f->to, e);
 }
 

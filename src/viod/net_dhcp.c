@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/util.h"
@@ -46,6 +47,8 @@ enum {
 	OPT_LEASE	= 51,
 	OPT_TYPE	= 53,
 	OPT_SERVER	= 54,
+	OPT_TFTP	= 66,	/* RFC 2132, 9.4 and 9.5 */
+	OPT_FILE	= 67,
 	OPT_END		= 255,
 };
 enum {
@@ -166,6 +169,25 @@ put_word(uint8_t *p, uint8_t option, uint32_t v)
 	return put_bytes(p, option, bytes, sizeof(bytes));
 }
 
+/*
+ * What to boot is in the fixed part too: some clients look there only, others
+ * at options only.
+ */
+static uint8_t *
+put_boot(uint8_t *p, const struct net_dhcp *d)
+{
+	const uint32_t a = d->host;
+	char text[INET_ADDRSTRLEN];
+
+	if (d->file == NULL)
+		return p;
+	(void)snprintf(text, sizeof(text), "%u.%u.%u.%u", a >> 24,
+	    a >> 16 & 255, a >> 8 & 255, a & 255);
+	p = put_bytes(p, OPT_TFTP, text, strlen(text));
+	return put_bytes(p, OPT_FILE, d->file,
+	    strnlen(d->file, NET_DHCP_FILE_MAX));
+}
+
 static uint8_t *
 put_options(uint8_t *p, const struct net_dhcp *d, const struct asked *a,
     int type)
@@ -186,6 +208,7 @@ put_options(uint8_t *p, const struct net_dhcp *d, const struct asked *a,
 	if (d->hostname != NULL)
 		p = put_bytes(p, OPT_HOSTNAME, d->hostname,
 		    strnlen(d->hostname, NET_DHCP_NAME_MAX));
+	p = put_boot(p, d);
 	return put_bytes(p, OPT_DOMAIN, NET_DHCP_DOMAIN,
 	    strlen(NET_DHCP_DOMAIN));
 }
@@ -231,7 +254,8 @@ net_dhcp_answer(const struct net_dhcp *d, uint8_t answer[NET_DHCP_MAX],
 	int type;
 
 	_Static_assert(NET_UDP_HEAD + BOOTP_OPTIONS + 6 * 6 + 3 +
-	    NET_DHCP_NAME_MAX + 2 + sizeof(NET_DHCP_DOMAIN) + 2 <
+	    NET_DHCP_NAME_MAX + 2 + INET_ADDRSTRLEN + 2 +
+	    NET_DHCP_FILE_MAX + 2 + sizeof(NET_DHCP_DOMAIN) + 2 <
 	    NET_DHCP_MAX, "room for every option");
 	if (!read_request(&a, d, frame, len))
 		return -1;

@@ -96,6 +96,8 @@ lease(void **state)
 	assert_memory_equal(frame_dhcp_option(seen.data, seen.len, 15, &len),
 	    "vmd.internal", 12);
 	assert_null(frame_dhcp_option(seen.data, seen.len, 12, &len));
+	assert_null(frame_dhcp_option(seen.data, seen.len, 66, &len));
+	assert_null(frame_dhcp_option(seen.data, seen.len, 67, &len));
 	assert_int_equal(seen.data[108], 0);
 	begin(3);
 	option(50, ADDR);
@@ -161,6 +163,14 @@ names(void **state)
 	    "web", 3);
 	assert_int_equal(len, 3);
 	assert_string_equal((const char *)seen.data + 108, "auto_install");
+	/* Of the same by options, for those who look there. */
+	assert_memory_equal(frame_dhcp_option(seen.data, seen.len, 67, &len),
+	    "auto_install", 12);
+	assert_int_equal(len, 12);
+	assert_memory_equal(frame_dhcp_option(seen.data, seen.len, 66, &len),
+	    "100.64.1.2", 10);
+	assert_int_equal(len, 10);
+	assert_int_equal(get32(seen.data + 20), HOST);
 	/* Without the cookie it is BOOTP. */
 	begin(1);
 	put32(msg + 236, 0);
