@@ -98,14 +98,15 @@ viod_STATIC_LIBS = liburing libzstd zlib
 PROGRAMS	+= viod-net
 viod-net_DIR	= viod
 viod-net_FILES	= commands_net limit main message net net_local net_main \
-		  net_offload net_port net_rx net_udp net_user queue serve start
+		  net_offload net_port net_resolver net_rx net_udp net_user \
+		  queue serve start
 viod-net_LAYERS	= virtio os lib
 viod-net_LIBS	= slirp glib-2.0
 
 PROGRAMS	+= viod-tap
 viod-tap_DIR	= viod
-viod-tap_FILES	= commands_tap limit main message net net_dhcp net_offload \
-		  net_rx net_tap net_udp queue serve start tap_main
+viod-tap_FILES	= commands_tap limit main message net net_dhcp net_dns \
+		  net_names net_offload net_relay net_resolver net_rx net_tap net_udp queue serve start tap_main
 viod-tap_LAYERS	= virtio os lib
 viod-tap_STATIC	= yes
 
@@ -199,8 +200,8 @@ vmm-qemu_LAYERS	= chapi accel os lib
 vmm-qemu_LIBS	= jansson
 
 vmd_DIR		= vmd
-vmd_FILES	= children conf control file files jobs listen main nat options \
-		  record report requests shares spawn state taps user vm_retry \
+vmd_FILES	= children conf control file files jobs listen main names nat \
+		  options record report requests shares spawn state taps user vm_retry \
 		  vm_start vm_words vms vms_adopt
 vmd_LAYERS	= disk priv os lib
 vmd_LIBS	= libevent_core libmnl

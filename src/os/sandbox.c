@@ -25,10 +25,14 @@ const struct sandbox_row sandbox_rows[SANDBOX_PROGRAMS] = {
 		.may	= MAY_SERVE | MAY_THREADS | MAY_INET | MAY_OPEN,
 		.nofile	= 8192,
 	},
-	/* The tap is there.  Opens nothing, talks to nobody. */
+	/*
+	 * The tap is there.  What a guest asks its name server is looked
+	 * up in links, or becomes a question to those of /etc/resolv.conf.
+	 */
 	[SANDBOX_VIOD_TAP] = {
 		.name	= "viod-tap",
-		.may	= MAY_SERVE | MAY_TAP,
+		.may	= MAY_SERVE | MAY_TAP | MAY_UDP | MAY_OPEN |
+			  MAY_LINKS,
 		.nofile	= 512,
 	},
 	/* Guest memory, the disc to read, the front-end's socket. */

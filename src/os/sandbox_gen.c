@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -127,6 +128,8 @@ static const int disk[] = {
 	/* A ring that is there and restricted; no new one. */
 	S(io_uring_enter), S(fadvise64),
 };
+
+static const int links[] = { S(readlink), S(readlinkat) };
 
 static const int connects[] = { S(connect), S(bind), S(listen) };
 
@@ -282,6 +285,9 @@ allow_sockets(struct filter *f, unsigned may)
 		allow_if(f, S(socket), 0, WHOLE, AF_INET);
 	if (may & MAY_INET)
 		allow_if(f, S(socket), 0, WHOLE, AF_INET6);
+	/* A socket of that protocol is one of UDP, whatever family it names. */
+	if (may & MAY_UDP)
+		allow_if(f, S(socket), 2, WHOLE, IPPROTO_UDP);
 	/* Resolvers ask which addresses the host has. */
 	if ((may & MAY_INET) && (may & MAY_EXEC))
 		allow_if(f, S(socket), 0, WHOLE, AF_NETLINK);
@@ -339,6 +345,8 @@ fill(struct filter *f, unsigned may)
 	set(f, ALLOW, serve, COUNT(serve));
 	if (may & MAY_OPEN)
 		set(f, ALLOW, opens, COUNT(opens));
+	if (may & MAY_LINKS)
+		set(f, ALLOW, links, COUNT(links));
 	if (may & MAY_FILES)
 		set(f, ALLOW, files, COUNT(files));
 	if (may & MAY_EXEC)

@@ -12,6 +12,7 @@
 #include "lib/num.h"
 #include "lib/util.h"
 #include "viod/net.h"
+#include "viod/net_resolver.h"
 #include "viod/net_user.h"
 #include "viod/viod.h"
 
@@ -86,23 +87,6 @@ limit_fds(void)
 	(void)setrlimit(RLIMIT_NOFILE, &rl);
 }
 
-/*
- * libslirp asks the name servers of the day.  The file is replaced rather
- * than written, so it is its directory that must stay readable.
- */
-static void
-allow_resolver(struct sandbox *s)
-{
-	static char dir[PATH_MAX];
-	char *slash;
-
-	if (realpath("/etc/resolv.conf", dir) == NULL)
-		return;		/* no names, then */
-	slash = strrchr(dir, '/');
-	*slash = '\0';
-	sandbox_add(s, dir, SANDBOX_READ);
-}
-
 static void
 serve(struct viod_start *start, struct options *o)
 {
@@ -122,7 +106,8 @@ serve(struct viod_start *start, struct options *o)
 	if (net_user_new(&user, &config, &e) == -1)
 		viod_refuse(start, &e);
 	net_attach(v, from_guest, user);
-	allow_resolver(&start->sandbox);
+	/* libslirp asks the name servers of the day. */
+	net_resolver_allow(&start->sandbox);
 	viod_run(start, v);
 	net_user_destroy(user);
 	net_destroy(v);

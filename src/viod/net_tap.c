@@ -124,14 +124,15 @@ on_retry(void *arg)
 static bool
 served(struct net_tap *t, const uint8_t *frame, size_t len)
 {
-	int n;
+	const struct net_tap_config *c = t->config;
+	int n = -1;
 
-	if (t->config->dhcp == NULL)
-		return false;
-	n = net_dhcp_answer(t->config->dhcp, t->answer.frame, frame, len);
+	if (c->dhcp != NULL)
+		n = net_dhcp_answer(c->dhcp, t->answer.frame, frame, len);
 	if (n > 0)
 		net_deliver_packet(t->dev, &t->answer, (size_t)n);
-	return n >= 0;
+	return n >= 0 || (c->names != NULL &&
+	    net_names_take(c->names, frame, len));
 }
 
 static void

@@ -16,6 +16,7 @@
 #include "lib/err.h"
 #include "lib/own.h"
 #include "viod/net_dhcp.h"
+#include "viod/net_names.h"
 #include "viod/serve.h"
 
 struct net_tap_config {
@@ -29,7 +30,8 @@ struct net_tap_config {
 	 * for another one do not reach it.
 	 */
 	bool			 locked;
-	const struct net_dhcp	*dhcp;	/* the server of this link, or NULL */
+	const struct net_dhcp	*dhcp;	/* the servers of this link, or NULL */
+	struct net_names	*names;
 };
 
 struct net_tap;

@@ -12,6 +12,8 @@
 #include "lib/num.h"
 #include "viod/limit.h"
 #include "viod/net.h"
+#include "viod/net_relay.h"
+#include "viod/net_resolver.h"
 #include "viod/net_tap.h"
 #include "viod/viod.h"
 
@@ -21,6 +23,7 @@ struct options {
 	struct net_options	 net;
 	struct net_tap_config	 tap;
 	struct net_dhcp		 dhcp;
+	int			 names;		/* directory, or -1 */
 	bool			 have_mac;
 };
 
@@ -56,13 +59,13 @@ parse_name(const char **ret, const char *arg, size_t max, struct err *e)
 }
 
 static int
-parse_tap(struct options *o, const char *arg, struct err *e)
+parse_fd(int *ret, const char *what, const char *arg, struct err *e)
 {
 	uint64_t n;
 
 	if (num_parse(&n, arg, 0, INT32_MAX, e) == -1)
-		return err_prefix(e, "tap");
-	o->tap.fd = (int)n;
+		return err_prefix(e, "%s", what);
+	*ret = (int)n;
 	return 0;
 }
 
@@ -87,18 +90,44 @@ parse(struct options *o, int ch, const char *arg, struct err *e)
 	case 'm':
 		o->have_mac = true;
 		return net_mac_parse(o->net.mac, arg, e);
+	case 'N':
+		return parse_fd(&o->names, "names", arg, e);
 	case 'q':
 		if (num_parse(&n, arg, 1, NET_PAIRS_MAX, e) == -1)
 			return err_prefix(e, "queue pairs");
 		o->net.pairs = (unsigned)n;
 		return 0;
 	case 't':
-		return parse_tap(o, arg, e);
+		return parse_fd(&o->tap.fd, "tap", arg, e);
 	case 'U':
 		return rate_parse(&o->net.up, arg, e);
 	default:
 		viod_usage("tap");
 	}
+}
+
+static void
+to_guest(void *arg, const uint8_t *frame, size_t len)
+{
+	net_deliver(arg, frame, len);
+}
+
+/* The services of a local interface. */
+static int
+make_services(struct viod_start *start, struct options *o, struct viod *v,
+    struct err *e)
+{
+	struct net_names_config c = { .loop = start->loop, .link = &o->dhcp,
+	    .dirfd = o->names, .file = NET_RELAY_FILE, .port = NET_DNS_PORT,
+	    .deliver = to_guest, .arg = v };
+
+	if (o->dhcp.addr == 0)
+		return 0;
+	o->tap.dhcp = &o->dhcp;
+	if (o->names == -1)
+		return 0;
+	net_resolver_allow(&start->sandbox);
+	return net_names_new(&o->tap.names, &c, e);
 }
 
 static void
@@ -114,25 +143,25 @@ serve(struct viod_start *start, struct options *o)
 	memcpy(o->dhcp.mac, o->net.mac, sizeof(o->dhcp.mac));
 	memcpy(o->dhcp.host_mac, o->net.mac, sizeof(o->dhcp.host_mac));
 	o->dhcp.host_mac[5]++;
-	if (o->dhcp.addr != 0)
-		o->tap.dhcp = &o->dhcp;
 	if (net_new(&v, start->loop, &o->net, &e) == -1 ||
+	    make_services(start, o, v, &e) == -1 ||
 	    net_tap_new(&tap, &o->tap, v, &e) == -1)
 		viod_refuse(start, &e);
 	viod_run(start, v);
 	net_tap_destroy(tap);
+	net_names_destroy(o->tap.names);
 	net_destroy(v);
 }
 
 int
 tap_main(struct viod_start *start, int argc, char **argv)
 {
-	static struct options opt = { .tap.fd = -1 };
+	static struct options opt = { .tap.fd = -1, .names = -1 };
 	struct err e, bad = { .num = 0 };
 	int ch;
 
-	while ((ch = getopt(argc, argv, VIOD_OPTIONS "a:b:D:H:lm:q:t:U:")) !=
-	    -1)
+	while ((ch = getopt(argc, argv, VIOD_OPTIONS
+	    "a:b:D:H:lm:N:q:t:U:")) != -1)
 		if (viod_option(start, ch, optarg) == -1 &&
 		    parse(&opt, ch, optarg, &e) == -1 && bad.num == 0)
 			bad = e;
@@ -142,6 +171,8 @@ tap_main(struct viod_start *start, int argc, char **argv)
 	viod_begin(start);
 	if (bad.num == 0 && fd_cloexec(opt.tap.fd, 1) == -1)
 		(void)err_sys(&bad, "tap: descriptor %d", opt.tap.fd);
+	if (bad.num == 0 && opt.names != -1 && fd_cloexec(opt.names, 1) == -1)
+		(void)err_sys(&bad, "names: descriptor %d", opt.names);
 	if (bad.num != 0)
 		viod_refuse(start, &bad);
 	serve(start, &opt);

@@ -31,6 +31,7 @@
 #include "vmd/control.h"
 #include "vmd/jobs.h"
 #include "vmd/listen.h"
+#include "vmd/names.h"
 #include "vmd/options.h"
 #include "vmd/state.h"
 #include "vmd/taps.h"
@@ -257,6 +258,7 @@ start(struct main *g, struct err *e)
 	/* After control_start(): it is told of those that end. */
 	if (vms_adopt(m, e) == -1)
 		return -1;
+	names_sweep(m);
 	if (g->waiting != -1)
 		leave_terminal(m);
 	return chdir("/") == -1 ? err_sys(e, "/") : 0;

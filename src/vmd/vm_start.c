@@ -26,6 +26,7 @@
 #include "os/os.h"
 #include "vmd/file.h"
 #include "vmd/files.h"
+#include "vmd/names.h"
 #include "vmd/report.h"
 #include "vmd/shares.h"
 #include "vmd/spawn.h"
@@ -83,6 +84,7 @@ struct making {
 	int		 pids;
 	int		 api;
 	int		 kvm;		/* for the VMM, or -1 */
+	int		 names;		/* for local interfaces, or -1 */
 	unsigned	 ndevs;
 	struct device	 devs[DEVICES_MAX];
 };
@@ -93,7 +95,7 @@ static void
 making_fini(struct making *k)
 {
 	int *fds[] = { &k->dir, &k->lock, &k->log, &k->pids, &k->api,
-	    &k->kvm };
+	    &k->kvm, &k->names };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (*fds[i] != -1)
@@ -574,6 +576,10 @@ run_device(struct making *k, struct start *s, unsigned i, struct err *e)
 	} else if (strcmp(d->kind, "tap") == 0) {
 		fd = spawn_fd(sp, d->file);
 		vm_words_tap(sp, k->r, d->i, fd);
+		if (k->r->net[d->i].tap.addr != 0) {
+			spawn_arg(sp, "-N");
+			spawn_arg(sp, "%d", spawn_fd(sp, k->names));
+		}
 	} else {
 		fd = spawn_fd(sp, d->file);
 		vm_words_vsock(sp, k->r->cid, fd, spawn_fd(sp, k->dir));
@@ -654,6 +660,20 @@ start_new(struct start **ret, struct making *k, struct asker asker,
 	return 0;
 }
 
+/* From now on others find it by its name. */
+static int
+name(struct making *k, struct err *e)
+{
+	const struct priv_start *r = k->r;
+
+	for (unsigned i = 0; i < r->nnet; i++)
+		if (r->net[i].is_tap && r->net[i].tap.addr != 0) {
+			k->names = names_open(k->m, e);
+			return k->names == -1 ? -1 : names_add(k->m, r, e);
+		}
+	return 0;
+}
+
 int
 vm_start(struct monitor *m, const struct priv_start *r, struct asker asker,
     struct err *e)
@@ -672,11 +692,13 @@ vm_start(struct monitor *m, const struct priv_start *r, struct asker asker,
 	k->m = m;
 	k->r = r;
 	k->dir = k->lock = k->log = k->pids = k->api = k->kvm = -1;
+	k->names = -1;
 	if (making_open(k, e) == -1 || start_new(&s, k, asker, e) == -1)
 		return -1;
-	if (run_all(k, s, e) == 0)
+	if (name(k, e) == 0 && run_all(k, s, e) == 0)
 		return 0;
 	if (s->vm->nalive == 0) {
+		names_remove(m, r->vm);
 		vms_drop(s->vm);
 		return -1;
 	}

@@ -18,6 +18,7 @@
 #include "os/process.h"
 #include "vmd/children.h"
 #include "vmd/control.h"
+#include "vmd/names.h"
 #include "vmd/state.h"
 #include "vmd/vm_start.h"
 #include "vmd/vms.h"
@@ -243,6 +244,7 @@ vm_gone(struct vm *v)
 	struct priv_vm_id gone;
 
 	log_debug("VM %s: no process left", v->id);
+	names_remove(v->m, v->id);
 	if (v->start != NULL)
 		vm_start_failed(v->start);
 	/* The vmd-control after the one that asked found it in the list. */

@@ -7,7 +7,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 build=$(cd "${BUILD:-build}" && pwd) || exit 1
 [ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP not root"; exit 0; }
-for p in curl jq ip nft unshare nsenter socat ping udhcpc dhclient setpriv; do
+for p in curl jq ip nft unshare nsenter socat ping udhcpc dhclient setpriv perl busybox; do
 	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
 done
 id nobody > /dev/null 2>&1 || { echo "1..0 # SKIP no user nobody"; exit 0; }
@@ -234,6 +234,44 @@ ok "which sees the host's address"
 nft list table inet others | grep -q 'priority'
 ok "rules of others are as they were"
 
+# Names: of VMs, and what the world's name server knows.
+cat > "$d/dns.pl" << 'DNS'
+use Socket;
+socket(my $s, PF_INET, SOCK_DGRAM, 17) or die;
+bind($s, sockaddr_in(53, INADDR_ANY)) or die;
+while (my $from = recv($s, my $q, 2000, 0)) {
+	send($s, substr($q, 0, 2) . pack('n5', 0x8180, 1, 1, 0, 0) .
+	    substr($q, 12) . pack('n3Nn', 0xc00c, 1, 1, 60, 4) .
+	    pack('C4', 203, 0, 113, 7), 0, $from);
+}
+DNS
+in_guest $world perl "$d/dns.pl" &
+guests="$guests $!"
+echo 'nameserver 192.0.2.2' > "$d/resolv.conf"
+until_true in_guest $world sh -c 'ss -lun | grep :53'
+mount --bind "$d/resolv.conf" /etc/resolv.conf
+# name VM'S-PROCESS SERVER NAME ADDRESS
+name() {
+	in_guest "$1" busybox nslookup "$3" "$2" > "$d/out" 2>&1
+	sed 1,2d "$d/out" | grep -qF "$4"
+}
+name $one 100.64.1.4 two.vmd.internal 100.64.2.5
+ok "a guest knows the other by name"
+name $two 100.64.2.4 one.vmd.internal 100.64.1.5
+ok "which knows it"
+name $one 100.64.1.4 one.vmd.internal 100.64.1.5
+ok "and itself"
+name $one 100.64.1.4 100.64.2.5 two.vmd.internal
+ok "whose address it is"
+name $one 100.64.1.4 www.example.org 203.0.113.7
+ok "other names by the host's name server"
+! name $one 100.64.1.4 three.vmd.internal 203.0.113.7 &&
+    grep -q NXDOMAIN "$d/out"
+ok "no name of a VM that does not run, and nobody else is asked"
+readlink "$d/state/names/one" > "$d/out"
+grep -q '^[a-z0-9-]* 100\.64\.1\.5$' "$d/out"
+ok "the record"
+
 # What is refused, and what that leaves.
 refused() {
 	until_true exists "$1"
@@ -254,6 +292,8 @@ ok "a tap of another VM"
 end_vmd -9
 in_guest $one ping -c 2 -W 5 -i 0.2 192.0.2.2 > "$d/out" 2>&1
 ok "vmd killed: guests go on"
+name $one 100.64.1.4 two.vmd.internal 100.64.2.5
+ok "and so do names"
 vmd
 end_vmd
 in_guest $one ping -c 2 -W 5 -i 0.2 192.0.2.2 > "$d/out" 2>&1
@@ -263,6 +303,8 @@ api POST /instances/one/stop '{"force":true}'
 api POST /instances/two/stop '{"force":true}'
 until_true sh -c '! ip -o link | grep -q "alias vm[0-9]"'
 ok "VMs stopped: their taps are gone"
+until_true sh -c "ls $d/state/names && [ -z \"\$(ls $d/state/names)\" ]"
+ok "and their names"
 end_vmd
 host | diff "$d/before" - > "$d/out"
 ok "vmd gone: the host is as it was"
@@ -278,6 +320,8 @@ ended() {
 	jq -e '.state == "Stopped"' "$d/body"
 }
 until_true ended
+[ -z "$(ls "$d/state/names")" ]
+ok "killed with vmd: its name is gone when the next vmd is there"
 end_vmd
 host | diff "$d/before" - > "$d/out"
 ok "all killed, vmd started and ended: as it was"

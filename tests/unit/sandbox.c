@@ -138,6 +138,47 @@ tcp_connect(void)
 	return fd == -1 ? -1 : connect(fd, (void *)&sin, sizeof(sin));
 }
 
+/* A question that a name server would get. */
+static int
+udp_ask(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+	    .sin_port = htons(53), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
+
+	return fd == -1 || sendto(fd, "x", 1, 0, (void *)&sin,
+	    sizeof(sin)) != 1 ? -1 : 0;
+}
+
+/* A protocol that only UDP has makes no other socket. */
+static int
+other_family(void)
+{
+	static const int families[] = { AF_UNIX, AF_NETLINK, AF_PACKET,
+	    AF_VSOCK, AF_ALG };
+	int r = -1;
+
+	for (size_t i = 0; i < COUNT(families); i++)
+		for (int type = SOCK_STREAM; type <= SOCK_SEQPACKET; type++)
+			if (socket(families[i], type, IPPROTO_UDP) != -1)
+				r = 0;
+	for (int type = SOCK_STREAM; type <= SOCK_SEQPACKET; type++)
+		if (type != SOCK_DGRAM &&
+		    socket(AF_INET, type, IPPROTO_UDP) != -1)
+			r = 0;
+	return r;
+}
+
+static int
+read_link(void)
+{
+	char text[8];
+
+	/* EINVAL, of one who may: it is no link. */
+	return readlink("/", text, sizeof(text)) == -1 && errno == EINVAL ?
+	    0 : -1;
+}
+
 /* On a socket that came from elsewhere. */
 static int	inherited_tcp;
 
@@ -317,7 +358,7 @@ static const struct deed {
 } deeds[] = {
 	{ "pipe",		do_nothing,	ALL, 0 },
 	{ "read_granted",	read_granted,
-	    ALL & ~(BLK | SCSI | TAP | VSOCK), 0 },
+	    ALL & ~(BLK | SCSI | VSOCK), 0 },
 	{ "read_foreign",	read_foreign,	0, 0 },
 	{ "write_granted",	write_granted,
 	    PULL | UNPACK | CONTROL | QEMU | VMM, 0 },
@@ -328,6 +369,10 @@ static const struct deed {
 	{ "packet_socket",	packet_socket,	0, 0 },
 	{ "vsock_socket",	vsock_socket,	0, 0 },
 	{ "tcp_connect",	tcp_connect,	NET | PULL, 0 },
+	{ "udp_ask",		udp_ask,	NET | PULL | TAP, 0 },
+	{ "udp_other_family",	other_family,	0, 0 },
+	{ "read_link",		read_link,
+	    TAP | PULL | UNPACK | CONTROL | QEMU | VMM, 0 },
 	{ "inherited_connect",	inherited_connect, NET | PULL, 0 },
 	{ "run_true",		run_true,	PULL | UNPACK | QEMU, 0 },
 	{ "exec",		just_exec,	PULL | UNPACK | QEMU,
