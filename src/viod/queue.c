@@ -138,17 +138,18 @@ on_kick(void *arg, unsigned what)
 	notify(q);
 }
 
+/* The record may be for longer queues than the driver has chosen. */
 static int
 queue_track(struct viod *v, struct viod_queue *q, unsigned n, struct err *e)
 {
 	if (v->inflight == NULL)
 		return 0;
-	if (n >= v->inflight_queues || q->len != v->inflight_desc)
+	if (n >= v->inflight_queues || q->len > v->inflight_desc)
 		return err_set(e, EINVAL, "queue %u of %u: the in-flight "
 		    "record has %u of %u", n, q->len, v->inflight_queues,
 		    v->inflight_desc);
 	return virtq_track(&q->vq,
-	    inflight_queue(v->inflight, q->len, n), e);
+	    inflight_queue(v->inflight, v->inflight_desc, n), e);
 }
 
 /* Start the queue if all that it takes has been said. */

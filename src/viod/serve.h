@@ -110,7 +110,7 @@ struct viod {
 	void			*inflight;	/* mapping or NULL */
 	size_t			 inflight_len;	/* bytes of it */
 	uint16_t		 inflight_queues;
-	uint16_t		 inflight_desc;	/* length of the queues */
+	uint16_t		 inflight_desc;	/* length of the longest */
 };
 
 /*

@@ -34,7 +34,7 @@ struct inflight {
 /* Bytes of one queue's part for a queue of len, a multiple of 64. */
 size_t	 inflight_bytes(uint16_t len);
 
-/* Part 'queue' of memory that holds equal parts for queues of len. */
+/* Part 'queue' of memory that holds equal parts for queues up to len. */
 struct inflight *inflight_queue(void *memory, uint16_t len, unsigned queue);
 
 /* A popped and a pushed-back request. */
