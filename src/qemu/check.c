@@ -7,15 +7,6 @@
 #include "lib/util.h"
 #include "qemu/check.h"
 
-static bool
-has_cdrom(const struct vm_config *c)
-{
-	for (size_t i = 0; i < c->ndisks; i++)
-		if (c->disks[i].cdrom)
-			return true;
-	return false;
-}
-
 int
 qemu_check(const struct vm_config *c, struct err *e)
 {
@@ -23,7 +14,8 @@ qemu_check(const struct vm_config *c, struct err *e)
 		bool		 asked;
 		const char	*what;
 	} lacks[] = {
-		{ c->firmware != NULL, "payload: firmware" },
+		{ c->firmware != NULL && c->arch != VM_ARCH_AMD64,
+		    "payload: firmware for arm64" },
 		{ !c->memory.shared, "memory: shared: false" },
 		{ c->memory.page != 0, "memory: hugepages" },
 		{ c->memory.prefault, "memory: prefault" },
@@ -37,7 +29,6 @@ qemu_check(const struct vm_config *c, struct err *e)
 		{ c->console.mode == VM_STREAM_TTY, "console: mode Tty" },
 		{ c->balloon.on, "balloon" },
 		{ c->pvpanic, "pvpanic" },
-		{ has_cdrom(c), "disks: cdrom" },
 		{ c->vmmci, "vmmci" },
 		{ c->gdb != NULL, "gdb" },
 	};

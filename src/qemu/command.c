@@ -3,7 +3,8 @@
  * command.c - QEMU's command line for a VmConfig; see command.h
  *
  * Why each word is there: MMIO transports start faster than PCI and have no
- * option ROMs; force-legacy=false, because viod speaks virtio 1 only; guest
+ * option ROMs, but firmware is for a PC; force-legacy=false and
+ * disable-legacy=on, because viod speaks virtio 1 only; guest
  * memory is a shared memfd, which vhost-user hands to viod.  On x86 the RTC
  * stays: stock kernels poll an absent one for half a boot.
  */
@@ -25,7 +26,7 @@
 #define MMIO_QUEUE_SIZE	1024
 
 /* What differs between the boards. */
-static const struct board {
+struct board {
 	const char	*program;
 	const char	*firmware;	/* NULL: none */
 	const char	*machine;
@@ -37,7 +38,14 @@ static const struct board {
 	 * virt's from the lowest address up, which QEMU fills last.
 	 */
 	bool		 place;
-} boards[] = {
+	const char	*blk, *net, *other;	/* ends of devices' names */
+	const char	*modern;	/* no virtio before 1.0 */
+};
+
+#define MMIO .blk = "", .net = "-device", .other = "-device",		\
+	.modern = "virtio-mmio.force-legacy=false"
+
+static const struct board boards[] = {
 	[VM_ARCH_AMD64] = {
 		.program = "qemu-system-x86_64",
 		/* SeaBIOS, elsewhere the default, needs the option ROMs. */
@@ -49,6 +57,7 @@ static const struct board {
 		.cpu_kvm = "host",
 		/* Five-level paging and byte-wise REP cost emulated time. */
 		.cpu_tcg = "max,la57=off,erms=off,fsrm=off",
+		MMIO,
 	},
 	[VM_ARCH_ARM64] = {
 		.program = "qemu-system-aarch64",
@@ -60,8 +69,28 @@ static const struct board {
 		/* SVE stores miss translated code in QEMU 7.2. */
 		.cpu_tcg = "max,pauth-impdef=on,sve=off,sme=off",
 		.place = true,
+		MMIO,
 	},
 };
+
+/* Where firmware boots a disk; its own text goes to the serial port. */
+static const struct board pc = {
+	.program = "qemu-system-x86_64",
+	.machine = "pc,graphics=off,usb=off,vmport=off",
+	.machine_silent = "",
+	.machine_kvm = "",
+	.machine_tcg = "",
+	.cpu_kvm = "host",
+	.cpu_tcg = "max,la57=off,erms=off,fsrm=off",
+	.blk = "-pci", .net = "-pci", .other = "-pci",
+	.modern = "virtio-pci.disable-legacy=on",
+};
+
+static const struct board *
+board_of(const struct vm_config *v)
+{
+	return v->firmware != NULL ? &pc : &boards[v->arch];
+}
 
 __attribute__((format(printf, 2, 3)))
 static void
@@ -105,7 +134,7 @@ static const char *
 next_place(struct command *c, const struct vm_config *v)
 {
 	c->bus[0] = '\0';
-	if (boards[v->arch].place)
+	if (board_of(v)->place)
 		(void)snprintf(c->bus, sizeof(c->bus),
 		    ",bus=virtio-mmio-bus.%u", c->ndevices++);
 	return c->bus;
@@ -125,7 +154,9 @@ static void
 add_machine(struct command *c, const struct vm_config *v,
     const struct command_host *h)
 {
-	const struct board *b = &boards[v->arch];
+	const struct board *b = board_of(v);
+	const char *firmware = v->firmware != NULL ? v->firmware :
+	    b->firmware;
 
 	add(c, "%s", b->program);
 	add(c, "-nodefaults");
@@ -138,8 +169,8 @@ add_machine(struct command *c, const struct vm_config *v,
 	option(c, "-machine", "%s%s%s,memory-backend=mem", b->machine,
 	    v->serial.mode == VM_STREAM_OFF ? b->machine_silent : "",
 	    h->kvm ? b->machine_kvm : b->machine_tcg);
-	if (b->firmware != NULL)
-		option(c, "-bios", "%s", b->firmware);
+	if (firmware != NULL)
+		option(c, "-bios", "%s", firmware);
 	option(c, "-accel", h->kvm ? "kvm" : "tcg");
 	option(c, "-cpu", "%s", h->kvm ? b->cpu_kvm : b->cpu_tcg);
 	option(c, "-smp", "%u", v->cpus);
@@ -147,7 +178,7 @@ add_machine(struct command *c, const struct vm_config *v,
 	option(c, "-object",
 	    "memory-backend-memfd,id=mem,size=%" PRIu64 "M,share=on",
 	    v->memory.size >> 20);
-	option(c, "-global", "virtio-mmio.force-legacy=false");
+	option(c, "-global", "%s", b->modern);
 }
 
 /*
@@ -160,6 +191,11 @@ add_payload(struct command *c, const struct vm_config *v,
 {
 	const char *cmdline = v->cmdline != NULL ? v->cmdline : "";
 
+	if (v->firmware != NULL) {
+		/* What has no number among the bootable is not booted. */
+		option(c, "-boot", "strict=on");
+		return;
+	}
 	option(c, "-kernel", "%s", v->kernel);
 	if (v->initramfs != NULL)
 		option(c, "-initrd", "%s", v->initramfs);
@@ -170,51 +206,83 @@ add_payload(struct command *c, const struct vm_config *v,
 		option(c, "-append", "%s", cmdline);
 }
 
+/* The place of a device among those to boot: "" or ",bootindex=". */
+static const char *
+boot_index(struct command *c, const struct vm_config *v, enum vm_boot kind)
+{
+	c->boot[0] = '\0';
+	if (v->firmware != NULL &&
+	    (v->boot == VM_BOOT_ANY || v->boot == kind))
+		(void)snprintf(c->boot, sizeof(c->boot), ",bootindex=%u",
+		    ++c->nboots);
+	return c->boot;
+}
+
 static void
-add_share(struct command *c, const struct vm_fs *f)
+add_share(struct command *c, const struct vm_fs *f, const char *other)
 {
 	own_mem char *tag = escaped(c, f->tag);
 
 	add_socket(c, f->id, f->socket);
 	if (tag != NULL)
-		option(c, "-device", "vhost-user-fs-device,id=%s,chardev=c-%s,"
-		    "tag=%s,num-request-queues=%u,queue-size=%u", f->id,
-		    f->id, tag, f->queues, f->queue_size);
+		option(c, "-device", "vhost-user-fs%s,id=%s,chardev=c-%s,"
+		    "tag=%s,num-request-queues=%u,queue-size=%u", other,
+		    f->id, f->id, tag, f->queues, f->queue_size);
+}
+
+/* A disk, or the adapter with the CD drive. */
+static void
+add_disk(struct command *c, const struct vm_config *v,
+    const struct vm_disk *d)
+{
+	const char *end = board_of(v)->blk;
+
+	add_socket(c, d->id, d->socket);
+	if (d->cdrom)
+		option(c, "-device", "vhost-user-scsi%s,id=%s,chardev=c-%s,"
+		    "num_queues=%u%s%s", end, d->id, d->id, d->queues,
+		    next_place(c, v), boot_index(c, v, VM_BOOT_CDROM));
+	else
+		option(c, "-device", "vhost-user-blk%s,id=%s,chardev=c-%s,"
+		    "num-queues=%u,queue-size=%d%s%s", end, d->id, d->id,
+		    d->queues, MMIO_QUEUE_SIZE, next_place(c, v),
+		    boot_index(c, v, VM_BOOT_DISK));
+}
+
+/* With firmware: the program that boots from it only where that is wanted. */
+static void
+add_net(struct command *c, const struct vm_config *v, const struct vm_net *n)
+{
+	const char *boot = boot_index(c, v, VM_BOOT_NET);
+
+	add_socket(c, n->id, n->socket);
+	option(c, "-netdev", "vhost-user,id=n-%s,chardev=c-%s,queues=%u",
+	    n->id, n->id, n->queues);
+	option(c, "-device", "virtio-net%s,id=%s,netdev=n-%s,mac=%s%s%s%s%s",
+	    board_of(v)->net, n->id, n->id, n->mac,
+	    n->queues > 1 ? ",mq=on" : "", next_place(c, v), boot,
+	    v->firmware != NULL && v->boot != VM_BOOT_NET ? ",romfile=" : "");
 }
 
 static void
 add_devices(struct command *c, const struct vm_config *v)
 {
-	const struct vm_disk *d;
-	const struct vm_net *n;
-	const struct vm_fs *f;
+	const char *other = board_of(v)->other;
 
-	for (d = v->disks; d < v->disks + v->ndisks; d++) {
-		add_socket(c, d->id, d->socket);
-		option(c, "-device", "vhost-user-blk,id=%s,chardev=c-%s,"
-		    "num-queues=%u,queue-size=%d%s", d->id, d->id, d->queues,
-		    MMIO_QUEUE_SIZE, next_place(c, v));
-	}
-	for (n = v->nets; n < v->nets + v->nnets; n++) {
-		add_socket(c, n->id, n->socket);
-		option(c, "-netdev",
-		    "vhost-user,id=n-%s,chardev=c-%s,queues=%u", n->id, n->id,
-		    n->queues);
-		option(c, "-device",
-		    "virtio-net-device,id=%s,netdev=n-%s,mac=%s%s%s", n->id,
-		    n->id, n->mac, n->queues > 1 ? ",mq=on" : "",
-		    next_place(c, v));
-	}
-	for (f = v->fs; f < v->fs + v->nfs; f++)
-		add_share(c, f);
+	for (size_t i = 0; i < v->ndisks; i++)
+		add_disk(c, v, &v->disks[i]);
+	for (size_t i = 0; i < v->nnets; i++)
+		add_net(c, v, &v->nets[i]);
+	for (size_t i = 0; i < v->nfs; i++)
+		add_share(c, &v->fs[i], other);
 	if (v->vsock.vhost_socket != NULL) {
 		add_socket(c, "vsock", v->vsock.vhost_socket);
-		option(c, "-device",
-		    "vhost-user-vsock-device,chardev=c-vsock");
+		option(c, "-device", "vhost-user-vsock%s,chardev=c-vsock",
+		    other);
 	}
 	if (v->rng) {
 		option(c, "-object", "rng-builtin,id=rng");
-		option(c, "-device", "virtio-rng-device,rng=rng");
+		option(c, "-device", "virtio-rng%s,rng=rng", other);
 	}
 }
 
@@ -230,7 +298,8 @@ add_console(struct command *c, const struct vm_config *v,
 		option(c, "-serial", "chardev:console");
 		return;
 	}
-	option(c, "-device", "virtio-serial-device,max_ports=1");
+	option(c, "-device", "virtio-serial%s,max_ports=1",
+	    board_of(v)->other);
 	option(c, "-device", "virtconsole,chardev=console");
 }
 

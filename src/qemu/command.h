@@ -32,6 +32,8 @@ struct command {
 	bool	 failed;
 	unsigned ndevices;			/* whose order matters */
 	char	 bus[40];			/* of the last of them */
+	unsigned nboots;			/* that can be booted */
+	char	 boot[24];			/* of the last of them */
 };
 
 /* Fill *ret; command_fini() ends it. */

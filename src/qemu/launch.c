@@ -84,7 +84,8 @@ enter_sandbox(struct launch *l, const struct vm_config *v, struct err *e)
 		return 0;
 	sandbox_add_system(&s);
 	sandbox_add(&s, ".", SANDBOX_READ | SANDBOX_WRITE);
-	sandbox_add(&s, v->kernel, SANDBOX_READ);
+	sandbox_add(&s, v->kernel != NULL ? v->kernel : v->firmware,
+	    SANDBOX_READ);
 	if (v->initramfs != NULL)
 		sandbox_add(&s, v->initramfs, SANDBOX_READ);
 	if (l->kvm_good)
