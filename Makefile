@@ -47,6 +47,18 @@ accel_aarch64	= kvm \
 		  kvm_arm64 \
 		  kvm_vcpu \
 		  loop_arm64
+# Hypervisor.framework: built everywhere, for tests.
+accel_hvf	= hvf \
+		  hvf_event \
+		  hvf_exit \
+		  hvf_host \
+		  hvf_insn \
+		  hvf_mmio \
+		  hvf_psci \
+		  hvf_state \
+		  hvf_sysreg \
+		  hvf_vcpu \
+		  hvf_walk
 accel_FILES	= device \
 		  null \
 		  null_x86 \

@@ -109,6 +109,13 @@ $(OTHER): $(patsubst %,$(O)/obj/vmm/%.o,$(vmm_arm64_FILES))
 	@$(AR) rc $@ $^
 endif
 
+# The accelerator of another system, which tests run on a double of it.
+HVF		= $(O)/lib/hvf.a
+$(HVF): $(patsubst %,$(O)/obj/accel/%.o,$(accel_hvf))
+	@mkdir -p $(@D)
+	@rm -f $@
+	@$(AR) rc $@ $^
+
 BINARIES	= $(patsubst %,$(O)/bin/%,$(PROGRAMS))
 programs: $(BINARIES)
 
@@ -138,7 +145,7 @@ $(O)/obj/vmd/options.o: $(O)/paths
 # --- tests: a file each, linked with whatever it uses ----------------------------
 
 ARCHIVES	= $(patsubst %,$(O)/lib/prog-%.a,$(PROGRAMS)) \
-		  $(patsubst %,$(O)/lib/%.a,$(LAYERS)) $(OTHER)
+		  $(patsubst %,$(O)/lib/%.a,$(LAYERS)) $(OTHER) $(HVF)
 UNIT		= $(patsubst tests/unit/%.c,$(O)/tests/unit/%.t,\
 		  $(wildcard tests/unit/*.c))
 BENCH		= $(patsubst tests/bench/%.c,$(O)/tests/bench/%,\
@@ -211,7 +218,8 @@ FUZZ_SECONDS	= 60
 FUZZ_SRCS	= $(foreach l,$(LAYERS),$(patsubst %,src/$(l)/%.c,$($(l)_FILES))) \
 		  $(foreach p,$(PROGRAMS),$(patsubst %,src/$($(p)_DIR)/%.c,\
 		  $(filter-out main,$($(p)_FILES)))) \
-		  $(patsubst %,src/vmm/%.c,$(vmm_arm64_FILES))
+		  $(patsubst %,src/vmm/%.c,$(vmm_arm64_FILES)) \
+		  $(patsubst %,src/accel/%.c,$(accel_hvf))
 FUZZ_OBJS	= $(patsubst src/%.c,$(FO)/obj/%.o,$(FUZZ_SRCS))
 FUZZ_CFLAGS	= -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 		  -fno-sanitize-recover=all

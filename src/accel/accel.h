@@ -2,8 +2,8 @@
 /*
  * accel.h - how guest processors run
  *
- * A hypervisor of the host is one table: kvm.c, and null.c, which plays a
- * script of exits for tests.  One VM a process.
+ * A hypervisor of the host is one table: kvm.c, hvf.c, and null.c, which
+ * plays a script of exits for tests.  One VM a process.
  *
  * Calls return 0, or -1 with the err filled, and may be made from any thread,
  * except those marked [vcpu]: they belong to the thread that called
@@ -204,7 +204,11 @@ struct accel {
 	const struct accel_arm64	*arm64;
 };
 
+extern const struct accel accel_hvf;
 extern const struct accel accel_kvm;
 extern const struct accel accel_null;
+
+/* The host's: what this program was built with. */
+extern const struct accel *const accel_host;
 
 #endif

@@ -11,6 +11,7 @@
 #ifndef ACCEL_ACCEL_ARM64_H
 #define ACCEL_ACCEL_ARM64_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/err.h"
@@ -34,10 +35,15 @@ struct arm64_gic {
 	uint64_t	distributor;
 	uint64_t	redistributors;	/* one behind the other */
 	uint64_t	its;		/* of messages */
+	/* Or a frame, which makes them shared interrupts. */
+	uint64_t	frame;
+	uint32_t	frame_first;	/* their first interrupt id */
+	uint32_t	frame_count;
 };
 
 /* Calls are as those of struct accel. */
 struct accel_arm64 {
+	bool	frame;		/* messages go to a frame, not an ITS */
 	int	(*get_regs)(struct accel_vcpu *, struct arm64_regs *ret,
 		    struct err *);				/* [vcpu] */
 	int	(*set_regs)(struct accel_vcpu *, const struct arm64_regs *,

@@ -10,11 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "accel/accel.h"
 #include "accel/loop.h"
 #include "accel/probe.h"
 #include "lib/io.h"
 #include "lib/own.h"
 #include "lib/util.h"
+
+const struct accel *const accel_host = &accel_kvm;
 
 #define TRIES		3	/* of each loop; the fastest counts */
 #define ROUNDS_FIRST	2000

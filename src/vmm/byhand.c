@@ -123,7 +123,7 @@ serve(struct hand *h, struct vmm_setup *setup, struct helpers *helpers,
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
 	struct confine confine = { .api = h->api };
 	const struct backend_setup b = { .loop = setup->loop,
-	    .accel = &accel_kvm, .confine = &confine };
+	    .accel = accel_host, .confine = &confine };
 	const struct vm_exit *why;
 
 	helpers_confine(helpers, &confine);

@@ -49,11 +49,11 @@ probe(void)
 	unsigned slowdown;
 	struct err e;
 
-	if (accel_kvm.check(&e) == -1 || accel_probe(&slowdown, &e) == -1) {
+	if (accel_host->check(&e) == -1 || accel_probe(&slowdown, &e) == -1) {
 		printf("unusable: %s\n", e.text);
 		return 1;
 	}
-	printf("usable: kvm\n");
+	printf("usable: %s\n", accel_host->name);
 	if ((hint = accel_probe_hint()) != NULL)
 		printf("hint: %s\n", hint);
 	return 0;
@@ -78,7 +78,7 @@ serve(struct vmm_setup *setup, struct err *e)
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
 	const struct confine confine = { .npaths = 0 };
 	const struct backend_setup b = { .loop = setup->loop,
-	    .accel = &accel_kvm, .confine = &confine };
+	    .accel = accel_host, .confine = &confine };
 
 	if (backend_new(&backend, &b, e) == -1)
 		return -1;

@@ -23,11 +23,12 @@ probe_job(int kvm)
 
 	if (kvm != -1)
 		accel_device_give(kvm);
-	r = accel_kvm.check(&e);
+	r = accel_host->check(&e);
 	if (r == 0)
 		r = accel_probe(&slowdown, &e);
 	line = json_pack("{s:s, s:b, s:s, s:s, s:s*, s:b}", "event",
-	    "probe", "usable", r == 0, "accel", "kvm", "reason", e.text,
+	    "probe", "usable", r == 0, "accel", accel_host->name,
+	    "reason", e.text,
 	    "hint", r == 0 ? accel_probe_hint() : NULL,
 	    "again", r == -1 && e.num == ETIMEDOUT);
 	text = line == NULL ? NULL : json_print(line);
