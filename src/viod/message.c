@@ -20,6 +20,7 @@
 #include "os/os.h"
 #include "viod/serve_private.h"
 
+#define LOG_MAX		(1UL << 26)	/* bytes; 2 TiB of addresses */
 #define INFLIGHT_MAX	(1UL << 20)	/* bytes; 16 queues of 1024: 257 KiB */
 
 /*
@@ -70,6 +71,16 @@ get_features(struct viod *v, struct vhost_user_msg *m, struct err *e)
 	return answer_u64(m, v->features);
 }
 
+/* There is a log, and it is wanted. */
+static void
+log_settle(struct viod *v)
+{
+	if (!viod_has(v, VHOST_F_LOG_ALL))
+		viod_log_forget(v);
+	else if (v->log.bits != NULL)
+		v->mem.log = &v->log;
+}
+
 static int
 set_features(struct viod *v, struct vhost_user_msg *m, struct err *e)
 {
@@ -77,9 +88,11 @@ set_features(struct viod *v, struct vhost_user_msg *m, struct err *e)
 		return err_set(e, EINVAL,
 		    "SET_FEATURES: %#llx were not offered",
 		    (unsigned long long)(m->u.u64 & ~v->features));
-	if (viod_any_running(v) && m->u.u64 != v->acked)
+	if (viod_any_running(v) && ((m->u.u64 ^ v->acked) &
+	    ~VIRTIO_BIT(VHOST_F_LOG_ALL)) != 0)
 		return err_set(e, EBUSY, "SET_FEATURES while running");
 	v->acked = m->u.u64;
+	log_settle(v);
 	/* Without the bit there is no SET_VRING_ENABLE. */
 	if (!viod_has(v, VHOST_USER_F_PROTOCOL_FEATURES))
 		for (unsigned n = 0; n < v->nqueues; n++)
@@ -91,6 +104,7 @@ static int
 get_protocol_features(struct viod *v, struct vhost_user_msg *m, struct err *e)
 {
 	uint64_t bits = VIRTIO_BIT(VHOST_USER_PROTOCOL_F_MQ) |
+	    VIRTIO_BIT(VHOST_USER_PROTOCOL_F_LOG_SHMFD) |
 	    VIRTIO_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
 	    VIRTIO_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
 	    VIRTIO_BIT(VHOST_USER_PROTOCOL_F_STATUS);
@@ -170,8 +184,38 @@ set_mem_table(struct viod *v, struct vhost_user_msg *m, struct err *e)
 		viod_flush(v, n);
 	guest_memory_fini(&v->mem);
 	v->mem = mem;
+	log_settle(v);
 	remap_queues(v);
 	return 0;
+}
+
+/* Where to mark what is written. */
+static int
+set_log_base(struct viod *v, struct vhost_user_msg *m, struct err *e)
+{
+	const struct vhost_user_log *l = &m->u.log;
+	struct stat st;
+	void *map;
+
+	if (l->mmap_size == 0 || l->mmap_size > LOG_MAX)
+		return err_set(e, EINVAL, "SET_LOG_BASE: %llu bytes",
+		    (unsigned long long)l->mmap_size);
+	if (fstat(m->fds[0], &st) == -1)
+		return err_sys(e, "SET_LOG_BASE");
+	if (st.st_size < 0 || l->mmap_offset > (uint64_t)st.st_size ||
+	    l->mmap_size > (uint64_t)st.st_size - l->mmap_offset)
+		return err_set(e, EINVAL,
+		    "SET_LOG_BASE: behind the end of its file");
+	map = mmap(NULL, l->mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    m->fds[0], (off_t)l->mmap_offset);
+	if (map == MAP_FAILED)
+		return err_sys(e, "SET_LOG_BASE");
+	viod_log_forget(v);
+	v->log = (struct guest_log){ map, l->mmap_size, -1 };
+	if (viod_has(v, VHOST_F_LOG_ALL))
+		v->mem.log = &v->log;
+	vhost_user_fini(m);
+	return answer_u64(m, 0);
 }
 
 static int
@@ -192,13 +236,19 @@ set_vring_num(struct viod *v, struct vhost_user_msg *m, struct err *e)
 static int
 set_vring_addr(struct viod *v, struct vhost_user_msg *m, struct err *e)
 {
-	struct viod_queue *q = idle_queue(v, m->u.addr.index, m, e);
+	struct viod_queue *q = queue_of(v, m->u.addr.index, m, e);
 
 	if (q == NULL)
 		return -1;
-	if (m->u.addr.flags != 0)
+	/* Marked is the used ring as soon as anything is. */
+	if ((m->u.addr.flags & ~(uint32_t)VHOST_USER_VRING_LOG) != 0)
 		return err_set(e, ENOTSUP, "SET_VRING_ADDR: flags %#x",
 		    m->u.addr.flags);
+	if (q->running && (q->addr.desc != m->u.addr.desc ||
+	    q->addr.avail != m->u.addr.avail ||
+	    q->addr.used != m->u.addr.used))
+		return err_set(e, EBUSY, "SET_VRING_ADDR: queue %u is "
+		    "running", m->u.addr.index);
 	q->addr.desc = m->u.addr.desc;
 	q->addr.avail = m->u.addr.avail;
 	q->addr.used = m->u.addr.used;
@@ -451,6 +501,7 @@ static handler *const handlers[VHOST_USER_REQUESTS] = {
 	[VHOST_USER_SET_OWNER]			= set_owner,
 	[VHOST_USER_RESET_OWNER]		= set_owner,
 	[VHOST_USER_SET_MEM_TABLE]		= set_mem_table,
+	[VHOST_USER_SET_LOG_BASE]		= set_log_base,
 	[VHOST_USER_SET_VRING_NUM]		= set_vring_num,
 	[VHOST_USER_SET_VRING_ADDR]		= set_vring_addr,
 	[VHOST_USER_SET_VRING_BASE]		= set_vring_base,

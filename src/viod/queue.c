@@ -6,6 +6,8 @@
  * serve.h and the theory of operation in serve.c.
  */
 
+#include <sys/mman.h>
+
 #include <errno.h>
 #include <unistd.h>
 
@@ -243,6 +245,15 @@ viod_any_running(const struct viod *v)
 }
 
 void
+viod_log_forget(struct viod *v)
+{
+	v->mem.log = NULL;
+	if (v->log.bits != NULL)
+		(void)munmap(v->log.bits, v->log.bytes);
+	v->log.bits = NULL;
+}
+
+void
 viod_reset(struct viod *v)
 {
 	viod_stop(v);
@@ -250,6 +261,7 @@ viod_reset(struct viod *v)
 		v->class->reset(v);
 	v->acked = 0;
 	v->status = 0;
+	viod_log_forget(v);
 	for (unsigned n = 0; n < v->nqueues; n++)
 		v->queues[n].told = false;
 }

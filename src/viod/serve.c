@@ -21,6 +21,10 @@
  * except for requests recorded in the in-flight memory: that is the
  * front-end's, and whoever serves next finds in it what was never answered.
  *
+ * While the front-end copies the guest's memory elsewhere it gives a log, and
+ * accepts VHOST_F_LOG_ALL; what is written is marked there (virtq.h) until
+ * it accepts other features.  Queues may run meanwhile.
+ *
  * A message we cannot act on is answered with a failure when the front-end
  * asked for an answer, and costs the connection otherwise.  Nothing a
  * guest or front-end sends ends the process.
@@ -50,6 +54,7 @@
 	(VIRTIO_BIT(VIRTIO_F_VERSION_1) |				\
 	 VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) |				\
 	 VIRTIO_BIT(VIRTIO_F_EVENT_IDX) |				\
+	 VIRTIO_BIT(VHOST_F_LOG_ALL) |					\
 	 VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES))
 
 void

@@ -107,6 +107,7 @@ struct viod {
 	int			 conn;		/* or -1 */
 	struct event_watch	 talk;		/* on it */
 	struct vhost_user_rx	 rx;
+	struct guest_log	 log;		/* a mapping; bits NULL: none */
 	void			*inflight;	/* mapping or NULL */
 	size_t			 inflight_len;	/* bytes of it */
 	uint16_t		 inflight_queues;

@@ -28,6 +28,9 @@ void	viod_queue_forget(struct viod *, unsigned queue);
 void	viod_stop(struct viod *);
 bool	viod_any_running(const struct viod *);
 
+/* No log any more. */
+void	viod_log_forget(struct viod *);
+
 /* Nothing refers to guest memory any more. */
 void	viod_drain(struct viod *);
 

@@ -13,6 +13,7 @@
 
 #define PROTOCOL							\
 	(VIRTIO_BIT(VHOST_USER_PROTOCOL_F_MQ) |				\
+	 VIRTIO_BIT(VHOST_USER_PROTOCOL_F_LOG_SHMFD) |			\
 	 VIRTIO_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |			\
 	 VIRTIO_BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |		\
 	 VIRTIO_BIT(VHOST_USER_PROTOCOL_F_CONFIG) |			\
@@ -195,9 +196,31 @@ frontend_memory(struct frontend *f, const struct frontend_region *regions,
 	return frontend_call(f, &m, e);
 }
 
+bool
+frontend_can_log(const struct frontend *f)
+{
+	return (f->offered & VIRTIO_BIT(VHOST_F_LOG_ALL)) != 0 &&
+	    has(f, VHOST_USER_PROTOCOL_F_LOG_SHMFD);
+}
+
 int
-frontend_start(struct frontend *f, unsigned n,
-    const struct frontend_queue *q, struct err *e)
+frontend_log(struct frontend *f, int fd, uint64_t bytes, struct err *e)
+{
+	struct vhost_user_msg m;
+
+	vhost_user_init(&m, VHOST_USER_SET_LOG_BASE, sizeof(m.u.log));
+	m.u.log.mmap_size = bytes;
+	m.nfds = 1;
+	m.fds[0] = fd;
+	if (frontend_call(f, &m, e) == -1)
+		return -1;
+	vhost_user_fini(&m);
+	return 0;
+}
+
+int
+frontend_addr(struct frontend *f, unsigned n, const struct frontend_queue *q,
+    struct err *e)
 {
 	struct vhost_user_msg m;
 
@@ -206,9 +229,20 @@ frontend_start(struct frontend *f, unsigned n,
 	m.u.addr.desc = q->addr.desc;
 	m.u.addr.avail = q->addr.avail;
 	m.u.addr.used = q->addr.used;
+	if (q->log) {
+		m.u.addr.flags = VHOST_USER_VRING_LOG;
+		m.u.addr.log = q->addr.used;
+	}
+	return frontend_call(f, &m, e);
+}
+
+int
+frontend_start(struct frontend *f, unsigned n,
+    const struct frontend_queue *q, struct err *e)
+{
 	if (set_state(f, VHOST_USER_SET_VRING_NUM, n, q->len, e) == -1 ||
 	    set_state(f, VHOST_USER_SET_VRING_BASE, n, q->base, e) == -1 ||
-	    frontend_call(f, &m, e) == -1 ||
+	    frontend_addr(f, n, q, e) == -1 ||
 	    (q->err != -1 &&
 	    set_fd(f, VHOST_USER_SET_VRING_ERR, n, q->err, e) == -1) ||
 	    set_fd(f, VHOST_USER_SET_VRING_CALL, n, q->call, e) == -1 ||

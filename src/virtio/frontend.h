@@ -48,6 +48,9 @@ struct frontend_queue {
 	int			kick;		/* borrowed */
 	int			call;
 	int			err;		/* or -1 */
+	bool			log;		/* mark its used ring; our
+						   addresses are then guest
+						   physical ones */
 };
 
 /*
@@ -76,6 +79,16 @@ int	frontend_start(struct frontend *, unsigned n,
 	    const struct frontend_queue *, struct err *);
 int	frontend_stop(struct frontend *, unsigned n, uint16_t *base,
 	    struct err *);
+
+/*
+ * A log (fd of a struct guest_log, borrowed) for what the back-end writes
+ * while it has accepted VHOST_F_LOG_ALL; frontend_can_log(): it knows how.
+ * Queues may run, whose addresses are then said again, to change 'log'.
+ */
+bool	frontend_can_log(const struct frontend *);
+int	frontend_log(struct frontend *, int fd, uint64_t bytes, struct err *);
+int	frontend_addr(struct frontend *, unsigned n,
+	    const struct frontend_queue *, struct err *);
 
 /*
  * A connection for requests of the back-end: *fd, which does not block, is

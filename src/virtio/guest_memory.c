@@ -181,3 +181,34 @@ guest_memory_iov(const struct guest_memory *m, uint64_t gpa, uint64_t len,
 	}
 	return (int)n;
 }
+
+/* Marked after the writing: who takes the mark away reads what was written. */
+static void
+mark(const struct guest_log *log, uint64_t gpa, uint64_t len)
+{
+	uint64_t end = (gpa + len - 1) / GUEST_PAGE;
+
+	for (uint64_t n = gpa / GUEST_PAGE; n <= end; n++) {
+		if (n / 8 >= log->bytes)
+			return;
+		(void)__atomic_fetch_or(&log->bits[n / 8],
+		    (uint8_t)(1U << n % 8), __ATOMIC_SEQ_CST);
+	}
+}
+
+void
+guest_memory_wrote(const struct guest_memory *m, const void *at, uint64_t len)
+{
+	const uint8_t *p = at;
+
+	if (m->log == NULL || len == 0)
+		return;
+	for (unsigned i = 0; i < m->nregions; i++) {
+		const struct guest_region *r = &m->regions[i];
+
+		if (p < r->host || (uint64_t)(p - r->host) >= r->len)
+			continue;
+		mark(m->log, r->gpa + (uint64_t)(p - r->host), len);
+		return;
+	}
+}

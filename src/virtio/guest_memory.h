@@ -7,6 +7,9 @@
  * writes into descriptors) and the front-end's own virtual addresses (what
  * it writes into SET_VRING_ADDR).  guest_memory_iov() and the two _at()
  * functions are the only way from an address to a pointer.
+ *
+ * A front-end that copies memory while the guest runs has a log of what is
+ * written meanwhile: whoever writes marks it, afterwards.
  */
 
 #ifndef VIRTIO_GUEST_MEMORY_H
@@ -20,6 +23,17 @@
 #include "lib/err.h"
 
 #define GUEST_REGIONS_MAX	8	/* what every front-end keeps to */
+#define GUEST_PAGE		4096U	/* bytes; what a bit of a log means */
+
+/*
+ * Pages that were written to: page n of guest physical addresses is bit
+ * n % 8 of byte n / 8 (vhost-user specification, "Migration").
+ */
+struct guest_log {
+	uint8_t		*bits;
+	uint64_t	 bytes;
+	int		 fd;		/* of them, to be shared, or -1 */
+};
 
 struct guest_region {
 	uint64_t	 gpa;		/* guest physical address */
@@ -33,6 +47,7 @@ struct guest_region {
 struct guest_memory {
 	unsigned		 nregions;
 	struct guest_region	 regions[GUEST_REGIONS_MAX];	/* by gpa */
+	const struct guest_log	*log;		/* or NULL; the caller's */
 };
 
 void	guest_memory_init(struct guest_memory *);
@@ -60,6 +75,14 @@ int	guest_memory_add(struct guest_memory *, const struct guest_region *,
 void	*guest_memory_at(const struct guest_memory *, uint64_t gpa,
 	    uint64_t len);
 void	*guest_memory_at_user(const struct guest_memory *, uint64_t user,
+	    uint64_t len);
+
+/*
+ * 'len' bytes at a pointer from here were written to: their pages are marked
+ * in the log, if there is one.  Any thread.  What lies outside of it, or of
+ * all regions, is nobody's to copy.
+ */
+void	guest_memory_wrote(const struct guest_memory *, const void *at,
 	    uint64_t len);
 
 /*

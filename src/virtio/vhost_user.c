@@ -38,6 +38,7 @@ static const struct rule {
 	[VHOST_USER_RESET_OWNER]	= { "RESET_OWNER", 0, 0, 0, 0 },
 	[VHOST_USER_SET_MEM_TABLE]	= { "SET_MEM_TABLE", 8,
 		sizeof(struct vhost_user_memory), GUEST_REGIONS_MAX, 0 },
+	[VHOST_USER_SET_LOG_BASE]	= { "SET_LOG_BASE", 16, 16, 1, 1 },
 	[VHOST_USER_SET_VRING_NUM]	= { "SET_VRING_NUM", 8, 8, 0, 0 },
 	[VHOST_USER_SET_VRING_ADDR]	= { "SET_VRING_ADDR", 40, 40, 0, 0 },
 	[VHOST_USER_SET_VRING_BASE]	= { "SET_VRING_BASE", 8, 8, 0, 0 },
@@ -190,9 +191,10 @@ vhost_user_check(const struct vhost_user_msg *m, struct err *e)
 	case VHOST_USER_SET_VRING_ERR:
 		return check_vring_fd(m, e);
 	case VHOST_USER_SET_INFLIGHT_FD:
+	case VHOST_USER_SET_LOG_BASE:
 		if (m->nfds != 1)
 			return err_set(e, EPROTO,
-			    "SET_INFLIGHT_FD without a descriptor");
+			    "%s without a descriptor", r->name);
 		return 0;
 	default:
 		return 0;

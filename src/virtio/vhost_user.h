@@ -29,6 +29,7 @@ enum vhost_user_request {
 	VHOST_USER_SET_OWNER		= 3,
 	VHOST_USER_RESET_OWNER		= 4,
 	VHOST_USER_SET_MEM_TABLE	= 5,
+	VHOST_USER_SET_LOG_BASE		= 6,
 	VHOST_USER_SET_VRING_NUM	= 8,
 	VHOST_USER_SET_VRING_ADDR	= 9,
 	VHOST_USER_SET_VRING_BASE	= 10,
@@ -62,12 +63,16 @@ enum {
 	VHOST_USER_NEED_REPLY	= 8,
 };
 
-/* Feature bit of the protocol beside the device's own. */
-enum { VHOST_USER_F_PROTOCOL_FEATURES = 30 };
+/* Feature bits of the protocol beside the device's own. */
+enum {
+	VHOST_F_LOG_ALL			= 26,	/* mark what is written */
+	VHOST_USER_F_PROTOCOL_FEATURES	= 30,
+};
 
 /* Protocol feature bits. */
 enum {
 	VHOST_USER_PROTOCOL_F_MQ		= 0,
+	VHOST_USER_PROTOCOL_F_LOG_SHMFD		= 1,
 	VHOST_USER_PROTOCOL_F_REPLY_ACK		= 3,
 	VHOST_USER_PROTOCOL_F_BACKEND_REQ	= 5,
 	VHOST_USER_PROTOCOL_F_CONFIG		= 9,
@@ -85,13 +90,22 @@ struct vhost_user_vring_state {
 	uint32_t	num;
 };
 
+/* Of an address's flags: the used ring is to be marked in the log, too. */
+enum { VHOST_USER_VRING_LOG = 1 };
+
 struct vhost_user_vring_addr {
 	uint32_t	index;
 	uint32_t	flags;
 	uint64_t	desc;		/* front-end's virtual addresses */
 	uint64_t	used;
 	uint64_t	avail;
-	uint64_t	log;
+	uint64_t	log;		/* used ring, guest physical */
+};
+
+/* SET_LOG_BASE: a struct guest_log in the descriptor that comes with it. */
+struct vhost_user_log {
+	uint64_t	mmap_size;
+	uint64_t	mmap_offset;
 };
 
 struct vhost_user_region {
@@ -140,6 +154,7 @@ struct vhost_user_msg {
 		struct vhost_user_memory	memory;
 		struct vhost_user_config	config;
 		struct vhost_user_inflight	inflight;
+		struct vhost_user_log		log;
 		uint8_t				bytes[VHOST_USER_PAYLOAD_MAX];
 	} u;
 };

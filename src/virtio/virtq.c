@@ -274,6 +274,32 @@ virtq_unpop(struct virtq *q, uint16_t head)
 
 /* --- answering ----------------------------------------------------------- */
 
+/* Mark a part of the used ring. */
+static void
+wrote(const struct virtq *q, const void *at, uint64_t len)
+{
+	if (q->mem->log != NULL)
+		guest_memory_wrote(q->mem, at, len);
+}
+
+/*
+ * Mark all that may have been written of a chain: what a device says of it
+ * need not begin at the first byte.  It is walked again instead of kept; a
+ * guest that has changed it meanwhile loses what it was told.
+ */
+static void
+wrote_chain(struct virtq *q, uint16_t head)
+{
+	struct virtq_chain c;
+
+	c.head = head;
+	if (chain_walk(q, &c) != NULL)
+		return;
+	for (unsigned i = c.nout; i < c.nout + c.nin; i++)
+		guest_memory_wrote(q->mem, c.iov[i].iov_base,
+		    c.iov[i].iov_len);
+}
+
 void
 virtq_push(struct virtq *q, uint16_t head, uint32_t written)
 {
@@ -282,8 +308,11 @@ virtq_push(struct virtq *q, uint16_t head, uint32_t written)
 	q->popped[head / 64] &= ~(1ULL << (head % 64));
 	if (q->inflight != NULL)
 		inflight_link(q->inflight, head);
+	if (q->mem->log != NULL)
+		wrote_chain(q, head);
 	u->id = head;
 	u->len = written;
+	wrote(q, u, sizeof(*u));
 	q->used_idx++;
 }
 
@@ -307,6 +336,7 @@ virtq_flush(struct virtq *q)
 	if (q->used_idx == old)
 		return false;
 	__atomic_store_n(&q->used->idx, q->used_idx, __ATOMIC_RELEASE);
+	wrote(q, &q->used->idx, sizeof(q->used->idx));
 	q->flushed_idx = q->used_idx;
 	if (q->inflight != NULL)
 		inflight_commit(q->inflight, (uint16_t)(q->used_idx - old),
@@ -320,19 +350,22 @@ void
 virtq_notify_off(struct virtq *q)
 {
 	/* With EVENT_IDX the event falls behind by itself. */
-	if (!q->event_idx)
-		store16(&q->used->flags, VIRTQ_USED_F_NO_NOTIFY);
+	if (q->event_idx)
+		return;
+	store16(&q->used->flags, VIRTQ_USED_F_NO_NOTIFY);
+	wrote(q, &q->used->flags, sizeof(q->used->flags));
 }
 
 bool
 virtq_notify_past(struct virtq *q, unsigned waiting)
 {
+	uint16_t *wish;
+
 	if (q->broken != NULL)
 		return false;
-	if (q->event_idx)
-		store16(avail_event(q), (uint16_t)(q->avail_idx + waiting));
-	else
-		store16(&q->used->flags, 0);
+	wish = q->event_idx ? avail_event(q) : &q->used->flags;
+	store16(wish, q->event_idx ? (uint16_t)(q->avail_idx + waiting) : 0);
+	wrote(q, wish, sizeof(*wish));
 	/* Our wish is visible before we look whether it came too late. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return virtq_waiting(q) > waiting;

@@ -7,6 +7,9 @@
  * rules gets its queue marked broken (with the reason); a broken queue
  * pops nothing until it is set up again.
  *
+ * Where the memory has a log (guest_memory.h), what may be written of a
+ * chain is marked when it is pushed, and the used ring whenever it changes.
+ *
  * A batch is: notify off, pop until empty, push as requests finish, one
  * virtq_flush() for all of them, notify on.
  */

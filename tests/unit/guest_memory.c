@@ -96,6 +96,35 @@ top(void **state)
 	guest_memory_fini(&m);
 }
 
+/* What is written is marked by guest addresses, and nothing else is. */
+static void
+logged(void **state)
+{
+	uint8_t bits[1] = { 0 };
+	struct guest_log log = { bits, sizeof(bits), -1 };
+	struct guest_memory m;
+
+	(void)state;
+	two_regions(&m);
+	guest_memory_wrote(&m, a, 1);		/* there is none */
+	m.log = &log;
+	guest_memory_wrote(&m, a, 0);
+	guest_memory_wrote(&m, &m, 1);
+	assert_int_equal(bits[0], 0);
+	guest_memory_wrote(&m, a, 1);
+	assert_int_equal(bits[0], 1 << 1);
+	guest_memory_wrote(&m, a + 4095, 2);
+	assert_int_equal(bits[0], 1 << 1 | 1 << 2);
+	guest_memory_wrote(&m, b + 4095, 1);
+	assert_int_equal(bits[0], 1 << 1 | 1 << 2 | 1 << 3);
+	/* A log that is too short, and a length that cannot be. */
+	guest_memory_wrote(&m, b, 1ULL << 40);
+	assert_int_equal(bits[0], 0xff & ~1);
+	log.bytes = 0;
+	guest_memory_wrote(&m, a, sizeof(a));
+	guest_memory_fini(&m);
+}
+
 static void
 refused(void **state)
 {
@@ -166,6 +195,7 @@ main(void)
 		cmocka_unit_test(pointers),
 		cmocka_unit_test(iovecs),
 		cmocka_unit_test(top),
+		cmocka_unit_test(logged),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(files),
 	};

@@ -766,6 +766,137 @@ bad_front_end(void **state)
 	drive_fini(&d);
 }
 
+/* --- a log of what is written --------------------------------------------- */
+
+#define LOG_BYTES	((DRIVE_GPA + DRIVE_BYTES) / GUEST_PAGE / 8)
+
+struct log {
+	int	 fd;
+	uint8_t	*bits;
+};
+
+static void
+log_make(struct log *l)
+{
+	struct err e;
+
+	l->fd = os_memfd("log", LOG_BYTES, &e);
+	assert_return_code(l->fd, 0);
+	l->bits = mmap(NULL, LOG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    l->fd, 0);
+	assert_ptr_not_equal(l->bits, MAP_FAILED);
+}
+
+static void
+log_end(struct log *l)
+{
+	(void)munmap(l->bits, LOG_BYTES);
+	(void)close(l->fd);
+}
+
+/* How many pages are marked in all; -1: that at 'offset' is not. */
+static int
+log_take(struct log *l, uint64_t offset)
+{
+	uint64_t page = (DRIVE_GPA + offset) / GUEST_PAGE;
+	bool found = (l->bits[page / 8] & 1 << page % 8) != 0;
+	int n = 0;
+
+	for (size_t i = 0; i < LOG_BYTES; i++)
+		n += __builtin_popcount(l->bits[i]);
+	memset(l->bits, 0, LOG_BYTES);
+	return found ? n : -1;
+}
+
+static int
+say_log(struct drive *d, const struct log *l, uint64_t bytes)
+{
+	struct err e;
+
+	return frontend_log(&d->fe, l->fd, bytes, &e);
+}
+
+/*
+ * While queues run: marked is what a read fills, and status and ring of
+ * every request; nothing before, and nothing afterwards.
+ */
+static void
+logged(void **state)
+{
+	const uint64_t log_all = VIRTIO_BIT(VHOST_F_LOG_ALL);
+	struct frontend_queue fq;
+	struct drive d;
+	struct log l;
+	struct err e;
+
+	(void)state;
+	log_make(&l);
+	drive_init(&d, DISK_BYTES);
+	up(&d, ALL & ~log_all, NULL, NULL);
+	assert_true(frontend_can_log(&d.fe));
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 65536), 0);
+	assert_int_equal(say_log(&d, &l, LOG_BYTES), 0);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 65536), 0);
+	assert_int_equal(log_take(&l, DRIVE_DATA), -1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(say_log(&d, &l, LOG_BYTES), 0);
+		assert_int_equal(frontend_features(&d.fe, ALL, &e), 0);
+		fq = drive_queue(&d, 0);
+		assert_int_equal(frontend_addr(&d.fe, 0, &fq, &e), 0);
+		(void)log_take(&l, 0);
+		assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 8, 65536), 0);
+		/* 16 of data, status, used ring. */
+		assert_int_equal(log_take(&l, DRIVE_DATA + 65535), 18);
+		assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 8, 65536), 0);
+		assert_int_equal(log_take(&l, DRIVE_STATUS(0)), 2);
+		assert_int_equal(frontend_features(&d.fe, ALL & ~log_all,
+		    &e), 0);
+		assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 8, 65536), 0);
+		assert_int_equal(log_take(&l, DRIVE_DATA), -1);
+	}
+	drive_fini(&d);
+	log_end(&l);
+}
+
+/* Logs that cannot be cost the connection, and what is short is not left. */
+static void
+logged_lies(void **state)
+{
+	struct drive d;
+	struct log l;
+
+	(void)state;
+	log_make(&l);
+	drive_init(&d, DISK_BYTES);
+	up(&d, ALL, NULL, NULL);
+	/* Too short for any of the guest's memory. */
+	assert_int_equal(say_log(&d, &l, 4096), 0);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 65536), 0);
+	assert_int_equal(say_log(&d, &l, LOG_BYTES + 1), -1);
+	for (unsigned i = 0; i < 3; i++) {
+		frontend_fini(&d.fe);
+		drive_hello(&d, ALL);
+		drive_start(&d, 0, 128);
+		assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 65536), 0);
+		assert_int_equal(say_log(&d, &l, i == 0 ? 0 : i == 1 ?
+		    1ULL << 40 : UINT64_MAX), -1);
+	}
+	/* Queues do not move while they run. */
+	frontend_fini(&d.fe);
+	drive_hello(&d, ALL);
+	drive_start(&d, 0, 128);
+	{
+		struct frontend_queue fq = drive_queue(&d, 0);
+		struct err e;
+
+		fq.addr.used += 4096;
+		assert_int_equal(frontend_addr(&d.fe, 0, &fq, &e), -1);
+		assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 4096), 0);
+	}
+	drive_fini(&d);
+	log_end(&l);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -787,6 +918,8 @@ main(int argc, char *argv[])
 		cmocka_unit_test(changes),
 		cmocka_unit_test(killed),
 		cmocka_unit_test(replay),
+		cmocka_unit_test(logged),
+		cmocka_unit_test(logged_lies),
 		cmocka_unit_test(lies),
 		cmocka_unit_test(bad_front_end),
 	};

@@ -85,6 +85,82 @@ there_and_back(void **state)
 	}
 }
 
+static bool
+marked(struct guest_log *log, uint64_t offset)
+{
+	uint64_t n = (GPA + offset) / GUEST_PAGE;
+
+	return (log->bits[n / 8] & 1 << n % 8) != 0;
+}
+
+/*
+ * The pages of a chain's writable pieces are marked when it is pushed, those
+ * of the used ring when they change: neither before nor without a log.
+ */
+static void
+logged(void **state)
+{
+	static const struct virtq_buf b[3] = {
+		{ GPA + 0x8000, 0x1000 }, { GPA + 0xafff, 2 },
+		{ GPA + 0xe000, 1 },
+	};
+	uint8_t bits[(GPA + sizeof(memory)) / GUEST_PAGE / 8] = { 0 };
+	struct guest_log log = { bits, sizeof(bits), -1 };
+	uint64_t used;
+	struct pair p;
+
+	(void)state;
+	for (int event = 0; event < 2; event++) {
+		setup(&p, 256, event);
+		used = (uint64_t)((uint8_t *)p.q.used - memory);
+		memset(bits, 0, sizeof(bits));
+		p.mem.log = &log;
+		assert_true(virtq_driver_add(&p.driver, b, 1, 2, &p));
+		(void)virtq_driver_show(&p.driver);
+		assert_true(virtq_pop(&p.q, &p.c));
+		assert_false(marked(&log, 0xa000));
+		virtq_push(&p.q, p.c.head, 1);
+		assert_true(marked(&log, 0xa000) && marked(&log, 0xb000));
+		assert_true(marked(&log, 0xe000));
+		assert_false(marked(&log, 0x8000) || marked(&log, 0xc000));
+		assert_true(marked(&log, used));
+		/* Each step of the ring by itself. */
+		memset(bits, 0, sizeof(bits));
+		(void)virtq_flush(&p.q);
+		assert_true(marked(&log, used));
+		memset(bits, 0, sizeof(bits));
+		virtq_notify_off(&p.q);
+		assert_int_equal(marked(&log, used), !event);
+		memset(bits, 0, sizeof(bits));
+		(void)virtq_notify_on(&p.q);
+		assert_true(marked(&log, event ? used + 4 + 256 * 8 : used));
+		assert_false(marked(&log, 0xa000));
+	}
+}
+
+/* A chain that has become bad after it was popped: pushed, and no harm. */
+static void
+logged_lies(void **state)
+{
+	uint8_t bits[(GPA + sizeof(memory)) / GUEST_PAGE / 8] = { 0 };
+	struct guest_log log = { bits, sizeof(bits), -1 };
+	struct virtq_desc *d;
+	struct pair p;
+
+	(void)state;
+	setup(&p, 16, false);
+	p.mem.log = &log;
+	assert_true(add(&p, &p));
+	(void)virtq_driver_show(&p.driver);
+	assert_true(virtq_pop(&p.q, &p.c));
+	d = (struct virtq_desc *)(void *)memory;
+	for (unsigned i = 0; i < 16; i++)
+		d[i].addr = 0;
+	virtq_push(&p.q, p.c.head, 1);
+	(void)virtq_flush(&p.q);
+	assert_null(p.q.broken);
+}
+
 /* Kicks and interrupts only when the other side waits. */
 static void
 suppression(void **state)
@@ -432,6 +508,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back),
+		cmocka_unit_test(logged),
+		cmocka_unit_test(logged_lies),
 		cmocka_unit_test(suppression),
 		cmocka_unit_test(unpop),
 		cmocka_unit_test(copying),
