@@ -163,11 +163,13 @@ vmm_FILES	= acpi \
 		  machine_cpus \
 		  machine_devices \
 		  machine_firmware \
+		  machine_log \
 		  machine_state \
 		  $(vmm_$(HOST_ARCH)) \
 		  main \
 		  memory \
 		  memory_file \
+		  memory_log \
 		  mptable \
 		  openbsd \
 		  pci \
@@ -177,6 +179,7 @@ vmm_FILES	= acpi \
 		  pci_state \
 		  probe_job \
 		  pvh \
+		  send \
 		  shadow \
 		  snapshot \
 		  stream \

@@ -133,6 +133,8 @@ static inline int
 kit_map(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
 {
 	(void)e;
+	if (m->slot < MEMORY_SLOTS)	/* for its log */
+		return 0;
 	if (m->slot != MEMORY_SLOT_PCI || !m->readonly ||
 	    (m->bytes == 0) == (vm->shown.bytes == 0))
 		abort();
@@ -140,8 +142,21 @@ kit_map(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
 	return 0;
 }
 
+/* Nothing is written by processors. */
+static inline int
+kit_dirty(struct accel_vm *vm, unsigned slot, uint64_t *bitmap, struct err *e)
+{
+	(void)vm;
+	(void)e;
+	if (slot != 0)
+		abort();
+	memset(bitmap, 0, KIT_MEMORY / 4096 / 8);
+	return 0;
+}
+
 static const struct accel kit_accel = {
 	.map	 = kit_map,
+	.dirty	 = kit_dirty,
 	.name	 = "kit",
 	.irq	 = kit_irq,
 	.irqfd	 = kit_irqfd,

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* migration.c - a running VM as a stream of bytes; see migration.h */
 
+#include <sys/stat.h>
+
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "chapi/migration.h"
+#include "lib/own.h"
 #include "lib/util.h"
 
 static const char *const names[MIGRATION_TYPES] = {
@@ -63,6 +67,20 @@ migration_head(uint8_t ret[MIGRATION_HEAD_LEN], enum migration_type type,
 	put_le(ret + 4, 0, 4);
 	put_le(ret + 8, place, 8);
 	put_le(ret + 16, len, 8);
+}
+
+int
+migration_open(int dirfd, const char *path, struct err *e)
+{
+	own_fd int fd = openat(dirfd, path,
+	    O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return err_sys(e, "%s", path);
+	if (!S_ISFIFO(st.st_mode))
+		return err_set(e, EINVAL, "%s is no pipe", path);
+	return take_fd(&fd);
 }
 
 /* --- reading ------------------------------------------------------------ */

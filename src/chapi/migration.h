@@ -63,6 +63,12 @@ enum migration_type {
 void	migration_head(uint8_t ret[MIGRATION_HEAD_LEN], enum migration_type,
 	    uint64_t place, uint64_t len);
 
+/*
+ * The pipe of vm.send-migration, 'path' from dirfd on, for writing without
+ * waiting.  Refused: nobody reads it, or it is no pipe.
+ */
+int	migration_open(int dirfd, const char *path, struct err *);
+
 /* --- reading ------------------------------------------------------------ */
 
 /* A part of a record, in order; a record without bytes comes once. */

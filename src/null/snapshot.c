@@ -98,22 +98,6 @@ snapshot_write(int dirfd, const char *path, const struct vm_config *c,
 /* --- into a pipe -------------------------------------------------------- */
 
 static int
-open_pipe(int dirfd, const char *path, struct err *e)
-{
-	own_fd int fd = openat(dirfd, path,
-	    O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-
-	if (fd == -1 || fstat(fd, &st) == -1)
-		return err_sys(e, "%s", path);
-	if (!S_ISFIFO(st.st_mode))
-		return err_set(e, EINVAL, "%s is no pipe", path);
-	if (fd_nonblock(fd, 0) == -1)
-		return err_sys(e, "%s", path);
-	return take_fd(&fd);
-}
-
-static int
 send_record(int fd, enum migration_type type, const void *bytes, size_t len,
     struct err *e)
 {
@@ -143,10 +127,12 @@ snapshot_send(int dirfd, const char *path, const struct vm_config *c,
 	uint8_t pages[SNAPSHOT_SEND_PAGES * MIGRATION_PAGE];
 	own_json json_t *config = vm_config_json(c);
 	own_json json_t *state = state_json(reboots);
-	own_fd int fd = open_pipe(dirfd, path, e);
+	own_fd int fd = migration_open(dirfd, path, e);
 
 	if (fd == -1)
 		return -1;
+	if (fd_nonblock(fd, 0) == -1)
+		return err_sys(e, "%s", path);
 	for (size_t i = 0; i < sizeof(pages); i++)
 		pages[i] = (uint8_t)(i / MIGRATION_PAGE + 1);
 	if (send_record(fd, MIGRATION_MEMORY, pages, sizeof(pages), e) == -1 ||

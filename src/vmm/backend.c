@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "accel/accel.h"
+#include "chapi/migration.h"
 #include "chapi/vm_config.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -27,6 +28,7 @@
 #include "vmm/machine.h"
 #include "vmm/memory.h"
 #include "vmm/pci.h"
+#include "vmm/send.h"
 #include "vmm/snapshot.h"
 #include "vmm/stream.h"
 #include "vmm/vcpu.h"
@@ -39,6 +41,7 @@ struct backend {
 	struct vmm		*vmm;
 	struct machine		*machine;	/* NULL: nothing is booted */
 	struct gdb		*gdb;		/* or NULL */
+	struct send		*send;		/* NULL: is not being sent */
 	struct stream		*console;
 	struct stream		*serial;
 	bool			 paused;	/* by a call */
@@ -52,6 +55,7 @@ static void
 put_down(struct backend *b)
 {
 	machine_close(&b->files);
+	send_destroy(take(&b->send));
 	gdb_destroy(take(&b->gdb));
 	machine_destroy(take(&b->machine));
 	stream_drain(b->console);
@@ -72,12 +76,18 @@ begin_anew(struct backend *b, struct err *e)
 	return b->paused ? 0 : machine_resume(b->machine, e);
 }
 
+/* What was sent of its memory is not what it will be. */
 static void
 reboot(struct backend *b)
 {
 	struct err e;
 
 	log_info("guest reboots");
+	if (b->send != NULL) {
+		send_destroy(take(&b->send));
+		(void)err_set(&e, EAGAIN, "send: the guest has rebooted");
+		vmm_done(b->vmm, &e);
+	}
 	if (begin_anew(b, &e) == -1)
 		vmm_end(b->vmm, VM_EXIT_HYPERVISOR_DIED, "reboot: %s", e.text);
 }
@@ -535,6 +545,74 @@ backend_working_set(void *arg)
 	done(b, record(b, vmm_ask(b->vmm), &e), &e);
 }
 
+/* --- sending ------------------------------------------------------------- */
+
+static int
+send_stop(void *arg, json_t **config, json_t **state, struct err *e)
+{
+	struct backend *b = arg;
+	own_json json_t *machine = NULL;
+
+	machine_pause(b->machine);
+	if (check_devices(b, vmm_config(b->vmm), e) == -1)
+		return -1;
+	machine = machine_save(b->machine, e);
+	if (machine == NULL)
+		return -1;
+	*config = vm_config_json(vmm_config(b->vmm));
+	*state = snapshot_state(machine);
+	return 0;
+}
+
+/* The VM stays paused, or is as it was. */
+static void
+send_done(void *arg, const struct err *why)
+{
+	const struct send_counts *n;
+	struct backend *b = arg;
+	struct err e;
+
+	if (why == NULL) {
+		n = send_counts(b->send);
+		log_info("sent %llu pages in %u rounds, %llu when it stood",
+		    (unsigned long long)n->pages, n->rounds,
+		    (unsigned long long)n->last);
+	}
+	send_destroy(take(&b->send));
+	if (why != NULL && !b->paused && machine_resume(b->machine, &e) == -1)
+		vmm_end(b->vmm, VM_EXIT_HYPERVISOR_DIED, "send: %s", e.text);
+	else
+		vmm_done(b->vmm, why);
+	b->paused = b->paused || why == NULL;
+}
+
+static int
+send_begin(struct backend *b, const struct vmm_ask *ask, struct err *e)
+{
+	struct send_setup s = { .loop = b->setup.loop, .machine = b->machine,
+	    .running = !b->paused, .stop = send_stop, .done = send_done,
+	    .arg = b };
+
+	if (b->gdb != NULL)
+		return err_set(e, ENOTSUP, "send: a VM with a debugger is not "
+		    "sent");
+	if (machine_savable(b->machine, e) == -1 ||
+	    check_devices(b, vmm_config(b->vmm), e) == -1)
+		return -1;
+	s.fd = migration_open(ask->dirfd, ask->path, e);
+	return s.fd == -1 ? -1 : send_new(&b->send, &s, e);
+}
+
+static void
+backend_send(void *arg)
+{
+	struct backend *b = arg;
+	struct err e;
+
+	if (send_begin(b, vmm_ask(b->vmm), &e) == -1)
+		vmm_done(b->vmm, &e);
+}
+
 static void
 backend_kill(void *arg)
 {
@@ -644,6 +722,7 @@ const struct vmm_backend machine_backend = {
 		[VMM_SNAPSHOT]		= backend_snapshot,
 		[VMM_RESTORE]		= backend_restore,
 		[VMM_WORKING_SET]	= backend_working_set,
+		[VMM_SEND]		= backend_send,
 	},
 	.kill		= backend_kill,
 	.info		= backend_info,

@@ -306,6 +306,7 @@ machine_destroy(struct machine *m)
 	if (m == NULL)
 		return;
 	vcpus_destroy(m->vcpus);
+	(void)machine_log(m, false, NULL);
 	machine_destroy_devices(m);
 	cpuplug_destroy(m->cpuplug);
 	machine_arch_destroy(m);

@@ -131,6 +131,18 @@ int	machine_set_cpus(struct machine *, unsigned n, struct err *);
 bool	machine_cpus_leaving(const struct machine *);
 
 /*
+ * Keep a log of the pages that are written to, by whomever, or no more; the
+ * machine may run.  Refused: a device process that cannot tell.
+ * machine_written() sets the bits of those written since it was asked last,
+ * of all of memory as memory_file.h counts it.
+ */
+int	machine_log(struct machine *, bool on, struct err *);
+int	machine_written(struct machine *, uint64_t *pages, struct err *);
+
+/* Is there a device that machine_save() refuses? */
+int	machine_savable(const struct machine *, struct err *);
+
+/*
  * State beside the memory; the machine is paused.  Devices stay stopped
  * until machine_resume(): the memory goes with the state.  load is for a
  * machine that was built from the same config and has not run; its memory is

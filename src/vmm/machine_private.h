@@ -3,8 +3,9 @@
  * machine_private.h - a machine, for the files of machine.h
  *
  * machine.c builds, runs and resets it, machine_devices.c has what is on the
- * PCI bus, machine_state.c the snapshots, one machine_ARCH.c a processor the
- * rest of its board; machine_firmware.c goes with that of x86.
+ * PCI bus, machine_state.c the snapshots, machine_log.c what is written to,
+ * one machine_ARCH.c a processor the rest of its board; machine_firmware.c
+ * goes with that of x86.
  */
 
 #ifndef VMM_MACHINE_PRIVATE_H
@@ -22,11 +23,13 @@ struct fw_cfg;
 struct hotplug;
 struct machine_arch;
 struct memory;
+struct memory_log;
 
 struct machine {
 	struct machine_setup	 setup;
 	struct board		 board;
 	struct memory		*memory;
+	struct memory_log	*log;		/* or NULL */
 	struct vcpus		*vcpus;
 	struct machine_arch	*arch;		/* what machine_ARCH.c has */
 	struct vio		*device[MACHINE_DEVICES_MAX];	/* as plugged */

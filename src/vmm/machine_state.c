@@ -68,13 +68,23 @@ save_vcpus(struct machine *m, json_t *o, struct err *e)
 	return put(o, "vcpus", take(&all), e);
 }
 
+int
+machine_savable(const struct machine *m, struct err *e)
+{
+	for (unsigned i = 0; i < m->ndevices; i++)
+		if (m->device[i]->class->unsaved != NULL)
+			return err_set(e, ENOTSUP, "%s: %s",
+			    m->device[i]->name, m->device[i]->class->unsaved);
+	return 0;
+}
+
 static int
 save_devices(struct machine *m, json_t *o, struct err *e)
 {
 	own_json json_t *all = json_array();
 	json_t *state;
 
-	if (machine_arch_save(m, o, e) == -1 ||
+	if (machine_savable(m, e) == -1 || machine_arch_save(m, o, e) == -1 ||
 	    put(o, "leaving", json_integer(m->leaving), e) == -1)
 		return -1;
 	if (m->hotplug != NULL &&
@@ -87,9 +97,6 @@ save_devices(struct machine *m, json_t *o, struct err *e)
 	    put(o, "pci", pci_bus_save(m->board.pci), e) == -1)
 		return -1;
 	for (unsigned i = 0; i < m->ndevices; i++) {
-		if (m->device[i]->class->unsaved != NULL)
-			return err_set(e, ENOTSUP, "%s: %s",
-			    m->device[i]->name, m->device[i]->class->unsaved);
 		state = vio_save(m->device[i]);
 		if (state == NULL)
 			return err_set(e, ENOMEM, "%s: state: out of memory",

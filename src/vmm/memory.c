@@ -233,12 +233,12 @@ memory_destroy(struct memory *m)
 	free(m);
 }
 
-int
-memory_attach(struct memory *m, const struct accel *accel,
-    struct accel_vm *vm, struct err *e)
+static int
+map_slots(const struct memory *m, const struct accel *accel,
+    struct accel_vm *vm, bool log, struct err *e)
 {
 	const struct guest_region *r;
-	struct accel_memory slot = { 0 };
+	struct accel_memory slot = { .log = log };
 
 	for (unsigned i = 0; i < m->table.nregions; i++) {
 		r = &m->table.regions[i];
@@ -250,6 +250,21 @@ memory_attach(struct memory *m, const struct accel *accel,
 			return -1;
 	}
 	return 0;
+}
+
+int
+memory_attach(struct memory *m, const struct accel *accel,
+    struct accel_vm *vm, struct err *e)
+{
+	return map_slots(m, accel, vm, false, e);
+}
+
+int
+memory_track(struct memory *m, const struct accel *accel,
+    struct accel_vm *vm, const struct guest_log *log, struct err *e)
+{
+	m->table.log = log;
+	return map_slots(m, accel, vm, log != NULL, e);
 }
 
 uint64_t
@@ -293,6 +308,12 @@ void *
 memory_at(const struct memory *m, uint64_t gpa, uint64_t len)
 {
 	return guest_memory_at(&m->table, gpa, len);
+}
+
+const uint8_t *
+memory_offset(const struct memory *m, uint64_t offset)
+{
+	return m->host + offset;
 }
 
 int
@@ -345,6 +366,7 @@ memory_discard(struct memory *m, uint64_t gpa, uint64_t len)
 		(void)os_punch(m->fd, (uint64_t)(at - m->host), len);
 	else
 		(void)madvise(at, len, MADV_DONTNEED);
+	guest_memory_wrote(&m->table, at, len);
 }
 
 int

@@ -79,6 +79,14 @@ OWN_DEFINE(struct memory, memory_destroy);
 int	memory_attach(struct memory *, const struct accel *,
 	    struct accel_vm *, struct err *);
 
+/*
+ * While there is a log the VM's processors and this process keep it: who
+ * writes here marks it in memory_table()'s.  The processors' marks are in the
+ * accelerator, slot by slot.  NULL: no more.  The board is locked.
+ */
+int	memory_track(struct memory *, const struct accel *, struct accel_vm *,
+	    const struct guest_log *, struct err *);
+
 uint64_t memory_bytes(const struct memory *);
 bool	 memory_shared(const struct memory *);
 
@@ -97,11 +105,12 @@ void	*memory_at(const struct memory *, uint64_t gpa, uint64_t len);
 
 /*
  * For snapshots.  Offsets count the pieces as one, as files have them.
- * memory_file(): the file that is mapped privately, or -1; stays the
- * memory's.  memory_pages(): what this process has of n pages, an enum
+ * memory_offset(): what is there.  memory_file(): the file that is mapped
+ * privately, or -1; stays the memory's.  memory_pages(): what this process has of n pages, an enum
  * os_page each; all its own where the host does not tell, or memory is
  * shared.
  */
+const uint8_t *memory_offset(const struct memory *, uint64_t offset);
 int	 memory_file(const struct memory *);
 void	 memory_pages(const struct memory *, uint64_t offset, size_t n,
 	    uint8_t *ret);

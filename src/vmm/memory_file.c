@@ -256,3 +256,82 @@ memory_file_write(int fd, uint64_t offset, const struct memory *m,
 	}
 	return 0;
 }
+
+/* --- which pages there are ----------------------------------------------- */
+
+static void
+set_range(uint64_t *pages, uint64_t from, uint64_t to)
+{
+	for (uint64_t n = from / PAGE; n < (to + PAGE - 1) / PAGE; n++)
+		pages[n / 64] |= 1ULL << n % 64;
+}
+
+static void
+shared_pages(const struct piece *p, uint64_t *pages)
+{
+	uint64_t from, to;
+
+	for (from = 0; next_data(p, &from, &to); from = to)
+		set_range(pages, p->first + from, p->first + to);
+}
+
+static void
+own_pages(const struct piece *p, uint64_t *pages)
+{
+	uint8_t what[BATCH];
+	size_t n;
+
+	for (uint64_t at = 0; at < p->len; at += n * PAGE) {
+		n = MIN((p->len - at) / PAGE, BATCH);
+		memory_pages(p->memory, p->first + at, n, what);
+		for (size_t i = 0; i < n; i++)
+			if (what[i] == OS_PAGE_OWN)
+				set_range(pages, p->first + at + i * PAGE,
+				    p->first + at + (i + 1) * PAGE);
+	}
+}
+
+/* Of a snapshot's file all but its holes; all where it does not tell. */
+static void
+file_pages(const struct memory *m, uint64_t *pages)
+{
+	off_t at = 0, hole, end = (off_t)memory_bytes(m);
+	int file = memory_file(m);
+
+	while (file != -1 && at < end) {
+		at = lseek(file, at, SEEK_DATA);
+		if ((at == -1 && errno == ENXIO) || at >= end)
+			return;
+		hole = at == -1 ? -1 : lseek(file, at, SEEK_HOLE);
+		if (hole == -1) {
+			at = 0;
+			hole = end;
+		}
+		hole = MIN(hole, end);
+		set_range(pages, (uint64_t)at, (uint64_t)hole);
+		at = hole;
+	}
+}
+
+void
+memory_file_pages(const struct memory *m, uint64_t *pages)
+{
+	const struct guest_memory *t = memory_table(m);
+	struct frontend_region shared[2];
+	struct piece p = { .memory = m };
+
+	if (memory_shared(m))
+		(void)memory_regions(m, shared);
+	for (unsigned i = 0; i < t->nregions; i++) {
+		p.len = t->regions[i].len;
+		if (memory_shared(m)) {
+			p.fd = shared[i].fd;
+			p.fd_offset = shared[i].offset;
+			shared_pages(&p, pages);
+		} else {
+			own_pages(&p, pages);
+		}
+		p.first += p.len;
+	}
+	file_pages(m, pages);
+}

@@ -21,4 +21,10 @@ struct memory;
 int	memory_file_write(int fd, uint64_t offset, const struct memory *,
 	    struct err *);
 
+/*
+ * Set the bits of those pages of all of memory, a bit each, that may be other
+ * than zeroes.
+ */
+void	memory_file_pages(const struct memory *, uint64_t *pages);
+
 #endif

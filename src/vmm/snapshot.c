@@ -48,11 +48,17 @@ write_json(int dir, const char *name, const json_t *v, struct err *e)
 	return file_replace(dir, name, text, strlen(text), 0660, e);
 }
 
+json_t *
+snapshot_state(const json_t *machine)
+{
+	return json_pack("{s:s, s:i, s:O}", "format", FORMAT,
+	    "version", VERSION, "machine", machine);
+}
+
 static int
 write_state(int dir, const json_t *machine, struct err *e)
 {
-	own_json json_t *v = json_pack("{s:s, s:i, s:O}", "format", FORMAT,
-	    "version", VERSION, "machine", machine);
+	own_json json_t *v = snapshot_state(machine);
 
 	return write_json(dir, "state.json", v, e);
 }

@@ -38,6 +38,9 @@ struct snapshot_parts {
 int	snapshot_save(const struct snapshot_parts *, int dirfd,
 	    const char *path, struct err *);
 
+/* state.json for what machine_save() gave; the caller's.  NULL: no memory. */
+json_t	*snapshot_state(const json_t *machine);
+
 /* One that is open. */
 struct snapshot {
 	json_t	*machine;	/* for machine_load() */

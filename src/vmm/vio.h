@@ -95,6 +95,13 @@ struct vio_class {
 	 */
 	void	(*kick)(struct vio *, unsigned q);
 
+	/*
+	 * The memory has a log from now on, or no more: tell the process that
+	 * writes to it.  -1: it cannot.  NULL: this process does the writing,
+	 * through virtq.h.
+	 */
+	int	(*log)(struct vio *, struct err *);
+
 	/* Why it cannot be in a snapshot; NULL: it can. */
 	const char	*unsaved;
 

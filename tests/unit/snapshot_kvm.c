@@ -15,6 +15,7 @@
 #include "lib/json.h"
 #include "tiny.h"
 #include "vmm/memory.h"
+#include "vmm/memory_log.h"
 #include "vmm/snapshot.h"
 
 #define FORKS	20
@@ -152,11 +153,48 @@ generations(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* The pages a processor writes to, and after the log no more. */
+static void
+written(void **state)
+{
+	uint64_t pages[TINY_BYTES / 4096 / 64];
+	struct memory_log *log = NULL;
+	struct guest g;
+	struct err e;
+
+	(void)state;
+	make(&g, -1);
+	tiny_enter(&g.t, g.t.vcpu, &counter);
+	count(&g, 0);
+	TINY_MUST(memory_log_new(&log, g.memory, kvm, g.t.vm, &e_));
+	for (uint32_t i = 1; i < 4; i++) {
+		memset(pages, 0, sizeof(pages));
+		TINY_MUST(memory_log_take(log, pages, &e_));
+		count(&g, i * 5);
+		memset(pages, 0, sizeof(pages));
+		TINY_MUST(memory_log_take(log, pages, &e_));
+		assert_true(pages[0] & 1 << 5);
+		for (size_t n = 1; n < TINY_BYTES / 4096 / 64; n++)
+			assert_int_equal(pages[n], 0);
+		memset(pages, 0, sizeof(pages));
+		TINY_MUST(memory_log_take(log, pages, &e_));
+		assert_int_equal(pages[0], 0);
+	}
+	memory_log_destroy(log);
+	count(&g, 20);
+	/* There is no log to be read. */
+	assert_int_equal(kvm->dirty(g.t.vm, 0, pages, &e), -1);
+	kvm->vcpu_destroy(g.t.vcpu);
+	kvm->vm_destroy(g.t.vm);
+	memory_destroy(g.memory);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(generations),
+		cmocka_unit_test(written),
 	};
 	struct err e;
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,6 +36,8 @@ struct world {
 	struct backend		*backend;
 	struct vmm		*vmm;
 	struct chapi_client	*client;
+	int			 pipe;		/* read from, or -1 */
+	size_t			 piped;		/* bytes so far */
 	/* The last answer. */
 	bool			 answered;
 	int			 status;
@@ -90,6 +93,7 @@ static void
 begin(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
+	w->pipe = -1;
 	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/vmm_backend.XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->home = open(".", O_RDONLY | O_DIRECTORY);
@@ -131,16 +135,31 @@ answered(void *arg, const struct chapi_answer *a)
 	    a->err != NULL ? a->err->text : "");
 }
 
+/* What is sent comes to nothing. */
+static void
+drain(struct world *w)
+{
+	static char bin[65536];
+	ssize_t n;
+
+	if (w->pipe == -1)
+		return;
+	n = read(w->pipe, bin, sizeof(bin));
+	if (n > 0)
+		w->piped += (size_t)n;
+}
+
 static void
 turn(struct world *w)
 {
+	drain(w);
 	(void)event_base_loop(w->base, EVLOOP_NONBLOCK);
 	(void)event_loop_turn(w->loop, 1);
 }
 
-/* The status of a call; text: JSON in single quotes, or NULL. */
-static int
-call(struct world *w, const char *name, const char *text)
+/* Begin a call; text: JSON in single quotes, or NULL. */
+static void
+ask(struct world *w, const char *name, const char *text)
 {
 	struct chapi_call c = { .name = name, .timeout_ms = TIMEOUT_MS,
 	    .done = answered, .arg = w };
@@ -159,6 +178,13 @@ call(struct world *w, const char *name, const char *text)
 	c.body = body;
 	w->answered = false;
 	assert_int_equal(chapi_client_call(w->client, &c, &e), 0);
+}
+
+/* The status of a call. */
+static int
+call(struct world *w, const char *name, const char *text)
+{
+	ask(w, name, text);
 	while (!w->answered)
 		turn(w);
 	return w->status;
@@ -282,6 +308,66 @@ snapshots(void **unused)
 	end(&w);
 }
 
+/* Calls go on while it is sent, but for those that would change it. */
+static void
+sends(void **unused)
+{
+	static const char to[] = "{'destination_url':'file:pipe'}";
+	struct world w;
+
+	(void)unused;
+	begin(&w);
+	assert_int_equal(mkfifo("pipe", 0600), 0);
+	boot(&w);
+	assert_int_equal(call(&w, "vm.send-migration", to), 500);
+	assert_string_equal(w.text, "pipe: No such device or address");
+	assert_int_equal(call(&w, "vm.send-migration",
+	    "{'destination_url':'file:kernel'}"), 500);
+	assert_string_equal(state(&w), "Running");
+	w.pipe = open("pipe", O_RDONLY | O_NONBLOCK);
+	assert_int_equal(call(&w, "vm.send-migration", to), 204);
+	assert_true(w.piped > 4096);
+	assert_string_equal(state(&w), "Paused");
+	assert_int_equal(call(&w, "vm.send-migration", to), 204);
+	assert_string_equal(state(&w), "Paused");
+	assert_int_equal(call(&w, "vm.resume", NULL), 204);
+	assert_int_equal(call(&w, "vm.send-migration", to), 204);
+	(void)close(w.pipe);
+	assert_int_equal(unlink("pipe"), 0);
+	end(&w);
+}
+
+/* A guest that begins anew is not what was sent. */
+static void
+send_reboots(void **unused)
+{
+	static const struct null_step reset[] = {
+		OUT(POWER_PORT + POWER_RESET, POWER_RESET_VALUE),
+	};
+	struct pollfd p = { .events = POLLIN };
+	struct world w;
+
+	(void)unused;
+	begin(&w);
+	assert_int_equal(mkfifo("pipe", 0600), 0);
+	boot(&w);
+	/* Nobody takes it, so it cannot be over. */
+	p.fd = open("pipe", O_RDONLY | O_NONBLOCK);
+	assert_int_equal(fcntl(p.fd, F_SETPIPE_SZ, 4096), 4096);
+	ask(&w, "vm.send-migration", "{'destination_url':'file:pipe'}");
+	while (poll(&p, 1, 0) == 0)
+		turn(&w);
+	null_script(0, reset, COUNT(reset));
+	while (!w.answered)
+		turn(&w);
+	assert_int_equal(w.status, 500);
+	assert_string_equal(w.text, "send: the guest has rebooted");
+	assert_string_equal(state(&w), "Running");
+	(void)close(p.fd);
+	assert_int_equal(unlink("pipe"), 0);
+	end(&w);
+}
+
 static void
 refused(void **unused)
 {
@@ -369,6 +455,8 @@ main(void)
 		cmocka_unit_test(interrupts),
 		cmocka_unit_test(devices),
 		cmocka_unit_test(snapshots),
+		cmocka_unit_test(sends),
+		cmocka_unit_test(send_reboots),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(guest_ends),
 		cmocka_unit_test(guest_reboots),

@@ -5,6 +5,7 @@
 #include "drive.h"
 #include "vmm_kit.h"
 #include "vmm/dev/vhost.h"
+#include "vmm/memory_log.h"
 #include "vmm/shadow.h"
 
 #define DISK_BYTES	(4UL << 20)
@@ -367,6 +368,58 @@ snapshot(void **state)
 	}
 }
 
+/* --- a log of what is written --------------------------------------------- */
+
+static bool
+written(struct memory_log *log, uint64_t gpa)
+{
+	uint64_t pages[KIT_MEMORY / 4096 / 64] = { 0 };
+
+	assert_int_equal(memory_log_take(log, pages, NULL), 0);
+	return (pages[gpa >> 18] & 1ULL << (gpa >> 12 & 63)) != 0;
+}
+
+/* In a device that runs, and in one that a driver starts meanwhile. */
+static void
+logged(void **state)
+{
+	struct memory_log *log = NULL;
+	static struct world w;
+	struct err e;
+
+	(void)state;
+	for (int shared = 0; shared < 2; shared++) {
+		up(&w, shared);
+		drive(&w);
+		check_io(&w, 1);
+		for (uint8_t i = 2; i < 5; i++) {
+			assert_int_equal(memory_log_new(&log,
+			    w.k.board.memory, &kit_accel, &w.k.vm, &e), 0);
+			assert_int_equal(w.vio->class->log(w.vio, &e), 0);
+			(void)written(log, 0);
+			check_io(&w, i);
+			assert_true(written(log, 0x202fff));
+			assert_false(written(log, 0x202fff));
+			drive(&w);
+			check_io(&w, i);
+			assert_true(written(log, 0x201000));
+			/* The last requests are marked when it has stopped. */
+			add_read(&w);
+			kit_kick(&w.drv, 0);
+			vio_pause(w.vio);
+			assert_int_equal(vio_resume(w.vio, &e), 0);
+			assert_true(get(&w, 0));
+			assert_true(written(log, 0x301000));
+			memory_log_destroy(log);
+			assert_int_equal(w.vio->class->log(w.vio, &e), 0);
+			check_io(&w, i);
+		}
+		assert_null(w.vio->broken);
+		assert_null(w.died);
+		down(&w);
+	}
+}
+
 /* --- other kinds ---------------------------------------------------------- */
 
 static void
@@ -685,6 +738,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(bad_driver),
 		cmocka_unit_test(death),
 		cmocka_unit_test(snapshot),
+		cmocka_unit_test(logged),
 		cmocka_unit_test(vsock),
 		cmocka_unit_test(liars),
 		cmocka_unit_test(growing),

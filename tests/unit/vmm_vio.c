@@ -4,6 +4,7 @@
 #include "unit.h"
 #include "vmm_kit.h"
 #include "vmm/dev/rng.h"
+#include "vmm/memory_log.h"
 
 #define GOOD	(VIRTIO_BIT(VIRTIO_F_VERSION_1) |			\
 		VIRTIO_BIT(VIRTIO_F_EVENT_IDX))
@@ -82,6 +83,43 @@ rng(void **state)
 	}
 }
 
+/* What a device of this process writes is in a log; and no more. */
+static void
+logged(void **state)
+{
+	uint64_t pages[KIT_MEMORY / 4096 / 64] = { 0 };
+	struct memory_log *log = NULL;
+	struct kit_driver d;
+	struct vio *vio;
+	uint64_t gpa;
+	struct kit k;
+
+	(void)state;
+	kit_init(&k);
+	vio = rng_add(&k);
+	drive(&d, &k, true);
+	assert_int_equal(memory_log_new(&log, k.board.memory, &kit_accel,
+	    &k.vm, NULL), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		gpa = d.next;
+		ask(&d, 256);
+		assert_int_equal(memory_log_take(log, pages, NULL), 0);
+		assert_true(pages[gpa >> 18] & 1ULL << (gpa >> 12 & 63));
+		memset(pages, 0, sizeof(pages));
+		assert_int_equal(memory_log_take(log, pages, NULL), 0);
+		for (size_t n = 0; n < COUNT(pages); n++)
+			assert_int_equal(pages[n], 0);
+	}
+	/* Pages that are given back become zeroes. */
+	memory_discard(k.board.memory, 0x100000, 0x2000);
+	assert_int_equal(memory_log_take(log, pages, NULL), 0);
+	assert_int_equal(pages[4], 3);
+	memory_log_destroy(log);
+	assert_null(memory_table(k.board.memory)->log);
+	ask(&d, 256);
+	vio_unplug(vio);
+	kit_fini(&k);
+}
 
 /* --- rules -------------------------------------------------------------- */
 
@@ -768,6 +806,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rng),
+		cmocka_unit_test(logged),
 		cmocka_unit_test(features),
 		cmocka_unit_test(status),
 		cmocka_unit_test(queue_rules),

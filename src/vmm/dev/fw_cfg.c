@@ -131,8 +131,11 @@ transfer(struct fw_cfg *f, const struct access *a)
 		    memory_at(f->board->memory, a->addr, a->len);
 		if (a->len > 0 && to == NULL)
 			return DMA_ERROR;
-		if (a->len > 0)
+		if (a->len > 0) {
 			take_bytes(f, to, a->len);
+			guest_memory_wrote(memory_table(f->board->memory), to,
+			    a->len);
+		}
 	} else if ((a->control & DMA_SKIP) != 0) {
 		f->at += MIN(a->len, UINT32_MAX - f->at);
 	} else if ((a->control & DMA_WRITE) != 0) {
@@ -157,6 +160,8 @@ dma(struct fw_cfg *f, uint64_t gpa)
 	a.addr = be64toh(a.addr);
 	answer = htobe32(transfer(f, &a));
 	memcpy(&shared->control, &answer, sizeof(answer));
+	guest_memory_wrote(memory_table(f->board->memory), shared,
+	    sizeof(answer));
 }
 
 static uint64_t

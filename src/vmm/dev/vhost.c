@@ -120,7 +120,7 @@ vhost_destroy(struct vio *vio)
 	  .start = vhost_start, .stop = vhost_stop,			\
 	  .start_queue = vhost_start_queue,				\
 	  .stop_queue = vhost_stop_queue,				\
-	  .reset = vhost_reset,						\
+	  .reset = vhost_reset, .log = vhost_log,			\
 	  .save = vhost_save, .load = vhost_load,			\
 	  .destroy = vhost_destroy }
 

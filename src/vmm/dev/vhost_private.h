@@ -98,6 +98,7 @@ void	vhost_stop(struct vio *);
 int	vhost_start_queue(struct vio *, unsigned n, struct err *);
 void	vhost_stop_queue(struct vio *, unsigned n);
 void	vhost_reset(struct vio *);
+int	vhost_log(struct vio *, struct err *);
 void	vhost_kick(struct vio *, unsigned q);
 
 /*

@@ -27,6 +27,15 @@ vhost_lost(struct vhost *v, const struct err *e)
 
 /* --- running -------------------------------------------------------------- */
 
+/* Where the back-end is to mark what it writes; NULL: nowhere. */
+static const struct guest_log *
+log_of(const struct vhost *v)
+{
+	/* Copies are written back by us. */
+	return v->shadow != NULL ? NULL :
+	    memory_table(v->vio.board->memory)->log;
+}
+
 static int
 start_queue(struct vhost *v, unsigned n, struct err *e)
 {
@@ -34,6 +43,7 @@ start_queue(struct vhost *v, unsigned n, struct err *e)
 	struct frontend_queue fq = {
 		.len = q->len, .base = q->base, .addr = q->addr,
 		.kick = q->kick, .call = q->call,
+		.log = log_of(v) != NULL,
 	};
 
 	if (v->shadow != NULL)
@@ -43,24 +53,37 @@ start_queue(struct vhost *v, unsigned n, struct err *e)
 	return frontend_start(&v->fe, n, &fq, e);
 }
 
-/* Features and memory: those of copied queues are not the guest's. */
+/* Those of copied queues are not the guest's. */
 static int
-say_what(struct vhost *v, struct err *e)
+say_features(struct vhost *v, struct err *e)
 {
-	struct frontend_region regions[2];
+	const struct guest_log *log = log_of(v);
 	uint64_t features = v->vio.accepted &
 	    ~VIRTIO_BIT(VIRTIO_F_RING_RESET);
-	unsigned n = 1;
 
 	if (v->shadow != NULL) {
 		features &= VHOST_OF_KIND;
 		features |= VIRTIO_BIT(VIRTIO_F_VERSION_1) |
 		    VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
+	}
+	if (log != NULL) {
+		features |= VIRTIO_BIT(VHOST_F_LOG_ALL);
+		if (frontend_log(&v->fe, log->fd, log->bytes, e) == -1)
+			return -1;
+	}
+	return frontend_features(&v->fe, features, e);
+}
+
+static int
+say_memory(struct vhost *v, struct err *e)
+{
+	struct frontend_region regions[2];
+	unsigned n = 1;
+
+	if (v->shadow != NULL)
 		shadow_region(v->shadow, &regions[0]);
-	} else
+	else
 		n = memory_regions(v->vio.board->memory, regions);
-	if (frontend_features(&v->fe, features, e) == -1)
-		return -1;
 	return frontend_memory(&v->fe, regions, n, e);
 }
 
@@ -72,7 +95,7 @@ say_all(struct vhost *v, struct err *e)
 	if (v->stale && frontend_reset(&v->fe, e) == -1)
 		return -1;
 	v->stale = false;
-	if (say_what(v, e) == -1)
+	if (say_features(v, e) == -1 || say_memory(v, e) == -1)
 		return -1;
 	for (unsigned n = 0; n < v->nbackend; n++)
 		if (v->vio.queue[n].enabled && start_queue(v, n, e) == -1)
@@ -273,6 +296,42 @@ vhost_reset(struct vio *vio)
 		shadow_forget(v->shadow, n);
 	if (v->kind == VHOST_BLK)
 		v->config.blk.writeback = v->writeback;
+}
+
+/* Queues run on meanwhile. */
+static int
+say_log(struct vhost *v, struct err *e)
+{
+	struct frontend_queue fq = { .log = log_of(v) != NULL };
+
+	if (say_features(v, e) == -1)
+		return -1;
+	for (unsigned n = 0; n < v->nbackend; n++) {
+		fq.addr = v->vio.queue[n].addr;
+		if (v->vio.queue[n].enabled &&
+		    frontend_addr(&v->fe, n, &fq, e) == -1)
+			return -1;
+	}
+	return frontend_sync(&v->fe, e);
+}
+
+int
+vhost_log(struct vio *vio, struct err *e)
+{
+	struct vhost *v = vhost_of(vio);
+	int r;
+
+	if (log_of(v) != NULL && !frontend_can_log(&v->fe))
+		return err_set(e, ENOTSUP, "its process cannot tell what it "
+		    "writes to memory");
+	if (v->shadow != NULL || v->lost || !vio->running)
+		return 0;	/* else it is said at the start */
+	v->fe.batch = true;
+	r = say_log(v, e);
+	v->fe.batch = false;
+	if (r == -1)
+		vhost_lost(v, e);
+	return r;
 }
 
 void
