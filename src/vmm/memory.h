@@ -106,9 +106,9 @@ void	*memory_at(const struct memory *, uint64_t gpa, uint64_t len);
 /*
  * For snapshots.  Offsets count the pieces as one, as files have them.
  * memory_offset(): what is there.  memory_file(): the file that is mapped
- * privately, or -1; stays the memory's.  memory_pages(): what this process has of n pages, an enum
- * os_page each; all its own where the host does not tell, or memory is
- * shared.
+ * privately, or -1; stays the memory's.  memory_pages(): what this process
+ * has of n pages, an enum os_page each; all its own where the host does not
+ * tell, or memory is shared.
  */
 const uint8_t *memory_offset(const struct memory *, uint64_t offset);
 int	 memory_file(const struct memory *);

@@ -197,7 +197,7 @@ assert_same(const struct world *w)
 	    w->config.memory.size);
 }
 
-/* --- writers -------------------------------------------------------------- */
+/* --- writers ------------------------------------------------------------- */
 
 static uint8_t *
 at(const struct world *w, uint64_t page)
@@ -245,7 +245,7 @@ everywhere(struct world *w)
 		write_page(w, page, (uint8_t)(w->reads + 1));
 }
 
-/* --- tests ----------------------------------------------------------------- */
+/* --- tests --------------------------------------------------------------- */
 
 static void
 fill(struct world *w, uint64_t from, uint64_t n)
