@@ -141,6 +141,7 @@ vmm_FILES	= acpi \
 		  dev/fw_cfg \
 		  dev/hotplug \
 		  dev/i8042 \
+		  dev/pm \
 		  dev/power \
 		  dev/rng \
 		  dev/rtc \

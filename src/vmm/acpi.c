@@ -20,7 +20,9 @@
 #include "vmm/dev/cpuplug.h"
 #include "vmm/dev/debug.h"
 #include "vmm/dev/hotplug.h"
+#include "vmm/dev/pm.h"
 #include "vmm/dev/power.h"
+#include "vmm/dev/rtc.h"
 #include "vmm/dev/uart.h"
 #include "vmm/memory.h"
 #include "vmm/pci.h"
@@ -35,8 +37,10 @@
 
 /* Flags of the FADT. */
 #define WBINVD		(1U << 0)
+#define HALT_STATE	(1U << 2)	/* C1, on all processors */
 #define NO_POWER_BUTTON	(1U << 4)	/* no fixed one: it is a device */
 #define NO_SLEEP_BUTTON	(1U << 5)
+#define NO_ALARM	(1U << 6)	/* the clock's wakes nobody */
 #define RESET_REGISTER	(1U << 10)
 #define HW_REDUCED	(1U << 20)
 /* The boot architecture: no 8042, which is bit 1. */
@@ -44,6 +48,9 @@
 #define BOOT_NO_VGA	(1U << 2)
 #define BOOT_NO_RTC	(1U << 5)
 #define SPACE_PORTS	1
+/* Latencies that say: there is no such state. */
+#define NO_C2		101		/* microseconds */
+#define NO_C3		1001
 
 /* Tables are as they lie in memory, little-endian. */
 #define packed		__attribute__((packed))
@@ -82,7 +89,7 @@ struct gas {
 	uint8_t		space;
 	uint8_t		bits;
 	uint8_t		bit_offset;
-	uint8_t		access;		/* 1: a byte */
+	uint8_t		access;		/* 1: a byte, 2: two */
 	uint64_t	addr;
 } packed;
 
@@ -91,7 +98,14 @@ struct fadt {
 	uint32_t	facs, dsdt;
 	uint8_t		reserved, profile;
 	uint16_t	sci;
-	uint8_t		fixed[61];	/* hardware that is not there */
+	uint32_t	smi;		/* 0: ACPI is on */
+	uint8_t		acpi_on, acpi_off, s4, pstate;
+	uint32_t	event[2], control[2], pm2, timer, gpe[2];
+	uint8_t		event_len, control_len, pm2_len, timer_len;
+	uint8_t		gpe_len[2], gpe1_base, cstate;
+	uint16_t	c2, c3;
+	uint8_t		caches_and_alarm[8];	/* none is described */
+	uint8_t		century;		/* the clock's register */
 	uint16_t	boot;
 	uint8_t		reserved2;
 	uint32_t	flags;
@@ -100,12 +114,23 @@ struct fadt {
 	uint16_t	arm_boot;
 	uint8_t		minor;
 	uint64_t	x_facs, x_dsdt;
-	struct gas	x_fixed[8];
+	struct gas	x_event[2], x_control[2], x_pm2, x_timer, x_gpe[2];
 	struct gas	sleep_control, sleep_status;
 	uint64_t	hypervisor;
 } packed;
 _Static_assert(sizeof(struct fadt) == 276, "FADT of revision 6");
-_Static_assert(offsetof(struct fadt, boot) == 109, "FADT");
+_Static_assert(offsetof(struct fadt, century) == 108, "FADT");
+
+/* What a guest and firmware share; its address is a multiple of 64. */
+struct facs {
+	char		signature[4];
+	uint32_t	len;
+	uint32_t	hardware, waking, lock, flags;
+	uint64_t	x_waking;
+	uint8_t		version;
+	uint8_t		reserved[31];
+} packed;
+_Static_assert(sizeof(struct facs) == 64, "FACS");
 
 struct madt_cpu {
 	uint8_t		type, len;
@@ -127,6 +152,8 @@ struct madt_override {
 	uint16_t	flags;
 } packed;
 
+#define LEVEL_HIGH	0xd		/* of an override's flags */
+
 struct madt_nmi {
 	uint8_t		type, len;
 	uint8_t		uid;		/* 0xff: all */
@@ -142,6 +169,7 @@ struct madt {
 	struct madt_override	timer;
 	struct madt_nmi		nmi;
 	struct madt_cpu		cpu[ACCEL_CPUS_MAX];
+	struct madt_override	room;	/* follows the last processor */
 } packed;
 
 struct mcfg {
@@ -482,7 +510,8 @@ event_device(struct aml *a, const struct acpi_setup *s)
 	aml_name(a, "_UID");
 	aml_int(a, 0);
 	aml_resources(a);
-	aml_res_gsi(a, ACPI_GSI_BUTTON);
+	if (!s->fixed)
+		aml_res_gsi(a, ACPI_GSI_BUTTON);
 	if (s->pci)
 		aml_res_gsi(a, ACPI_GSI_PCI);
 	aml_res_gsi(a, ACPI_GSI_GENID);
@@ -490,9 +519,11 @@ event_device(struct aml *a, const struct acpi_setup *s)
 		aml_res_gsi(a, ACPI_GSI_CPU);
 	aml_end(a);
 	aml_method(a, "_EVT", 1);
-	aml_if_arg0_is(a, ACPI_GSI_BUTTON);
-	aml_notify(a, "PWRB", NOTIFY_STATUS);
-	aml_end(a);
+	if (!s->fixed) {
+		aml_if_arg0_is(a, ACPI_GSI_BUTTON);
+		aml_notify(a, "PWRB", NOTIFY_STATUS);
+		aml_end(a);
+	}
 	if (s->pci) {
 		aml_if_arg0_is(a, ACPI_GSI_PCI);
 		aml_call(a, "PCI0", "CHNG");
@@ -523,8 +554,10 @@ describe(struct aml *a, const struct acpi_setup *s)
 	if (s->pvpanic)
 		panic_port(a);
 	generation_id(a, s);
-	device(a, "PWRB", "PNP0C0C", 0);
-	aml_end(a);
+	if (!s->fixed) {
+		device(a, "PWRB", "PNP0C0C", 0);
+		aml_end(a);
+	}
 	event_device(a, s);
 	aml_end(a);
 
@@ -561,29 +594,75 @@ put_dsdt(struct place *p, const struct acpi_setup *s, uint64_t *ret,
 
 /* --- the tables --------------------------------------------------------- */
 
+/* A register of 8 or 16 bits. */
 static struct gas
-port(uint64_t addr)
+port(uint64_t addr, uint8_t bits)
 {
-	return (struct gas){ SPACE_PORTS, 8, 0, 1, addr };
+	return (struct gas){ SPACE_PORTS, bits, 0, bits / 8, addr };
+}
+
+/* Sleep by registers of its own, and no interrupt. */
+static void
+reduced_hardware(struct fadt *t)
+{
+	t->flags |= NO_POWER_BUTTON | HW_REDUCED;
+	t->boot |= BOOT_NO_RTC;
+	t->sleep_control = port(POWER_PORT + POWER_CONTROL, 8);
+	t->sleep_status = port(POWER_PORT + POWER_STATUS, 8);
+}
+
+/* The registers are named twice, as old kernels look for them and as new. */
+static void
+fixed_hardware(struct fadt *t, uint64_t facs)
+{
+	t->flags |= HALT_STATE | NO_ALARM;
+	t->facs = (uint32_t)facs;
+	t->sci = PM_GSI;
+	t->event[0] = PM_PORT + PM_EVENT;
+	t->event_len = PM_CONTROL - PM_EVENT;
+	t->control[0] = PM_PORT + PM_CONTROL;
+	t->control_len = 2;
+	t->c2 = NO_C2;
+	t->c3 = NO_C3;
+	t->century = RTC_CENTURY;
+	/* Status and enable, which are read and written apart. */
+	t->x_event[0] = port(t->event[0], 16);
+	t->x_event[0].bits = 32;
+	t->x_control[0] = port(t->control[0], 16);
 }
 
 static int
-put_fadt(struct place *p, uint64_t dsdt, uint64_t *ret, struct err *e)
+put_facs(struct place *p, uint64_t *ret, struct err *e)
+{
+	const struct facs t = { .signature = { 'F', 'A', 'C', 'S' },
+	    .len = sizeof(t), .version = 2 };
+
+	p->at = (p->at + sizeof(t) - 1) & ~(sizeof(t) - 1);
+	return put(p, &t, sizeof(t), ret, e);
+}
+
+static int
+put_fadt(struct place *p, const struct acpi_setup *s, uint64_t dsdt,
+    uint64_t *ret, struct err *e)
 {
 	struct fadt t = {
 		.header = header("FACP", 6, sizeof(t)),
 		.dsdt = (uint32_t)dsdt,
-		.boot = BOOT_ISA | BOOT_NO_VGA | BOOT_NO_RTC,
-		.flags = WBINVD | NO_POWER_BUTTON | NO_SLEEP_BUTTON |
-		    RESET_REGISTER | HW_REDUCED,
-		.reset = port(POWER_PORT + POWER_RESET),
+		.boot = BOOT_ISA | BOOT_NO_VGA,
+		.flags = WBINVD | NO_SLEEP_BUTTON | RESET_REGISTER,
+		.reset = port(POWER_PORT + POWER_RESET, 8),
 		.reset_value = POWER_RESET_VALUE,
 		.minor = 5,
 		.x_dsdt = dsdt,
-		.sleep_control = port(POWER_PORT + POWER_CONTROL),
-		.sleep_status = port(POWER_PORT + POWER_STATUS),
 	};
+	uint64_t facs;
 
+	if (!s->fixed)
+		reduced_hardware(&t);
+	else if (put_facs(p, &facs, e) == -1)
+		return -1;
+	else
+		fixed_hardware(&t, facs);
 	return put_table(p, &t, ret, e);
 }
 
@@ -603,9 +682,15 @@ put_madt(struct place *p, const struct acpi_setup *s, uint64_t *ret,
 		.timer = { 2, sizeof(t.timer), 0, 0, 2, 0 },
 		.nmi = { 4, sizeof(t.nmi), 0xff, 0, 1 },
 	};
+	const struct madt_override sci = { 2, sizeof(sci), 0, PM_GSI, PM_GSI,
+	    LEVEL_HIGH };
 
 	for (unsigned i = 0; i < n; i++)
 		t.cpu[i] = cpu_entry(i, i < s->cpus);
+	if (s->fixed) {
+		memcpy((uint8_t *)&t + t.header.len, &sci, sizeof(sci));
+		t.header.len += (uint32_t)sizeof(sci);
+	}
 	return put_table(p, &t, ret, e);
 }
 
@@ -662,7 +747,7 @@ acpi_write(const struct acpi_setup *s, struct err *e)
 	unsigned n = 0;
 
 	if (put_dsdt(&p, s, &dsdt, e) == -1 ||
-	    put_fadt(&p, dsdt, &table[n++], e) == -1 ||
+	    put_fadt(&p, s, dsdt, &table[n++], e) == -1 ||
 	    put_madt(&p, s, &table[n++], e) == -1)
 		return -1;
 	if (s->pci && put_mcfg(&p, &table[n++], e) == -1)

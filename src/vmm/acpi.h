@@ -6,6 +6,10 @@
  * devices, a new identity) are edges on lines of their own, told apart by a
  * generic event device; sleep and reset are registers of dev/power.c.  A
  * guest has the fewest exits this way.
+ *
+ * After firmware it is the fixed hardware of dev/pm.c that has the power
+ * button and sleep: a kernel then takes over the 8259s and the timer from the
+ * BIOS.  Other events are the same device's.
  */
 
 #ifndef VMM_ACPI_H
@@ -49,6 +53,7 @@ struct acpi_setup {
 	bool		 serial;
 	bool		 pvpanic;
 	bool		 pic;		/* there are 8259s */
+	bool		 fixed;		/* not hardware-reduced: dev/pm.h */
 };
 
 /* Write the tables. */

@@ -11,6 +11,7 @@
  *	fw_cfg    what is selected
  *	serial    COM1, where there is one
  *	firmware  the number of its image, where there is one
+ *	pm        ACPI's fixed hardware, there
  *
  * Process: vmm.  Sandbox, Needs: as machine.c.
  */
@@ -28,6 +29,7 @@
 #include "vmm/dev/debugcon.h"
 #include "vmm/dev/fw_cfg.h"
 #include "vmm/dev/i8042.h"
+#include "vmm/dev/pm.h"
 #include "vmm/dev/power.h"
 #include "vmm/dev/rtc.h"
 #include "vmm/dev/uart.h"
@@ -45,6 +47,7 @@ struct machine_arch {
 	struct debug	*debug;
 	struct fw_cfg	*fw_cfg;
 	struct firmware	*firmware;	/* or NULL: we load a kernel */
+	struct pm	*pm;		/* with firmware */
 	struct debugcon	*debugcon;	/* or NULL */
 	enum vm_boot	 boot;		/* what firmware boots from */
 	uint64_t	 acpi;		/* gpa of the tables */
@@ -86,6 +89,8 @@ make_firmware(struct machine *m, const struct vm_config *c, struct err *e)
 		    "controllers and the timer of irqchip: kernel");
 	a->boot = c->boot;
 	a->acpi = firmware_tables(m->memory);
+	if (pm_new(&a->pm, &m->board, e) == -1)
+		return -1;
 	if (log_debugs() && debugcon_new(&a->debugcon, &m->board, e) == -1)
 		return -1;
 	return firmware_new(&a->firmware, &m->board, m->files.kernel, e);
@@ -147,6 +152,7 @@ machine_arch_destroy(struct machine *m)
 	uart_destroy(m->arch->uart);
 	fw_cfg_destroy(m->arch->fw_cfg);
 	debugcon_destroy(m->arch->debugcon);
+	pm_destroy(m->arch->pm);
 	firmware_destroy(m->arch->firmware);
 	debug_destroy(m->arch->debug);
 	rtc_destroy(m->arch->rtc);
@@ -202,6 +208,7 @@ machine_arch_prepare(struct machine *m, struct err *e)
 		.serial = a->uart != NULL,
 		.pvpanic = a->pvpanic,
 		.pic = a->pic,
+		.fixed = a->pm != NULL,
 	};
 
 	want_first(m->memory);
@@ -245,12 +252,17 @@ machine_arch_reset(struct machine *m)
 		debugcon_reset(m->arch->debugcon);
 	if (m->arch->uart != NULL)
 		uart_reset(m->arch->uart);
+	if (m->arch->pm != NULL)
+		pm_reset(m->arch->pm);
 }
 
 void
 machine_arch_power_button(struct machine *m)
 {
-	acpi_notify(&m->board, ACPI_GSI_BUTTON);
+	if (m->arch->pm != NULL)
+		pm_power_button(m->arch->pm);
+	else
+		acpi_notify(&m->board, ACPI_GSI_BUTTON);
 }
 
 uint64_t
@@ -268,6 +280,33 @@ machine_arch_forked(struct machine *m)
 
 /* --- state -------------------------------------------------------------- */
 
+static int
+save_firmware(const struct machine_arch *a, json_t *o)
+{
+	if (a->firmware == NULL)
+		return 0;
+	if (json_object_set_new(o, "pm", pm_save(a->pm)) == -1)
+		return -1;
+	return json_object_set_new(o, "firmware",
+	    json_integer((json_int_t)firmware_sum(a->firmware)));
+}
+
+static int
+load_firmware(struct machine_arch *a, const json_t *o, struct err *e)
+{
+	json_t *pm = NULL;
+
+	if (a->firmware == NULL)
+		return 0;
+	if (json_integer_value(json_object_get(o, "firmware")) !=
+	    (json_int_t)firmware_sum(a->firmware))
+		return err_set(e, EINVAL, "firmware: the snapshot's is another "
+		    "image than this");
+	if (json_get_obj(&pm, o, "pm", SIZE_MAX, e) == -1)
+		return -1;
+	return pm_load(a->pm, pm, e);
+}
+
 int
 machine_arch_save(struct machine *m, json_t *o, struct err *e)
 {
@@ -277,8 +316,7 @@ machine_arch_save(struct machine *m, json_t *o, struct err *e)
 	    json_object_set_new(o, "fw_cfg", fw_cfg_save(a->fw_cfg)) == -1 ||
 	    (a->uart != NULL &&
 	    json_object_set_new(o, "serial", uart_save(a->uart)) == -1) ||
-	    (a->firmware != NULL && json_object_set_new(o, "firmware",
-	    json_integer((json_int_t)firmware_sum(a->firmware))) == -1))
+	    save_firmware(a, o) == -1)
 		return err_set(e, ENOMEM, "state: out of memory");
 	return 0;
 }
@@ -289,10 +327,8 @@ machine_arch_load(struct machine *m, const json_t *o, struct err *e)
 	struct machine_arch *a = m->arch;
 	json_t *serial = NULL, *clock = NULL, *fw_cfg = NULL;
 
-	if (a->firmware != NULL && json_integer_value(json_object_get(o,
-	    "firmware")) != (json_int_t)firmware_sum(a->firmware))
-		return err_set(e, EINVAL, "firmware: the snapshot's is another "
-		    "image than this");
+	if (load_firmware(a, o, e) == -1)
+		return -1;
 	if (json_get_obj(&fw_cfg, o, "fw_cfg", SIZE_MAX, e) == -1 ||
 	    fw_cfg_load(a->fw_cfg, fw_cfg, e) == -1)
 		return -1;

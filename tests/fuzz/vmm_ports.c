@@ -15,6 +15,7 @@
 #include "vmm/dev/debug.h"
 #include "vmm/dev/hotplug.h"
 #include "vmm/dev/i8042.h"
+#include "vmm/dev/pm.h"
 #include "vmm/dev/power.h"
 #include "vmm/dev/rtc.h"
 #include "vmm/dev/uart.h"
@@ -30,6 +31,7 @@ struct world {
 	struct kit	 k;
 	struct uart	*uart;
 	struct rtc	*rtc;
+	struct pm	*pm;
 	struct debug	*debug;
 	struct hotplug	*hotplug;
 	int		 fd;		/* the serial port's other end */
@@ -68,6 +70,7 @@ build(struct world *w)
 	(void)fcntl(w->fd, F_SETFL, O_NONBLOCK);
 	if (uart_new(&w->uart, &w->k.board, sv[0], NULL) == -1 ||
 	    rtc_new(&w->rtc, &w->k.board, KIT_MEMORY, NULL) == -1 ||
+	    pm_new(&w->pm, &w->k.board, NULL) == -1 ||
 	    debug_new(&w->debug, &w->k.board, true, NULL) == -1 ||
 	    hotplug_new(&w->hotplug, &s, NULL) == -1 ||
 	    i8042_add(&w->k.board, NULL) == -1 ||
@@ -82,6 +85,7 @@ take_down(struct world *w)
 
 	uart_destroy(w->uart);
 	rtc_destroy(w->rtc);
+	pm_destroy(w->pm);
 	debug_destroy(w->debug);
 	hotplug_destroy(w->hotplug);
 	/* Those that stay as long as their board. */
@@ -95,12 +99,15 @@ static void
 save_load(struct world *w)
 {
 	json_t *u = uart_save(w->uart), *r = rtc_save(w->rtc);
+	json_t *p = pm_save(w->pm);
 
 	if (u == NULL || uart_load(w->uart, u, NULL) == -1 ||
-	    r == NULL || rtc_load(w->rtc, r, NULL) == -1)
+	    r == NULL || rtc_load(w->rtc, r, NULL) == -1 ||
+	    p == NULL || pm_load(w->pm, p, NULL) == -1)
 		abort();
 	json_decref(u);
 	json_decref(r);
+	json_decref(p);
 }
 
 static void
@@ -125,10 +132,11 @@ one(struct world *w, struct input *in)
 		{ UART_PORT, 8 }, { UART_PORT, 8 }, { 0x70, 2 }, { 0x60, 5 },
 		{ DEBUG_EXIT_PORT, 1 }, { DEBUG_PANIC_PORT, 2 },
 		{ POWER_PORT, 4 }, { HOTPLUG_PORT, HOTPLUG_LEN },
+		{ PM_PORT, PM_LEN + 2 },
 	};
 	uint8_t op = (uint8_t)take_int(in, 1), n = (uint8_t)take_int(in, 1);
-	uint16_t port = (uint16_t)(where[n & 7].base +
-	    (n >> 3) % where[n & 7].n);
+	uint16_t port = (uint16_t)(where[n % COUNT(where)].base +
+	    (n >> 3) % where[n % COUNT(where)].n);
 	unsigned len = 1U << (op >> 4) % 3;
 
 	switch (op & 7) {
@@ -152,6 +160,8 @@ one(struct world *w, struct input *in)
 			hotplug_request(w->hotplug, n >> 3);
 		else if (n & 2)
 			uart_reset(w->uart);
+		else if (n & 4)
+			pm_power_button(w->pm);
 		else
 			hotplug_look(w->hotplug);
 		break;

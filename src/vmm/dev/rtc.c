@@ -29,7 +29,7 @@ enum {
 	BASE_KIB = 0x15,	/* below 1 MiB */
 	EXTENDED_KIB = 0x17,	/* above it, at most 64 MiB */
 	EXTENDED_KIB_2 = 0x30,
-	CENTURY = 0x32,
+	CENTURY = RTC_CENTURY,
 	HIGH_64KIB = 0x34,	/* above 16 MiB, below 4 GiB */
 	OVER_64KIB = 0x5b,	/* above 4 GiB, three bytes */
 };

@@ -15,6 +15,8 @@
 #include "lib/err.h"
 #include "lib/own.h"
 
+#define RTC_CENTURY	0x32	/* a register of its memory; ACPI names it */
+
 struct board;
 struct rtc;
 
