@@ -144,6 +144,9 @@ report(struct conf *c, int fd, int files)
 	if (c->prefix != NULL)
 		(void)json_object_set_new(last, "prefix",
 		    json_string(c->prefix));
+	if (c->inet6)
+		(void)json_object_set_new(last, "prefix6",
+		    json_string(c->prefix6 != NULL ? c->prefix6 : "any"));
 	put_line(fd, last);
 	return 0;
 }

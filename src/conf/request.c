@@ -289,6 +289,9 @@ conf_json(struct conf *c)
 		return NULL;
 	v = json_pack("{s:O,s:o}", "vms", vms, "switches", v);
 	(void)set_text(v, "prefix", c->prefix);
+	if (c->inet6)
+		(void)set_text(v, "prefix6", c->prefix6 != NULL ?
+		    c->prefix6 : "any");
 	if (c->staggered) {
 		(void)json_object_set_new(v, "parallel",
 		    json_integer(c->parallel));

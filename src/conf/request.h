@@ -26,7 +26,8 @@ json_t	*conf_vm_json(struct conf *, const struct conf_vm *);
 json_t	*conf_switches_json(const struct conf *);
 
 /*
- * {"vms":[...],"switches":[...],"prefix"?,"parallel","delay"}: all of it.
+ * {"vms":[...],"switches":[...],"prefix"?,"prefix6"?,"parallel","delay"}: all
+ * of it; a prefix6 of "any" is one of vmd-control's choice.
  * NULL as above.
  */
 json_t	*conf_json(struct conf *);

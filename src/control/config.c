@@ -80,6 +80,8 @@ take_reading(struct config_reading *r, const json_t *last, struct err *e)
 	(void)json_object_set(doc, "switches",
 	    json_object_get(last, "switches"));
 	(void)json_object_set(doc, "prefix", json_object_get(last, "prefix"));
+	(void)json_object_set(doc, "prefix6",
+	    json_object_get(last, "prefix6"));
 	if (json_is_true(json_object_get(last, "staggered"))) {
 		(void)json_object_set(doc, "parallel",
 		    json_object_get(last, "parallel"));

@@ -80,6 +80,13 @@ struct config_prefix {
 };
 struct config_prefix config_prefix(const struct control *);
 
+/* The same of IPv6, in network order; length 0: there is none. */
+struct config_prefix6 {
+	uint8_t		 addr[16];
+	unsigned	 len;
+};
+struct config_prefix6 config_prefix6(const struct control *);
+
 /* It waits for its turn of the staggered start. */
 bool	config_waits(const struct vm *);
 

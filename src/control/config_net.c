@@ -13,9 +13,12 @@
 #include "lib/json.h"
 #include "lib/num.h"
 #include "lib/own.h"
+#include "os/os.h"
 
 #define PREFIX_MAX	16	/* length: a VM has 8 bits, and its number
 				   some */
+#define PREFIX6_MAX	64	/* the rest says which VM and interface */
+#define PREFIX6_TEXT_MAX 64	/* bytes of one as text */
 #define PREFIX_ADDR	0x64400000U	/* 100.64.0.0/10, RFC 6598 */
 #define PREFIX_LEN	10
 
@@ -96,16 +99,64 @@ take_prefix(struct config_prefix *p, const json_t *doc, struct err *e)
 	return 0;
 }
 
+/* A /64 of fd00::/8 that nobody else has (RFC 4193, 3.2). */
+static void
+choose_prefix6(struct config_prefix6 *p)
+{
+	memset(p, 0, sizeof(*p));
+	os_random(p->addr + 1, 7);
+	p->addr[0] = 0xfd;
+	p->len = PREFIX6_MAX;
+}
+
+/*
+ * "fd12:3456::/64", or "any": the one there was, so that VMs keep their
+ * addresses when the file is read again.
+ */
+static int
+take_prefix6(struct config_prefix6 *p, const struct config_prefix6 *was,
+    const json_t *doc, struct err *e)
+{
+	const char *s = NULL, *slash;
+	char text[INET6_ADDRSTRLEN];
+	uint64_t len;
+	int found = json_get_str(&s, doc, "prefix6", PREFIX6_TEXT_MAX - 1, e);
+
+	memset(p, 0, sizeof(*p));
+	if (found <= 0)
+		return found;
+	if (strcmp(s, "any") == 0) {
+		*p = *was;
+		if (p->len != PREFIX6_MAX || p->addr[0] != 0xfd)
+			choose_prefix6(p);
+		return 0;
+	}
+	slash = strchr(s, '/');
+	if (slash == NULL || (size_t)(slash - s) >= sizeof(text))
+		return err_set(e, EINVAL, "prefix6: \"%s\" is none", s);
+	(void)snprintf(text, sizeof(text), "%.*s", (int)(slash - s), s);
+	if (inet_pton(AF_INET6, text, p->addr) != 1 ||
+	    num_parse(&len, slash + 1, 1, PREFIX6_MAX, e) == -1)
+		return err_set(e, EINVAL, "prefix6: \"%s\" is none of at "
+		    "most %d bits", s, PREFIX6_MAX);
+	p->len = (unsigned)len;
+	for (unsigned bit = p->len; bit < 128; bit++)
+		p->addr[bit / 8] &= (uint8_t)~(0x80U >> bit % 8);
+	return 0;
+}
+
 int
 config_take_net(struct config *c, const json_t *doc, bool add, struct err *e)
 {
 	own_mem struct config_switch *list = NULL;
 	size_t n = add ? c->nswitches : 0, i;
+	struct config_prefix6 prefix6;
 	struct config_prefix prefix;
 	json_t *switches = NULL, *v;
 
 	if (json_get_arr(&switches, doc, "switches", CONFIG_SWITCHES_MAX,
-	    e) == -1 || take_prefix(&prefix, doc, e) == -1)
+	    e) == -1 || take_prefix(&prefix, doc, e) == -1 ||
+	    take_prefix6(&prefix6, &c->prefix6, doc, e) == -1)
 		return -1;
 	list = calloc(n + json_array_size(switches) + 1, sizeof(*list));
 	if (list == NULL)
@@ -124,15 +175,29 @@ config_take_net(struct config *c, const json_t *doc, bool add, struct err *e)
 	free(c->switches);
 	c->switches = take(&list);
 	c->nswitches = n;
-	if (!add)
+	if (!add) {
 		c->prefix = prefix;
+		c->prefix6 = prefix6;
+	}
 	return 0;
+}
+
+static int
+put_prefix6(json_t *to, const struct config_prefix6 *p)
+{
+	char addr[INET6_ADDRSTRLEN], text[PREFIX6_TEXT_MAX];
+
+	if (p->len == 0)
+		return 0;
+	(void)inet_ntop(AF_INET6, p->addr, addr, sizeof(addr));
+	(void)snprintf(text, sizeof(text), "%s/%u", addr, p->len);
+	return json_object_set_new(to, "prefix6", json_string(text));
 }
 
 json_t *
 config_net_json(const struct config *c)
 {
-	own_json json_t *list = json_array();
+	own_json json_t *list = json_array(), *v = NULL;
 	char prefix[INET_ADDRSTRLEN + 4];
 	const uint32_t a = c->prefix.addr;
 	json_t *o;
@@ -149,7 +214,9 @@ config_net_json(const struct config *c)
 	}
 	(void)snprintf(prefix, sizeof(prefix), "%u.%u.%u.%u/%u", a >> 24,
 	    a >> 16 & 255, a >> 8 & 255, a & 255, c->prefix.len);
-	return json_pack("{s:O,s:s}", "switches", list, "prefix", prefix);
+	v = json_pack("{s:O,s:s}", "switches", list, "prefix", prefix);
+	return v == NULL || put_prefix6(v, &c->prefix6) == -1 ? NULL :
+	    take(&v);
 }
 
 const struct config_switch *
@@ -164,4 +231,10 @@ struct config_prefix
 config_prefix(const struct control *ctl)
 {
 	return ctl->config->prefix;
+}
+
+struct config_prefix6
+config_prefix6(const struct control *ctl)
+{
+	return ctl->config->prefix6;
 }

@@ -31,6 +31,7 @@ struct config {
 	struct config_switch	*switches;
 	size_t			 nswitches;
 	struct config_prefix	 prefix;
+	struct config_prefix6	 prefix6;
 	struct event		*timer;		/* of the next batch */
 	int			 client;	/* of config_add(), or -1 */
 	struct config_reading	*reading;	/* the file, or NULL */
@@ -52,12 +53,12 @@ bool	config_accept(struct control *, const json_t *doc, enum config_why,
 	    json_t *report);
 
 /*
- * The switches and the prefix of a document, or of the row of globals, taken
+ * The switches and the prefixes of a document, or of the row of globals, taken
  * all or none.  With 'add' those that are there already stay.
  */
 int	config_take_net(struct config *, const json_t *, bool add,
 	    struct err *);
-/* {"switches","prefix"} for the row. */
+/* {"switches","prefix","prefix6"?} for the row. */
 json_t	*config_net_json(const struct config *);
 
 /* The request of a row as a spec, with what vmd was told. */

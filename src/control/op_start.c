@@ -166,12 +166,20 @@ static int
 set_local(struct priv_tap *t, const struct vm *vm, size_t i, struct err *e)
 {
 	struct config_prefix p = config_prefix(vm->control);
+	struct config_prefix6 p6 = config_prefix6(vm->control);
 	uint32_t host = vm->number << 8 | (uint32_t)(i + 1) * 2;
 
 	if (vm->number >= 1U << (32 - 8 - p.len))
 		return err_set(e, ERANGE, "dhcp address range exceeded, vm id "
 		    "%u interface %zu", vm->number, i);
 	t->addr = (p.addr | host) + 1;
+	if (p6.len == 0)
+		return 0;
+	/* The prefix, the address above, and 1 of the host, 2 of the guest. */
+	memcpy(t->addr6, p6.addr, 8);
+	for (unsigned b = 0; b < 4; b++)
+		t->addr6[8 + b] = (uint8_t)(t->addr >> (24 - 8 * b));
+	t->addr6[15] = 2;
 	return 0;
 }
 

@@ -54,6 +54,20 @@ int	link_set(unsigned index, const struct link_change *, struct err *);
 int	link_address(unsigned index, uint32_t addr, unsigned len,
 	    struct err *);
 
+/*
+ * And an IPv6 address, in network order, that is good at once: nobody else on
+ * the link can have it (RFC 4862, 5.4, is left out).
+ */
+int	link_address6(unsigned index, const uint8_t addr[16], unsigned len,
+	    struct err *);
+
+/*
+ * An option of the kernel's for one interface, "ipv4" "rp_filter" "1"; it goes
+ * with the interface.  A kernel without that family or option is no error.
+ */
+int	link_option(const char *name, const char *family, const char *option,
+	    const char *value, struct err *);
+
 int	link_remove(unsigned index, struct err *);
 
 /*

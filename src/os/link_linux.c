@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 
+#include "lib/io.h"
 #include "lib/own.h"
 #include "lib/util.h"
 #include "os/link.h"
@@ -292,8 +294,10 @@ link_set(unsigned index, const struct link_change *c, struct err *e)
 	return 0;
 }
 
-int
-link_address(unsigned index, uint32_t addr, unsigned len, struct err *e)
+/* addr: network order, of 4 or 16 bytes. */
+static int
+add_address(unsigned index, const void *addr, size_t size, unsigned len,
+    struct err *e)
 {
 	union request q;
 	struct nlmsghdr *h = mnl_nlmsg_put_header(q.bytes);
@@ -303,13 +307,45 @@ link_address(unsigned index, uint32_t addr, unsigned len, struct err *e)
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE |
 	    NLM_F_EXCL;
 	i = mnl_nlmsg_put_extra_header(h, sizeof(*i));
-	i->ifa_family = AF_INET;
+	i->ifa_family = size == 4 ? AF_INET : AF_INET6;
 	i->ifa_prefixlen = (uint8_t)len;
+	i->ifa_flags = size == 4 ? 0 : IFA_F_NODAD;
 	i->ifa_index = index;
-	mnl_attr_put_u32(h, IFA_LOCAL, htonl(addr));
-	mnl_attr_put_u32(h, IFA_ADDRESS, htonl(addr));
+	mnl_attr_put(h, IFA_LOCAL, size, addr);
+	mnl_attr_put(h, IFA_ADDRESS, size, addr);
 	return ask(h, NULL, NULL) == -1 ? err_sys(e, "address of interface") :
 	    0;
+}
+
+int
+link_address(unsigned index, uint32_t addr, unsigned len, struct err *e)
+{
+	uint32_t a = htonl(addr);
+
+	return add_address(index, &a, sizeof(a), len, e);
+}
+
+int
+link_address6(unsigned index, const uint8_t addr[16], unsigned len,
+    struct err *e)
+{
+	return add_address(index, addr, 16, len, e);
+}
+
+int
+link_option(const char *name, const char *family, const char *option,
+    const char *value, struct err *e)
+{
+	char path[PATH_MAX];
+	own_fd int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s",
+	    family, name, option);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : err_sys(e, "%s", path);
+	return write_full(fd, value, strlen(value)) == -1 ?
+	    err_sys(e, "%s", path) : 0;
 }
 
 int

@@ -95,6 +95,7 @@ tap_fields(struct wire *w, struct priv_tap *m)
 	wire_bool(w, &m->down);
 	wire_bool(w, &m->bridge_down);
 	wire_u32(w, &m->addr);
+	wire_bytes(w, m->addr6, sizeof(m->addr6));
 	wire_str(w, m->file, sizeof(m->file));
 }
 

@@ -162,6 +162,8 @@ struct priv_tap {
 	 * host has the one below.  0: it is none.
 	 */
 	uint32_t addr;
+	uint8_t	 addr6[16];	/* of it too; the host's ends in 1, this one
+				   in 2, of a /96.  All 0: it has none */
 	char	 file[PRIV_WORD_MAX];	/* to boot from it, or "" */
 };
 

@@ -20,10 +20,11 @@
 #define NET_DNS_PORT		53
 #define NET_DNS_HEAD		12	/* bytes of a message's header */
 #define NET_DNS_QUESTION_MAX	1232	/* bytes of a message that asks */
-#define NET_DNS_ANSWER_MAX	1472	/* of one that answers, in a frame */
+#define NET_DNS_ANSWER_MAX	1452	/* of one that answers, in a frame
+					   of either IP */
 #define NET_DNS_NAME_MAX	256	/* of a name as text, with the NUL */
 #define NET_DNS_KEY_MAX		64	/* of what a record is called, too */
-#define NET_DNS_RECORD_MAX	512	/* of a record as text */
+#define NET_DNS_RECORD_MAX	640	/* of a record as text */
 #define NET_DNS_ADDRS_MAX	8	/* of a record, of each family */
 #define NET_DNS_ZONE		"vmd.internal"
 

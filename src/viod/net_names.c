@@ -21,17 +21,27 @@ struct net_names {
 };
 
 static void
-send_answer(void *arg, uint16_t port, const uint8_t *msg, size_t len)
+send_answer(void *arg, struct net_asker asker, const uint8_t *msg, size_t len)
 {
-	const struct net_names *n = arg;
-	const struct net_dhcp *link = n->config.link;
-	const struct net_udp u = { .src = link->host, .sport = NET_DNS_PORT,
-	    .dst = link->addr, .dport = port, .len = len };
-	uint8_t frame[NET_UDP_HEAD + NET_DNS_ANSWER_MAX];
+	const struct net_names_config *c = &((struct net_names *)arg)->config;
+	const struct net_udp u = { .src = c->link->host,
+	    .sport = NET_DNS_PORT, .dst = c->link->addr,
+	    .dport = asker.port, .len = len };
+	uint8_t frame[NET_UDP6_HEAD + NET_DNS_ANSWER_MAX];
+	struct net_udp6 u6 = { .sport = NET_DNS_PORT, .dport = asker.port,
+	    .len = len };
 
-	memcpy(frame + NET_UDP_HEAD, msg, len);
-	n->config.deliver(n->config.arg, frame,
-	    net_udp_build(frame, link->mac, link->host_mac, &u));
+	if (!asker.six) {
+		memcpy(frame + NET_UDP_HEAD, msg, len);
+		len = net_udp_build(frame, c->link->mac, c->link->host_mac,
+		    &u);
+	} else {
+		u6.src = c->link6->host;
+		u6.dst = c->link6->addr;
+		memcpy(frame + NET_UDP6_HEAD, msg, len);
+		len = net_udp6_build(frame, c->link6, &u6);
+	}
+	c->deliver(c->arg, frame, len);
 }
 
 static bool
@@ -49,7 +59,8 @@ find(const struct net_names *n, struct net_dns_record *r, const char *key)
 }
 
 static void
-serve(struct net_names *n, uint16_t port, const uint8_t *msg, size_t len)
+serve(struct net_names *n, struct net_asker asker, const uint8_t *msg,
+    size_t len)
 {
 	uint8_t answer[NET_DNS_ANSWER_MAX];
 	struct net_dns_record r;
@@ -73,10 +84,26 @@ serve(struct net_names *n, uint16_t port, const uint8_t *msg, size_t len)
 		}
 		/* FALLTHROUGH */
 	case NET_DNS_OTHERS:
-		net_relay_ask(n->relay, port, &q, msg, len);
+		net_relay_ask(n->relay, asker, &q, msg, len);
 		return;
 	}
-	send_answer(n, port, answer, len);
+	send_answer(n, asker, answer, len);
+}
+
+/* The same by IPv6. */
+static bool
+take6(struct net_names *n, const uint8_t *frame, size_t len)
+{
+	const struct net_link6 *link = n->config.link6;
+	struct net_udp6 u;
+
+	if (link == NULL || !net_udp6_parse(&u, frame, len) ||
+	    u.dport != NET_DNS_PORT || memcmp(u.dst, link->host, 16) != 0 ||
+	    memcmp(u.src, link->addr, 16) != 0)
+		return false;
+	serve(n, (struct net_asker){ .port = u.sport, .six = true }, u.data,
+	    u.len);
+	return true;
 }
 
 bool
@@ -87,8 +114,8 @@ net_names_take(struct net_names *n, const uint8_t *frame, size_t len)
 
 	if (!net_udp_parse(&u, frame, len) || u.dport != NET_DNS_PORT ||
 	    u.dst != link->host || u.src != link->addr)
-		return false;
-	serve(n, u.sport, u.data, u.len);
+		return take6(n, frame, len);
+	serve(n, (struct net_asker){ .port = u.sport }, u.data, u.len);
 	return true;
 }
 

@@ -2,9 +2,9 @@
 /*
  * net_names.h - the name server of a local interface
  *
- * Answers what the guest asks port 53 of the host's end of its link, by UDP:
- * names of VMs from a directory of records, everything else by the host's
- * name servers (net_relay.h).
+ * Answers what the guest asks port 53 of the host's end of its link, by UDP
+ * over either IP: names of VMs from a directory of records, everything else
+ * by the host's name servers (net_relay.h).
  *
  * A record is a symbolic link that leads nowhere, of a name or an address,
  * which says whose it is (net_dns.h; vmd/names.h makes them).  So the table
@@ -23,10 +23,12 @@
 #include "lib/own.h"
 #include "os/event.h"
 #include "viod/net_dhcp.h"
+#include "viod/net_ip6.h"
 
 struct net_names_config {
 	struct event_loop	*loop;
 	const struct net_dhcp	*link;	/* its addresses; stays there */
+	const struct net_link6	*link6;	/* of IPv6, or NULL */
 	int			 dirfd;	/* of the records, borrowed */
 	const char		*file;	/* resolv.conf(5) */
 	uint16_t		 port;	/* of the servers there; 53 */

@@ -43,7 +43,7 @@ struct question {
 	int			 fd;
 	unsigned		 nservers, tried;
 	union server		 server[NET_RELAY_SERVERS_MAX];
-	uint16_t		 port;		/* of the guest */
+	struct net_asker	 asker;
 	uint16_t		 id;		/* ours of now */
 	struct net_dns		 dns;
 	size_t			 len;
@@ -141,12 +141,12 @@ question_destroy(struct question *q)
 }
 
 static void
-refuse(const struct net_relay_config *c, uint16_t port,
+refuse(const struct net_relay_config *c, struct net_asker asker,
     const struct net_dns *dns, const uint8_t *msg)
 {
 	uint8_t answer[NET_DNS_ANSWER_MAX];
 
-	c->answer(c->arg, port, answer,
+	c->answer(c->arg, asker, answer,
 	    net_dns_refuse(answer, dns, msg, NET_DNS_FAILED));
 }
 
@@ -192,7 +192,7 @@ ask_next(struct question *q)
 		    LAST_US : NEXT_US);
 		return;
 	}
-	refuse(&q->relay->config, q->port, &q->dns, q->msg);
+	refuse(&q->relay->config, q->asker, &q->dns, q->msg);
 	question_destroy(q);
 }
 
@@ -211,7 +211,7 @@ pass_on(struct question *q, uint8_t *answer, size_t len)
 	if (len > NET_DNS_ANSWER_MAX)
 		len = net_dns_cut(answer, &q->dns, q->msg);
 	memcpy(answer, q->msg, 2);
-	c->answer(c->arg, q->port, answer, len);
+	c->answer(c->arg, q->asker, answer, len);
 	question_destroy(q);
 }
 
@@ -246,34 +246,35 @@ on_answer(void *arg, unsigned what)
 }
 
 static bool
-waits(const struct net_relay *r, uint16_t port, const uint8_t *msg,
+waits(const struct net_relay *r, struct net_asker asker, const uint8_t *msg,
     size_t len)
 {
 	const struct question *q;
 
 	LIST_FOREACH(q, &r->questions, next)
-		if (q->port == port && q->len == len &&
+		if (q->asker.port == asker.port &&
+		    q->asker.six == asker.six && q->len == len &&
 		    memcmp(q->msg, msg, len) == 0)
 			return true;
 	return false;
 }
 
 void
-net_relay_ask(struct net_relay *r, uint16_t port, const struct net_dns *dns,
-    const uint8_t *msg, size_t len)
+net_relay_ask(struct net_relay *r, struct net_asker asker,
+    const struct net_dns *dns, const uint8_t *msg, size_t len)
 {
 	struct question *q;
 
-	if (waits(r, port, msg, len))
+	if (waits(r, asker, msg, len))
 		return;
 	q = r->n < NET_RELAY_MAX ? calloc(1, sizeof(*q) + len) : NULL;
 	if (q == NULL) {
-		refuse(&r->config, port, dns, msg);
+		refuse(&r->config, asker, dns, msg);
 		return;
 	}
 	q->relay = r;
 	q->fd = -1;
-	q->port = port;
+	q->asker = asker;
 	q->dns = *dns;
 	q->len = len;
 	memcpy(q->msg, msg, len);

@@ -11,6 +11,7 @@
 #ifndef VIOD_NET_RELAY_H
 #define VIOD_NET_RELAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,12 +23,17 @@
 #define NET_RELAY_SERVERS_MAX	3	/* as resolv.conf(5) has it */
 #define NET_RELAY_FILE		"/etc/resolv.conf"
 
+/* Who of the guest's asks. */
+struct net_asker {
+	uint16_t	 port;
+	bool		 six;	/* by IPv6 */
+};
+
 struct net_relay_config {
 	struct event_loop	*loop;
 	const char		*file;	/* resolv.conf(5), read each time */
 	uint16_t		 port;	/* of the servers; 53 */
-	/* An answer for who asked from that port of the guest's. */
-	void			(*answer)(void *arg, uint16_t port,
+	void			(*answer)(void *arg, struct net_asker,
 				    const uint8_t *msg, size_t len);
 	void			*arg;
 };
@@ -44,7 +50,7 @@ OWN_DEFINE(struct net_relay, net_relay_destroy);
  * where nobody can be asked or too many questions wait.  One that is asked
  * again while it waits is asked once.
  */
-void	net_relay_ask(struct net_relay *, uint16_t port,
+void	net_relay_ask(struct net_relay *, struct net_asker,
 	    const struct net_dns *, const uint8_t *msg, size_t len);
 
 #endif

@@ -132,7 +132,8 @@ served(struct net_tap *t, const uint8_t *frame, size_t len)
 	if (n > 0)
 		net_deliver_packet(t->dev, &t->answer, (size_t)n);
 	return n >= 0 || (c->names != NULL &&
-	    net_names_take(c->names, frame, len));
+	    net_names_take(c->names, frame, len)) || (c->router != NULL &&
+	    net_router_take(c->router, frame, len));
 }
 
 static void

@@ -17,6 +17,7 @@
 #include "lib/own.h"
 #include "viod/net_dhcp.h"
 #include "viod/net_names.h"
+#include "viod/net_router.h"
 #include "viod/serve.h"
 
 struct net_tap_config {
@@ -32,6 +33,7 @@ struct net_tap_config {
 	bool			 locked;
 	const struct net_dhcp	*dhcp;	/* the servers of this link, or NULL */
 	struct net_names	*names;
+	struct net_router	*router;	/* with IPv6 */
 };
 
 struct net_tap;

@@ -23,6 +23,8 @@ struct options {
 	struct net_options	 net;
 	struct net_tap_config	 tap;
 	struct net_dhcp		 dhcp;
+	struct net_link6	 link6;
+	bool			 have6;
 	int			 names;		/* directory, or -1 */
 	bool			 have_mac;
 };
@@ -38,6 +40,21 @@ parse_address(struct net_dhcp *d, const char *arg, struct err *e)
 		    "a /31", arg);
 	d->addr = ntohl(a.s_addr);
 	d->host = d->addr - 1;
+	return 0;
+}
+
+/* Of a /96: the host has the address below. */
+static int
+parse_address6(struct options *o, const char *arg, struct err *e)
+{
+	struct net_link6 *l = &o->link6;
+
+	if (inet_pton(AF_INET6, arg, l->addr) != 1 || l->addr[15] != 2)
+		return err_set(e, EINVAL, "%.48s is not the second address of "
+		    "a /96", arg);
+	memcpy(l->host, l->addr, 16);
+	l->host[15] = 1;
+	o->have6 = true;
 	return 0;
 }
 
@@ -75,6 +92,8 @@ parse(struct options *o, int ch, const char *arg, struct err *e)
 	uint64_t n;
 
 	switch (ch) {
+	case '6':
+		return parse_address6(o, arg, e);
 	case 'a':
 		return parse_address(&o->dhcp, arg, e);
 	case 'b':
@@ -120,10 +139,21 @@ make_services(struct viod_start *start, struct options *o, struct viod *v,
 	struct net_names_config c = { .loop = start->loop, .link = &o->dhcp,
 	    .dirfd = o->names, .file = NET_RELAY_FILE, .port = NET_DNS_PORT,
 	    .deliver = to_guest, .arg = v };
+	struct net_router_config router = { .loop = start->loop,
+	    .file = NET_ROUTER_FILE, .deliver = to_guest, .arg = v };
 
 	if (o->dhcp.addr == 0)
 		return 0;
 	o->tap.dhcp = &o->dhcp;
+	if (o->have6) {
+		memcpy(o->link6.mac, o->dhcp.mac, 6);
+		memcpy(o->link6.host_mac, o->dhcp.host_mac, 6);
+		c.link6 = router.link = &o->link6;
+		o->tap.router = net_router_new(&router);
+		if (o->tap.router == NULL)
+			return err_sys(e, "router");
+		sandbox_add(&start->sandbox, NET_ROUTER_FILE, SANDBOX_READ);
+	}
 	if (o->names == -1)
 		return 0;
 	net_resolver_allow(&start->sandbox);
@@ -150,6 +180,7 @@ serve(struct viod_start *start, struct options *o)
 	viod_run(start, v);
 	net_tap_destroy(tap);
 	net_names_destroy(o->tap.names);
+	net_router_destroy(o->tap.router);
 	net_destroy(v);
 }
 
@@ -161,7 +192,7 @@ tap_main(struct viod_start *start, int argc, char **argv)
 	int ch;
 
 	while ((ch = getopt(argc, argv, VIOD_OPTIONS
-	    "a:b:D:H:lm:N:q:t:U:")) != -1)
+	    "6:a:b:D:H:lm:N:q:t:U:")) != -1)
 		if (viod_option(start, ch, optarg) == -1 &&
 		    parse(&opt, ch, optarg, &e) == -1 && bad.num == 0)
 			bad = e;

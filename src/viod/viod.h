@@ -51,9 +51,9 @@ extern const struct viod_command viod_commands[];
 #define VIOD_NET_SYNOPSIS "-m mac [-v] [-D rate] [-H hostname] [-n name] " \
 	"[-p [addr:]host:guest[/udp]] [-q pairs] [-S path] [-U rate]"
 
-#define VIOD_TAP_SYNOPSIS "-m mac -t fd [-lv] [-a address] [-b file] " \
-	"[-D rate] [-H hostname] [-N fd] [-n name] [-q pairs] [-S path] " \
-	"[-U rate]"
+#define VIOD_TAP_SYNOPSIS "-m mac -t fd [-lv] [-6 address] [-a address] " \
+	"[-b file] [-D rate] [-H hostname] [-N fd] [-n name] [-q pairs] " \
+	"[-S path] [-U rate]"
 
 /* Take option 'ch' of getopt() if it is one of VIOD_OPTIONS, else -1. */
 int	viod_option(struct viod_start *, int ch, const char *arg);

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +18,7 @@
 
 #define DIRECTORY	"names"
 #define MAKING		".new"		/* no VM has such a name */
-#define RECORD_MAX	512		/* bytes of one, with the NUL */
-#define ADDR_TEXT_MAX	16
+#define RECORD_MAX	640		/* bytes of one, with the NUL */
 
 /* vmd-control may write in STATE: it is ours or it is nothing. */
 static int
@@ -60,37 +60,55 @@ put(int fd, const char *key, const char *record, struct err *e)
 	return 0;
 }
 
-static void
-address(char text[ADDR_TEXT_MAX], uint32_t a)
+/* A VM's records while they are made. */
+struct records {
+	int	 fd;
+	char	 back[RECORD_MAX];	/* of each address */
+	char	 all[RECORD_MAX];	/* of the name */
+	size_t	 len;
+};
+
+static int
+put_address(struct records *r, int family, const void *addr, struct err *e)
 {
-	(void)snprintf(text, ADDR_TEXT_MAX, "%u.%u.%u.%u", a >> 24,
-	    a >> 16 & 255, a >> 8 & 255, a & 255);
+	char text[INET6_ADDRSTRLEN];
+
+	if (inet_ntop(family, addr, text, sizeof(text)) == NULL)
+		return err_sys(e, "address");
+	r->len += (size_t)snprintf(r->all + r->len, sizeof(r->all) - r->len,
+	    " %s", text);
+	return put(r->fd, text, r->back, e);
+}
+
+static int
+put_interface(struct records *r, const struct priv_tap *t, struct err *e)
+{
+	const uint32_t addr = htonl(t->addr);
+
+	if (put_address(r, AF_INET, &addr, e) == -1)
+		return -1;
+	return t->addr6[0] == 0 ? 0 : put_address(r, AF_INET6, t->addr6, e);
 }
 
 int
-names_add(struct monitor *m, const struct priv_start *r, struct err *e)
+names_add(struct monitor *m, const struct priv_start *s, struct err *e)
 {
-	char all[RECORD_MAX], back[RECORD_MAX], addr[ADDR_TEXT_MAX];
-	own_fd int fd = -1;
-	size_t len;
+	struct records r;
+	own_fd int fd = names_open(m, e);
 
-	_Static_assert(PRIV_ID_MAX + PRIV_NET_MAX * (ADDR_TEXT_MAX + 1) <
-	    RECORD_MAX && PRIV_ID_MAX + PRIV_WORD_MAX < RECORD_MAX,
-	    "room for a record");
-	len = (size_t)snprintf(all, sizeof(all), "%s", r->vm);
-	(void)snprintf(back, sizeof(back), "%s %s", r->vm, r->name);
-	for (unsigned i = 0; i < r->nnet; i++) {
-		if (!r->net[i].is_tap || r->net[i].tap.addr == 0)
-			continue;
-		if (fd == -1)
-			fd = names_open(m, e);
-		address(addr, r->net[i].tap.addr);
-		if (fd == -1 || put(fd, addr, back, e) == -1)
+	_Static_assert(PRIV_ID_MAX + PRIV_NET_MAX * (INET_ADDRSTRLEN +
+	    INET6_ADDRSTRLEN) < RECORD_MAX && PRIV_ID_MAX + PRIV_WORD_MAX <
+	    RECORD_MAX, "room for a record");
+	if (fd == -1)
+		return -1;
+	r.fd = fd;
+	(void)snprintf(r.back, sizeof(r.back), "%s %s", s->vm, s->name);
+	r.len = (size_t)snprintf(r.all, sizeof(r.all), "%s", s->vm);
+	for (unsigned i = 0; i < s->nnet; i++)
+		if (s->net[i].is_tap && s->net[i].tap.addr != 0 &&
+		    put_interface(&r, &s->net[i].tap, e) == -1)
 			return -1;
-		len += (size_t)snprintf(all + len, sizeof(all) - len, " %s",
-		    addr);
-	}
-	return fd == -1 ? 0 : put(fd, r->name, all, e);
+	return put(fd, s->name, r.all, e);
 }
 
 /* --- removing ------------------------------------------------------------- */

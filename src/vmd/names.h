@@ -21,7 +21,7 @@
 /* The directory, made if it is missing; a descriptor, or -1. */
 int	names_open(struct monitor *, struct err *);
 
-/* A VM starts: its name has the addresses of its local interfaces. */
+/* A VM with local interfaces starts: its name has their addresses. */
 int	names_add(struct monitor *, const struct priv_start *, struct err *);
 
 /* A VM is gone, or was not started after all. */

@@ -8,12 +8,14 @@
 
 #include "lib/log.h"
 #include "lib/own.h"
+#include "lib/util.h"
 #include "os/link.h"
 #include "vmd/nat.h"
 #include "vmd/taps.h"
 
 #define OURS		"vmd: "		/* how descriptions of ours begin */
 #define LOCAL_BITS	31		/* of a local interface's network */
+#define LOCAL_BITS6	96
 #define TABLE_MAX	252		/* above are the kernel's own */
 #define LEAVE_MAX	256		/* bridges and domains in one go */
 
@@ -80,7 +82,9 @@ make_bridge(struct link *ret, const struct priv_tap *t, struct err *e)
 	    link_find(ret, t->bridge, e) == -1)
 		return -1;
 	c.master = domain;
-	if (link_set(ret->index, &c, e) == -1) {
+	/* What a guest says on it must not become the host's routes. */
+	if (link_option(t->bridge, "ipv6", "accept_ra", "0", e) == -1 ||
+	    link_set(ret->index, &c, e) == -1) {
 		(void)link_remove(ret->index, NULL);
 		return err_prefix(e, "%s", t->bridge);
 	}
@@ -141,7 +145,55 @@ ordinal(const struct priv_start *r, unsigned net)
 	return n;
 }
 
-/* The host's end of a local interface: the address above the guest's. */
+/*
+ * What a guest says must not become the host's own routes; the source of a
+ * local interface's packets is what belongs there (RFC 3704).
+ */
+static int
+harden(const char *name, const struct priv_tap *t, struct err *e)
+{
+	static const struct option {
+		const char	*family, *option, *value;
+		bool		 local;		/* of those only */
+		bool		 six;		/* of those with IPv6 */
+	} options[] = {
+		{ "ipv6", "accept_ra", "0", false, false },
+		{ "ipv6", "accept_redirects", "0", false, false },
+		{ "ipv4", "accept_redirects", "0", false, false },
+		{ "ipv4", "accept_source_route", "0", false, false },
+		{ "ipv4", "rp_filter", "1", true, false },
+		{ "ipv6", "disable_ipv6", "0", true, true },
+	};
+
+	for (size_t i = 0; i < COUNT(options); i++) {
+		const struct option *o = &options[i];
+
+		if ((!o->local || t->addr != 0) &&
+		    (!o->six || t->addr6[0] != 0) &&
+		    link_option(name, o->family, o->option, o->value,
+		    e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* The host's end of a local interface: the address below the guest's. */
+static int
+set_addresses(unsigned index, const struct priv_tap *t, struct err *e)
+{
+	static const uint8_t router[16] = { 0xfe, 0x80, [15] = 1 };
+	uint8_t host[16];
+
+	if (link_address(index, t->addr - 1, LOCAL_BITS, e) == -1)
+		return -1;
+	if (t->addr6[0] == 0)
+		return 0;
+	memcpy(host, t->addr6, sizeof(host));
+	host[15] = 1;
+	return link_address6(index, router, 64, e) == -1 ? -1 :
+	    link_address6(index, host, LOCAL_BITS6, e);
+}
+
 static int
 set_up(const char *name, const struct priv_start *r, unsigned net,
     struct err *e)
@@ -149,7 +201,7 @@ set_up(const char *name, const struct priv_start *r, unsigned net,
 	const struct priv_tap *t = &r->net[net].tap;
 	char alias[LINK_ALIAS_MAX];
 	struct link_change c = { .alias = alias, .up = !t->down,
-	    .silent = t->bridge[0] != '\0' };
+	    .silent = t->bridge[0] != '\0' || t->addr6[0] != 0 };
 	uint8_t mac[6];
 	struct link l;
 
@@ -159,13 +211,13 @@ set_up(const char *name, const struct priv_start *r, unsigned net,
 	mac[5]++;
 	if (t->addr != 0)
 		c.mac = mac;
-	if (need_master(&c.master, t, e) == -1 ||
+	if (harden(name, t, e) == -1 || need_master(&c.master, t, e) == -1 ||
 	    need_group(&c.group, t, e) == -1 || link_find(&l, name, e) == -1 ||
 	    link_set(l.index, &c, e) == -1)
 		return err_prefix(e, "%s", name);
 	if (t->addr == 0)
 		return 0;
-	return link_address(l.index, t->addr - 1, LOCAL_BITS, e) == -1 ?
+	return set_addresses(l.index, t, e) == -1 ?
 	    err_prefix(e, "%s", name) : nat_begin(e);
 }
 

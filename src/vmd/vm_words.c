@@ -92,6 +92,8 @@ net_check(const struct priv_start *r, unsigned i, struct err *e)
 		    "net%u: at most %d queue pairs", i, PAIRS_MAX);
 	if (n->is_tap && (!text_valid(n->tap.switch_name) ||
 	    (n->tap.addr != 0 && (n->tap.addr & 1) == 0) ||
+	    (n->tap.addr6[0] != 0 && (n->tap.addr == 0 ||
+	    n->tap.addr6[0] == 0xff || n->tap.addr6[15] != 2)) ||
 	    !priv_id_valid(r->name)))
 		return err_api(e, EINVAL, "bad_request", "net%u: not the "
 		    "names or the address of an interface", i);
@@ -226,6 +228,7 @@ vm_words_tap(struct spawn *s, const struct priv_start *r, unsigned net, int fd)
 {
 	const struct priv_net *n = &r->net[net];
 	const uint32_t a = n->tap.addr;
+	char six[INET6_ADDRSTRLEN];
 
 	net_words(s, n);
 	spawn_arg(s, "-t");
@@ -237,6 +240,11 @@ vm_words_tap(struct spawn *s, const struct priv_start *r, unsigned net, int fd)
 	spawn_arg(s, "-a");
 	spawn_arg(s, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255,
 	    a & 255);
+	if (n->tap.addr6[0] != 0) {
+		(void)inet_ntop(AF_INET6, n->tap.addr6, six, sizeof(six));
+		spawn_arg(s, "-6");
+		spawn_arg(s, "%s", six);
+	}
 	spawn_arg(s, "-H");
 	spawn_arg(s, "%s", r->name);
 	if (n->tap.file[0] != '\0') {

@@ -125,6 +125,7 @@ table inet others {
 RULES
 cat /dev/null > "$d/vm.conf"
 cat > "$d/vm.conf" << 'CONF'
+local inet6 prefix fd12:3456:789a::/64
 switch "uplink" { interface bridge0, locked lladdr }
 switch "admin" { interface bridge1 }
 switch "off" { interface bridge2, disable }
@@ -269,8 +270,45 @@ ok "other names by the host's name server"
     grep -q NXDOMAIN "$d/out"
 ok "no name of a VM that does not run, and nobody else is asked"
 readlink "$d/state/names/one" > "$d/out"
-grep -q '^[a-z0-9-]* 100\.64\.1\.5$' "$d/out"
+grep -q '^[a-z0-9-]* 100\.64\.1\.5 fd12:3456:789a:0:6440:105:0:2$' "$d/out"
 ok "the record"
+
+# IPv6: a /96 for each, by DHCPv6; the host is a router if it is one.
+six=fd12:3456:789a:0:6440
+cat > "$d/lease6" << 'LEASE'
+#!/bin/sh
+[ -z "$new_ip6_address" ] || {
+	ip -6 addr add "$new_ip6_address/128" dev "$interface" nodad
+	echo "$new_ip6_address $new_dhcp6_name_servers" \
+	    "$new_dhcp6_domain_search" > "$LEASE"
+}
+LEASE
+chmod 755 "$d/lease6"
+# lease6 VM PROCESS
+lease6() {
+	until_true in_guest "$2" sh -c '! ip -6 addr show eth0 | grep tentative'
+	in_guest "$2" dhclient -6 -1 -d -e LEASE="$d/lease6.$1" \
+	    -sf "$d/lease6" -lf "$d/leases6.$1" -pf "$d/dhclient6.$1" eth0 \
+	    > "$d/dhclient.$1" 2>&1 &
+	guests="$guests $!"
+	until_true grep . "$d/lease6.$1"
+}
+lease6 one $one
+grep -q "^$six:105:0:2 $six:105:0:1 vmd.internal" "$d/lease6.one"
+ok "dhclient -6: address, name server, domain"
+until_true in_guest $one sh -c 'ip -6 route | grep "^fd12:.*/96 dev eth0"'
+ok "an advertisement: what is on the link"
+! in_guest $one ip -6 route | grep default
+ok "and no router, as the host is none"
+lease6 two $two
+in_guest $one ping -6 -c 2 -W 5 -i 0.2 $six:105:0:1 > "$d/out" 2>&1
+ok "the host answers"
+name $one $six:105:0:1 two.vmd.internal $six:205:0:2
+ok "names have the addresses, and the name server is there by IPv6"
+name $one 100.64.1.4 $six:205:0:2 two.vmd.internal
+ok "whose address it is"
+[ "$(cat "/proc/sys/net/ipv6/conf/$(tap_of vm1-if1-one)/accept_ra")" = 0 ]
+ok "what guests advertise is nothing to the host"
 
 # What is refused, and what that leaves.
 refused() {
