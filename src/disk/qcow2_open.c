@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "disk/qcow2_private.h"
+#include "lib/bigend.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "os/os.h"
@@ -55,7 +56,7 @@ load(struct qcow2 *q, uint64_t **ret, uint64_t n, uint64_t offset)
 		return -1;
 	}
 	for (uint64_t i = 0; i < n; i++)
-		t[i] = be64toh(t[i]);
+		t[i] = bigend64(t[i]);
 	*ret = t;
 	return 0;
 }

@@ -4,10 +4,10 @@
 #ifndef DISK_QCOW2_PRIVATE_H
 #define DISK_QCOW2_PRIVATE_H
 
-#include <endian.h>
 #include <string.h>
 
 #include "disk/qcow2.h"
+#include "lib/bigend.h"
 
 /* The header: offsets of what is written after it was made. */
 #define QCOW2_MAGIC		0x514649fbU	/* "QFI\xfb" */
@@ -95,7 +95,7 @@ get64(const void *p)
 	uint64_t v;
 
 	memcpy(&v, p, sizeof(v));
-	return be64toh(v);
+	return bigend64(v);
 }
 
 static inline uint32_t
@@ -104,20 +104,20 @@ get32(const void *p)
 	uint32_t v;
 
 	memcpy(&v, p, sizeof(v));
-	return be32toh(v);
+	return bigend32(v);
 }
 
 static inline void
 put64(void *p, uint64_t v)
 {
-	v = htobe64(v);
+	v = bigend64(v);
 	memcpy(p, &v, sizeof(v));
 }
 
 static inline void
 put32(void *p, uint32_t v)
 {
-	v = htobe32(v);
+	v = bigend32(v);
 	memcpy(p, &v, sizeof(v));
 }
 

@@ -10,12 +10,12 @@
  * Source: QEMU, docs/specs/fw_cfg.rst.
  */
 
-#include <endian.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/bigend.h"
 #include "lib/json.h"
 #include "lib/util.h"
 #include "vmm/board.h"
@@ -155,10 +155,10 @@ dma(struct fw_cfg *f, uint64_t gpa)
 	if (shared == NULL)
 		return;
 	memcpy(&a, shared, sizeof(a));
-	a.control = be32toh(a.control);
-	a.len = be32toh(a.len);
-	a.addr = be64toh(a.addr);
-	answer = htobe32(transfer(f, &a));
+	a.control = bigend32(a.control);
+	a.len = bigend32(a.len);
+	a.addr = bigend64(a.addr);
+	answer = bigend32(transfer(f, &a));
 	memcpy(&shared->control, &answer, sizeof(answer));
 	guest_memory_wrote(memory_table(f->board->memory), shared,
 	    sizeof(answer));
@@ -172,7 +172,7 @@ fw_cfg_read(void *arg, uint64_t offset, unsigned len)
 
 	/* The address register reads as a word that says what it is. */
 	if (offset >= REG_DMA_HIGH && offset + len <= REGS) {
-		v = be64toh(DMA_SIGNATURE) >> 8 * (offset - REG_DMA_HIGH);
+		v = bigend64(DMA_SIGNATURE) >> 8 * (offset - REG_DMA_HIGH);
 		return v;
 	}
 	if (offset == REG_DATA)
@@ -189,12 +189,12 @@ fw_cfg_write(void *arg, uint64_t offset, unsigned len, uint64_t value)
 		f->select = (uint16_t)value;
 		f->at = 0;
 	} else if (offset == REG_DMA_HIGH && len == 8) {
-		dma(f, be64toh(value));
+		dma(f, bigend64(value));
 	} else if (offset == REG_DMA_HIGH && len == 4) {
-		f->dma_high = be32toh((uint32_t)value);
+		f->dma_high = bigend32((uint32_t)value);
 	} else if (offset == REG_DMA_LOW && len == 4) {
 		dma(f, (uint64_t)f->dma_high << 32 |
-		    be32toh((uint32_t)value));
+		    bigend32((uint32_t)value));
 		f->dma_high = 0;
 	}
 }
@@ -249,11 +249,11 @@ fw_cfg_add(struct fw_cfg *f, const char *name, const void *bytes, size_t len,
 	if (copy == NULL)
 		return err_sys(e, "fw_cfg: %s", name);
 	memcpy(copy, bytes, len);
-	n->len = htobe32((uint32_t)len);
-	n->select = htobe16((uint16_t)(ITEM_FILES + f->nfiles));
+	n->len = bigend32((uint32_t)len);
+	n->select = bigend16((uint16_t)(ITEM_FILES + f->nfiles));
 	memcpy(n->name, name, strlen(name) + 1);
 	f->file[f->nfiles++] = (struct file){ (uint32_t)len, take(&copy) };
-	f->directory.count = htobe32(f->nfiles);
+	f->directory.count = bigend32(f->nfiles);
 	return 0;
 }
 
