@@ -80,7 +80,7 @@ error_text(struct err *e, int status, const json_t *body)
 	const json_t *v;
 	size_t i;
 
-	(void)err_set(e, status == 404 ? ENOENT : EREMOTEIO, "%s",
+	(void)err_set(e, status == 404 ? ENOENT : EPROTO, "%s",
 	    http_reason(status));
 	for (i = 0; i < json_array_size(body); i++) {
 		v = json_array_get(body, i);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* disk_copy.c - copies of disks; see disk_copy.h */
 
-#include <sys/ioctl.h>
-
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdlib.h>
 
 #include <event2/event.h>
@@ -12,6 +9,7 @@
 #include "control/control.h"
 #include "control/disk_copy.h"
 #include "control/jobs.h"
+#include "os/os.h"
 
 struct work {
 	struct event	*soon;		/* nothing had to be waited for */
@@ -77,7 +75,7 @@ disk_copy(struct control *ctl, int from, int to, disk_fn *done, void *arg,
 
 	if (work_new(&w, done, arg, e) == -1)
 		return -1;
-	if (ioctl(to, FICLONE, from) == 0) {
+	if (os_clone(to, from) == 0) {
 		w->soon = event_new(ctl->base, -1, 0, on_soon, w);
 		if (w->soon == NULL) {
 			free(w);

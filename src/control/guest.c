@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* guest.c - the files a VM boots from; see guest.h */
 
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,8 +280,8 @@ copy_sparse(int to, int from, off_t size, struct err *e)
 		if (hole == -1)
 			return err_sys(e, "copy");
 		for (in = out = data; in < hole;) {
-			n = copy_file_range(from, &in, to, &out,
-			    (size_t)(hole - in), 0);
+			n = os_copy_range(from, &in, to, &out,
+			    (size_t)(hole - in));
 			if (n == -1)
 				return err_sys(e, "copy");
 			if (n == 0)
@@ -300,7 +298,7 @@ guest_copy(int to, int from, struct err *e)
 	struct err first;
 	struct stat st;
 
-	if (ioctl(to, FICLONE, from) == 0)
+	if (os_clone(to, from) == 0)
 		return 0;
 	if (fstat(from, &st) == -1 || ftruncate(to, st.st_size) == -1)
 		return err_sys(e, "copy");

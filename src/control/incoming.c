@@ -18,6 +18,7 @@
 #include "control/incoming.h"
 #include "lib/buf.h"
 #include "lib/json.h"
+#include "os/os.h"
 
 #define VERSION		1
 
@@ -224,9 +225,7 @@ part(void *arg, const struct migration_part *p, struct err *e)
 	case MIGRATION_COMMIT:
 		return 0;
 	case MIGRATION_ZERO:
-		if (fallocate(in->file[MEMORY], FALLOC_FL_PUNCH_HOLE |
-		    FALLOC_FL_KEEP_SIZE, (off_t)p->place,
-		    (off_t)p->len) == -1)
+		if (os_punch(in->file[MEMORY], p->place, p->len) == -1)
 			return err_sys(e, "what was sent");
 		return 0;
 	default:

@@ -128,7 +128,7 @@ tell_identity(struct vm *vm)
 		vm->probe = NULL;
 		timer_set(vm, &vm->probe_timer, PROBE_MS, on_probe_timer);
 	}
-	explicit_bzero(seed, sizeof(seed));
+	os_wipe(seed, sizeof(seed));
 }
 
 /* --- ready ---------------------------------------------------------------- */
@@ -186,7 +186,7 @@ on_ready_listen(evutil_socket_t fd, short what, void *arg)
 	struct vm *vm = arg;
 
 	(void)what;
-	vm->ready_conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	vm->ready_conn = os_accept(fd);
 	if (vm->ready_conn == -1)
 		ready_watch(vm, fd, on_ready_listen);
 	else

@@ -31,6 +31,7 @@
 #include "control/watch.h"
 #include "lib/io.h"
 #include "lib/log.h"
+#include "os/os.h"
 #include "os/sandbox.h"
 #include "priv/client.h"
 
@@ -183,7 +184,7 @@ start_http(struct control *ctl, struct err *e)
 	if (s->secret[0] != '\0' &&
 	    auth_new(&ctl->auth, s->secret, strlen(s->secret), e) == -1)
 		return -1;
-	explicit_bzero(s->secret, sizeof(s->secret));
+	os_wipe(s->secret, sizeof(s->secret));
 	c.auth = ctl->auth;
 	return http_new(&ctl->http, &c, e);
 }

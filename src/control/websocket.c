@@ -14,6 +14,7 @@
 #include "control/http.h"
 #include "control/websocket.h"
 #include "lib/buf.h"
+#include "os/os.h"
 
 struct ws {
 	struct event_base		*base;
@@ -74,8 +75,7 @@ on_send(wslay_event_context_ptr ctx, const uint8_t *data, size_t len,
 	struct ws *ws = arg;
 	ssize_t n;
 
-	n = send(ws->fd, data, len, MSG_NOSIGNAL |
-	    ((flags & WSLAY_MSG_MORE) != 0 ? MSG_MORE : 0));
+	n = os_send(ws->fd, data, len, (flags & WSLAY_MSG_MORE) != 0);
 	if (n >= 0)
 		return n;
 	if (errno == EAGAIN || errno == EINTR) {

@@ -5,8 +5,10 @@
 #define LIB_UTIL_H
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+#ifndef MIN	/* of <sys/param.h>, which some systems' headers include */
 #define MIN(a, b)	((a) < (b) ? (a) : (b))
 #define MAX(a, b)	((a) > (b) ? (a) : (b))
+#endif
 
 /* The struct that holds 'member' at address 'p'. */
 #define CONTAINER_OF(p, type, member)					\

@@ -80,18 +80,18 @@ child_start(struct child *ret, const struct child_spec *spec, struct err *e)
 	ret->name = spec->argv[0];
 	buf_init(&ret->output, spec->output_max);
 	if (spec->feed) {
-		if (pipe2(p, O_CLOEXEC) == -1)
+		if (os_pipe(p) == -1)
 			return err_sys(e, "pipe");
 		in = p[0];
 		ret->in = p[1];
 		if (fd_nonblock(ret->in, 1) == -1)
 			return err_sys(e, "pipe");
 	}
-	if (pipe2(p, O_CLOEXEC) == -1)
+	if (os_pipe(p) == -1)
 		return err_sys(e, "pipe");
 	ret->out = p[0];
 	out = p[1];
-	if (pipe2(p, O_CLOEXEC) == -1)
+	if (os_pipe(p) == -1)
 		return err_sys(e, "pipe");
 	ret->err = p[0];
 	err = p[1];

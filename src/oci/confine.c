@@ -3,7 +3,6 @@
 
 #include <sys/stat.h>
 
-#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "oci/confine.h"
 #include "oci/skopeo.h"
 #include "oci/store.h"
+#include "os/user.h"
 #include "os/sandbox.h"
 
 #define PATH_DIRS_MAX	12	/* directories of PATH that count */
@@ -24,9 +24,7 @@ confine_user(const char *store, struct err *e)
 
 	if (geteuid() != 0 || stat(store, &sb) == -1 || sb.st_uid == 0)
 		return 0;
-	if (setgroups(1, &sb.st_gid) == -1 ||
-	    setresgid(sb.st_gid, sb.st_gid, sb.st_gid) == -1 ||
-	    setresuid(sb.st_uid, sb.st_uid, sb.st_uid) == -1)
+	if (os_become(sb.st_uid, sb.st_gid, &sb.st_gid, 1) == -1)
 		return err_sys(e, "become the owner of %s", store);
 	return 0;
 }

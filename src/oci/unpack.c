@@ -21,6 +21,7 @@
 #include "oci/store.h"
 #include "oci/tar_out.h"
 #include "oci/unpack.h"
+#include "os/os.h"
 
 #define PIPE_LEN	(1 << 20)	/* bytes on their way to the writer */
 #define WRITER_MEM	"16M"		/* its least; more is no faster */
@@ -138,7 +139,7 @@ start_writer(struct unpack *u, struct err *e)
 	spec.argv = (char *const *)(uintptr_t)argv;
 	if (child_start(&u->writer, &spec, e) == -1)
 		return -1;
-	(void)fcntl(u->writer.in, F_SETPIPE_SZ, PIPE_LEN);	/* or less */
+	os_pipe_size(u->writer.in, PIPE_LEN);
 	return 0;
 }
 

@@ -11,13 +11,20 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lib/err.h"
 
+struct msghdr;
+struct stat;
+
 /* Fill with random bytes of the kernel; cannot fail. */
 void	 os_random(void *, size_t);
+
+/* Overwrite a secret, whatever the compiler thinks of it. */
+void	 os_wipe(void *, size_t);
 
 /* Milliseconds and microseconds that only go forward. */
 uint64_t os_now_ms(void);
@@ -76,7 +83,44 @@ int	 os_zero(int fd, uint64_t offset, uint64_t len);
 int	 os_lock_image(int fd, int writes, struct err *);
 void	 os_unlock_image(int fd);
 
-/* Who is at the other end of a connected unix socket. */
+/*
+ * Make 'to', which is empty, the same as 'from' by sharing its blocks.  -1
+ * with errno where the file system cannot: then it is to be copied.
+ */
+int	 os_clone(int to, int from);
+
+/*
+ * Copy up to 'len' bytes from one place to another and move both on, inside
+ * of the kernel where it can.  Returns how many, 0 at the end; -1 with errno.
+ */
+ssize_t	 os_copy_range(int from, off_t *in, int to, off_t *out, size_t len);
+
+/* A file without a name in a directory, to read and write; -1 with errno. */
+int	 os_tmpfile(int dirfd);
+
+/* When the file was written last, nanoseconds since 1970. */
+int64_t	 os_mtime_ns(const struct stat *);
+
+/*
+ * Pipes and sockets that are close-on-exec from the first moment, where the
+ * system has it; nothing written to such a socket raises SIGPIPE.  -1 with
+ * errno.  A pair is of unix sockets, of type SOCK_STREAM or another.
+ */
+int	 os_pipe(int ret[2]);
+int	 os_socket(int domain, int type);
+int	 os_socketpair(int type, int ret[2]);
+
+/* Let a pipe hold so many bytes, or less. */
+void	 os_pipe_size(int fd, int bytes);
+
+/*
+ * recvmsg(2) with descriptors that are close-on-exec, and send(2) without
+ * SIGPIPE; 'more' follows at once.
+ */
+ssize_t	 os_recvmsg(int sock, struct msghdr *);
+ssize_t	 os_send(int sock, const void *, size_t, bool more);
+
+/* Who is at the other end of a connected unix socket, and no other. */
 struct os_peer {
 	uid_t	uid;
 	gid_t	gid;
@@ -97,7 +141,7 @@ int	 os_peer_groups(gid_t *ret, unsigned max, int sock);
  * listens on) and refuses a live one; mode is that of the socket file.
  * Descriptors are close-on-exec; os_unix_connect()'s is blocking.
  * os_unix_connect_now() never waits: its descriptor is non-blocking, and a
- * listener whose queue is full is EAGAIN.
+ * listener whose queue is full is EAGAIN (macOS: ECONNREFUSED).
  */
 int	 os_unix_listen(int dirfd, const char *name, mode_t, int backlog,
 	    struct err *);
@@ -144,10 +188,17 @@ dev_t	 os_dev_join(uint32_t major, uint32_t minor);
 /*
  * A descriptor, not blocking, that becomes readable when the file 'name'
  * below dirfd grows, is cut, made or replaced.  os_watch_clear() takes in
- * what was told, so that it can become readable again.
+ * what was told, so that it can become readable again.  dirfd is borrowed
+ * and the same each time.
  */
-int	 os_watch(int dirfd, const char *name, struct err *);
-void	 os_watch_clear(int fd, int dirfd, const char *name);
+struct os_watch {
+	int	fd;		/* to wait for; -1: nothing is watched */
+	int	file;		/* the host's own, or -1 */
+};
+int	 os_watch_init(struct os_watch *, int dirfd, const char *name,
+	    struct err *);
+void	 os_watch_clear(struct os_watch *, int dirfd, const char *name);
+void	 os_watch_fini(struct os_watch *);
 
 /* Name of this host's architecture as OCI spells it: "amd64", "arm64". */
 const char *os_arch(void);

@@ -2,6 +2,7 @@
 /* os_linux.c - what host systems disagree about, on Linux; see os.h */
 
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -23,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/fs.h>
+
 #include "lib/own.h"
 #include "lib/util.h"
 #include "os/os.h"
@@ -41,6 +44,12 @@ os_random(void *to, size_t len)
 			abort();	/* no such kernel is supported */
 		done += (size_t)n;
 	}
+}
+
+void
+os_wipe(void *p, size_t len)
+{
+	explicit_bzero(p, len);
 }
 
 uint64_t
@@ -97,6 +106,30 @@ os_zero(int fd, uint64_t offset, uint64_t len)
 		len -= (uint64_t)n;
 	}
 	return 0;
+}
+
+int
+os_clone(int to, int from)
+{
+	return ioctl(to, FICLONE, from);
+}
+
+ssize_t
+os_copy_range(int from, off_t *in, int to, off_t *out, size_t len)
+{
+	return copy_file_range(from, in, to, out, len, 0);
+}
+
+int
+os_tmpfile(int dirfd)
+{
+	return openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+int64_t
+os_mtime_ns(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
 int
@@ -211,11 +244,54 @@ os_alarm_clear(int fd)
 }
 
 int
+os_pipe(int ret[2])
+{
+	return pipe2(ret, O_CLOEXEC);
+}
+
+int
+os_socket(int domain, int type)
+{
+	return socket(domain, type | SOCK_CLOEXEC, 0);
+}
+
+int
+os_socketpair(int type, int ret[2])
+{
+	return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ret);
+}
+
+void
+os_pipe_size(int fd, int bytes)
+{
+	(void)fcntl(fd, F_SETPIPE_SZ, bytes);
+}
+
+ssize_t
+os_recvmsg(int sock, struct msghdr *m)
+{
+	return recvmsg(sock, m, MSG_CMSG_CLOEXEC);
+}
+
+ssize_t
+os_send(int sock, const void *data, size_t len, bool more)
+{
+	return send(sock, data, len, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+}
+
+int
 os_peer(struct os_peer *ret, int sock, struct err *e)
 {
 	struct ucred c;
-	socklen_t len = sizeof(c);
+	socklen_t len = sizeof(c), n = sizeof(int);
+	int domain = AF_UNSPEC;
 
+	/* Other sockets have credentials that are nobody's. */
+	if (getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &n) == -1)
+		return err_sys(e, "peer credentials");
+	if (domain != AF_UNIX)
+		return err_set(e, EOPNOTSUPP, "peer credentials: "
+		    "not a unix socket");
 	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &c, &len) == -1)
 		return err_sys(e, "peer credentials");
 	ret->uid = c.uid;
@@ -461,29 +537,34 @@ watch_add(int fd, int dirfd, const char *name)
 }
 
 int
-os_watch(int dirfd, const char *name, struct err *e)
+os_watch_init(struct os_watch *w, int dirfd, const char *name, struct err *e)
 {
-	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	own_fd int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 
-	if (fd == -1)
+	w->fd = w->file = -1;
+	if (fd == -1 || watch_add(fd, dirfd, name) == -1)
 		return err_sys(e, "watch %s", name);
-	if (watch_add(fd, dirfd, name) == -1) {
-		(void)err_sys(e, "watch %s", name);
-		(void)close(fd);
-		return -1;
-	}
-	return fd;
+	w->fd = take_fd(&fd);
+	return 0;
 }
 
 void
-os_watch_clear(int fd, int dirfd, const char *name)
+os_watch_clear(struct os_watch *w, int dirfd, const char *name)
 {
 	char events[4096];
 
-	while (read(fd, events, sizeof(events)) > 0)
+	while (read(w->fd, events, sizeof(events)) > 0)
 		continue;
 	/* A new file of that name wants a watch of its own. */
-	(void)watch_add(fd, dirfd, name);
+	(void)watch_add(w->fd, dirfd, name);
+}
+
+void
+os_watch_fini(struct os_watch *w)
+{
+	if (w->fd != -1)
+		(void)close(w->fd);
+	w->fd = -1;
 }
 
 const char *

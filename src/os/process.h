@@ -34,6 +34,9 @@ int	process_open(pid_t, uint64_t start, uid_t);
 /* Signal the process of a handle.  -1 with errno, ESRCH when it has ended. */
 int	process_signal(int handle, int signo);
 
+/* Processor time that a process has used, ns; 0 when it is not there. */
+uint64_t process_cpu_ns(pid_t);
+
 /*
  * Signal every process that has the file of fd open, but this one.  Returns
  * how many there were.  Slow: looks at all descriptors of all processes.

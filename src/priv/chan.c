@@ -243,7 +243,7 @@ chan_fill(struct chan *c, struct err *e)
 	iov.iov_len = READ_SIZE;
 	if (iov.iov_base == NULL)
 		return err_set(e, ENOMEM, "no memory for a message");
-	n = recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC);
+	n = os_recvmsg(c->fd, &m);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n == -1 && errno != ECONNRESET)

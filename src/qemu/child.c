@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
@@ -20,6 +19,7 @@
 #include "lib/util.h"
 #include "os/event.h"
 #include "os/os.h"
+#include "os/process.h"
 #include "qemu/child.h"
 
 struct child {
@@ -168,7 +168,7 @@ child_new(struct child **ret, struct event_loop *loop,
 		return err_sys(e, "QEMU");
 	assert(setup->nfds <= CHILD_FDS_MAX);
 	c->pid = c->stderr_fd = -1;
-	if (pipe2(fds, O_CLOEXEC) == -1)
+	if (os_pipe(fds) == -1)
 		return err_sys(e, "QEMU: pipe");
 	c->stderr_fd = fds[0];
 	err_theirs = fds[1];
@@ -222,11 +222,5 @@ child_pid(const struct child *c)
 uint64_t
 child_cpu_ns(const struct child *c)
 {
-	struct timespec ts;
-	clockid_t clock;
-
-	if (c->pid == -1 || clock_getcpuclockid(c->pid, &clock) != 0 ||
-	    clock_gettime(clock, &ts) == -1)
-		return 0;
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return c->pid == -1 ? 0 : process_cpu_ns(c->pid);
 }

@@ -104,7 +104,7 @@ make_pair(int *ours, int *theirs, struct err *e)
 {
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+	if (os_socketpair(SOCK_STREAM, pair) == -1)
 		return err_sys(e, "QEMU: socket");
 	*ours = pair[0];
 	*theirs = pair[1];

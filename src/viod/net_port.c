@@ -12,6 +12,7 @@
 
 #include "lib/num.h"
 #include "lib/own.h"
+#include "os/os.h"
 #include "viod/net_port.h"
 
 #define SPEC_MAX	80	/* bytes with the NUL; the longest is 69 */
@@ -95,8 +96,7 @@ net_port_check(const struct net_port *p, struct err *e)
 	own_fd int fd = -1;
 	int on = 1;
 
-	fd = socket(p->host.ss_family,
-	    (p->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+	fd = os_socket(p->host.ss_family, p->udp ? SOCK_DGRAM : SOCK_STREAM);
 	if (fd == -1)
 		return net_port_refused(p, errno, e);
 	/*

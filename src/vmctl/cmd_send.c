@@ -19,6 +19,7 @@
 #include "lib/json.h"
 #include "lib/own.h"
 #include "lib/util.h"
+#include "os/os.h"
 #include "vmctl/api.h"
 #include "vmctl/cmd.h"
 #include "vmctl/relay.h"
@@ -51,9 +52,9 @@ child_start(struct child *c, int argc, char **argv, struct err *e)
 	if (words == NULL)
 		return err_sys(e, "command");
 	memcpy(words, argv, (size_t)argc * sizeof(*words));
-	if (pipe2(to, O_CLOEXEC) == -1)
+	if (os_pipe(to) == -1)
 		return err_sys(e, "pipe");
-	if (pipe2(from, O_CLOEXEC) == -1) {
+	if (os_pipe(from) == -1) {
 		(void)err_sys(e, "pipe");
 		(void)close(to[0]);
 		(void)close(to[1]);

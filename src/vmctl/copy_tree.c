@@ -160,8 +160,7 @@ describe(struct copy_entry *n, const struct walk *w, const struct stat *st)
 	n->uid = st->st_uid;
 	n->gid = st->st_gid;
 	n->has_mtime = true;
-	n->mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 +
-	    st->st_mtim.tv_nsec;
+	n->mtime_ns = os_mtime_ns(st);
 	n->size = n->kind == COPY_FILE ? (uint64_t)st->st_size : 0;
 	os_dev_split(st->st_rdev, &n->major, &n->minor);
 }

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include "lib/io.h"
 #include "lib/log.h"
 #include "lib/own.h"
+#include "os/user.h"
 #include "vmd/conf.h"
 #include "vmd/spawn.h"
 #include "vmd/user.h"
@@ -55,9 +55,7 @@ become_user(const struct options *o)
 	if (geteuid() != 0 || strcmp(o->user, "root") == 0 ||
 	    user_by_name(&u, o->user, NULL) == -1)
 		return;
-	if (setgroups(0, NULL) == -1 ||
-	    setresgid(u.gid, u.gid, u.gid) == -1 ||
-	    setresuid(u.uid, u.uid, u.uid) == -1)
+	if (os_become(u.uid, u.gid, NULL, 0) == -1)
 		fatal("become %s", o->user);
 }
 

@@ -229,7 +229,7 @@ control_setup(struct monitor *m, struct asker asker)
 	s.verbose = o->verbose;
 	s.first = c->generation == 1;
 	control_answer(m, asker, PRIV_A_SETUP, &s);
-	explicit_bzero(s.secret, sizeof(s.secret));
+	os_wipe(s.secret, sizeof(s.secret));
 }
 
 void
@@ -302,7 +302,7 @@ control_run(struct control *c, struct err *e)
 	own_fd int theirs = -1, report = -1;
 	int s[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) == -1)
+	if (os_socketpair(SOCK_STREAM, s) == -1)
 		return err_sys(e, "channel");
 	theirs = s[1];
 	if (chan_new(&c->chan, c->m->base, s[0], &control_ops, c, e) == -1 ||

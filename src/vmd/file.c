@@ -63,7 +63,7 @@ file_copy(const char *path, const struct user *u, struct err *e)
 		(void)close(take_fd(&fd));
 	}
 	if (b.data != NULL)
-		explicit_bzero(b.data, b.len);
+		os_wipe(b.data, b.len);
 	buf_fini(&b);
 	return take_fd(&fd);
 }

@@ -452,7 +452,7 @@ jobs_start(struct monitor *m, const struct priv_job *r, struct asker asker,
 	if (m->jobs->n >= PRIV_JOBS_LIVE_MAX)
 		return err_api(e, EAGAIN, "busy", "%d jobs run already",
 		    PRIV_JOBS_LIVE_MAX);
-	if (pipe2(p, O_CLOEXEC) == -1)
+	if (os_pipe(p) == -1)
 		return err_sys(e, "job");
 	out = p[0];
 	in = p[1];

@@ -64,7 +64,7 @@ tcp_listen(const char *text, struct err *e)
 	r = getaddrinfo(addr, port, &hints, &ai);
 	if (r != 0)
 		return err_set(e, EINVAL, "-l %s: %s", text, gai_strerror(r));
-	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = os_socket(ai->ai_family, SOCK_STREAM);
 	if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
 	    sizeof(on)) == -1 || (ai->ai_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == -1) ||
@@ -98,7 +98,7 @@ secret_read(struct listen *l, const char *path, struct err *e)
 		l->secret[strcspn(l->secret, "\r\n")] = '\0';
 	}
 	if (b.data != NULL)
-		explicit_bzero(b.data, b.len);
+		os_wipe(b.data, b.len);
 	buf_fini(&b);
 	if (r == 0 && strlen(l->secret) < SECRET_MIN)
 		return err_set(e, EINVAL,
@@ -174,7 +174,7 @@ listen_close(struct listen *l, const struct monitor *m)
 	if (l->made)
 		(void)unlink(m->o->socket);
 	l->made = false;
-	explicit_bzero(l->secret, sizeof(l->secret));
+	os_wipe(l->secret, sizeof(l->secret));
 }
 
 void
@@ -190,7 +190,7 @@ listen_notify(const char *text)
 	memcpy(sun.sun_path, path, n);
 	if (sun.sun_path[0] == '@')
 		sun.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fd = os_socket(AF_UNIX, SOCK_DGRAM);
 	if (fd == -1)
 		return;
 	/* Nobody to tell that telling failed. */

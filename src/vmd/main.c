@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <paths.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +25,7 @@
 #include "lib/io.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "os/os.h"
 #include "vmd/children.h"
 #include "vmd/conf.h"
 #include "vmd/control.h"
@@ -76,7 +76,7 @@ daemonize(struct main *g)
 {
 	int p[2];
 
-	if (pipe2(p, O_CLOEXEC) == -1)
+	if (os_pipe(p) == -1)
 		fatal("pipe");
 	switch (fork()) {
 	case -1:
@@ -96,7 +96,7 @@ daemonize(struct main *g)
 static void
 leave_terminal(const struct monitor *m)
 {
-	int null = open(_PATH_DEVNULL, O_RDWR | O_CLOEXEC);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int log = openat(m->state_fd, "vmd.log", O_WRONLY | O_APPEND |
 	    O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/os.h"
 #include "vmd/report.h"
 
 struct report {
@@ -100,7 +101,7 @@ report_new(struct report **ret, int *child, struct event_base *base,
 	r->fd = -1;
 	r->fn = fn;
 	r->arg = arg;
-	if (pipe2(p, O_CLOEXEC) == -1) {
+	if (os_pipe(p) == -1) {
 		(void)err_sys(e, "report pipe");
 		report_destroy(r);
 		return -1;

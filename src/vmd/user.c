@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "os/user.h"
 #include "vmd/user.h"
 
 static bool	acting;
@@ -24,7 +25,8 @@ user_from(struct user *ret, const struct passwd *pw, struct err *e)
 	u.uid = pw->pw_uid;
 	u.gid = pw->pw_gid;
 	u.ngroups = USER_GROUPS_MAX;
-	if (getgrouplist(pw->pw_name, pw->pw_gid, u.groups, &u.ngroups) == -1)
+	if (os_user_groups(pw->pw_name, pw->pw_gid, u.groups, &u.ngroups) ==
+	    -1)
 		return err_set(e, E2BIG, "user %s is in more than %d groups",
 		    pw->pw_name, USER_GROUPS_MAX);
 	if (snprintf(u.home, sizeof(u.home), "%s", pw->pw_dir) >=
@@ -106,9 +108,7 @@ user_back(void)
 int
 user_become(const struct user *u)
 {
-	if (setgroups((size_t)u->ngroups, u->groups) == -1 ||
-	    setresgid(u->gid, u->gid, u->gid) == -1 ||
-	    setresuid(u->uid, u->uid, u->uid) == -1)
+	if (os_become(u->uid, u->gid, u->groups, u->ngroups) == -1)
 		return -1;
 	/* Nobody comes back from there. */
 	if (u->uid != 0 && setuid(0) != -1)

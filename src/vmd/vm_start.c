@@ -42,7 +42,7 @@ _Static_assert(IMAGE_CHAIN_MAX + 8 < SPAWN_FDS_MAX, "a chain's descriptors");
 				   who connects does not wait */
 
 /* One process whose report is awaited. */
-struct wait {
+struct waiting {
 	struct start	*start;
 	struct report	*report;	/* NULL: it came */
 	unsigned	 i;		/* its place in vm->procs */
@@ -54,7 +54,7 @@ struct start {
 	unsigned	 pending;
 	bool		 failed;
 	struct err	 why;
-	struct wait	 wait[PRIV_PROC_MAX];
+	struct waiting	 wait[PRIV_PROC_MAX];
 };
 
 /* A device while it is made; -1 is no descriptor. */
@@ -194,7 +194,8 @@ give_file(struct making *k, const char *name, struct err *e)
 
 	if (!k->m->separate)
 		return 0;
-	fd = openat(k->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(k->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+	    O_CLOEXEC);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : err_sys(e, "%s", name);
 	if (fstat(fd, &st) == -1)
@@ -202,7 +203,7 @@ give_file(struct making *k, const char *name, struct err *e)
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
 		return err_api(e, EINVAL, "bad_request",
 		    "%s is not a plain file", name);
-	if (fchownat(fd, "", k->user.uid, k->m->user.gid, AT_EMPTY_PATH) == -1)
+	if (fchown(fd, k->user.uid, k->m->user.gid) == -1)
 		return err_sys(e, "give %s to the VM", name);
 	return 0;
 }
@@ -262,7 +263,7 @@ device_open(struct making *k, struct device *d, struct err *e)
 	d->listen = user_listen(k, name, e);
 	if (d->listen == -1)
 		return -1;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) == -1)
+	if (os_socketpair(SOCK_STREAM, s) == -1)
 		return err_sys(e, "lifeline");
 	d->life = s[0];
 	d->vmm_life = s[1];
@@ -409,7 +410,7 @@ start_done(struct start *s)
 static void
 reported(void *arg, const struct err *why)
 {
-	struct wait *w = arg;
+	struct waiting *w = arg;
 	struct start *s = w->start;
 
 	w->report = NULL;

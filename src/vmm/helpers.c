@@ -193,11 +193,11 @@ make_channels(struct helpers *h, struct start *s, struct err *e)
 	if (snprintf(p->socket, sizeof(p->socket), "%s/%s.vu", h->dir,
 	    p->name) >= (int)sizeof(p->socket))
 		return err_set(e, ENAMETOOLONG, "%s: path too long", h->dir);
-	if (pipe2(report, O_CLOEXEC) == -1)
+	if (os_pipe(report) == -1)
 		return err_sys(e, "pipe");
 	p->report = report[0];
 	s->fds[0] = report[1];
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, life) == -1)
+	if (os_socketpair(SOCK_STREAM, life) == -1)
 		return err_sys(e, "socket");
 	(void)snprintf(p->lifeline, sizeof(p->lifeline), "%s=%d", p->name,
 	    life[0]);

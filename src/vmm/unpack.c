@@ -69,7 +69,7 @@ unpack(int *ret, int from, struct err *e)
 	to = os_memfd("kernel", 0, e);
 	if (to == -1)
 		return -1;
-	if (pipe2(p, O_CLOEXEC) == -1)
+	if (os_pipe(p) == -1)
 		return err_sys(e, "pipe");
 	in = p[1];
 	out = p[0];

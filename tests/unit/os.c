@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* os.c - sockets that are there already, descriptors opened anew */
+/* os.c - what every host does alike: descriptors, sockets, files, watches */
 
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -101,6 +104,171 @@ reopen(void **state)
 	(void)close(fd);
 }
 
+static bool
+is_cloexec(int fd)
+{
+	return (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
+}
+
+/* What is made is nobody's but ours, and a peer that is gone no signal. */
+static void
+descriptors(void **state)
+{
+	int p[2], s[2], fd;
+
+	(void)state;
+	assert_int_equal(os_pipe(p), 0);
+	assert_true(is_cloexec(p[0]) && is_cloexec(p[1]));
+	os_pipe_size(p[1], 65536);
+	assert_int_equal(os_socketpair(SOCK_STREAM, s), 0);
+	assert_true(is_cloexec(s[0]) && is_cloexec(s[1]));
+	(void)close(s[1]);
+	assert_int_equal(os_send(s[0], "x", 1, true), -1);
+	assert_int_equal(errno, EPIPE);
+	fd = os_socket(AF_INET, SOCK_DGRAM);
+	assert_true(fd != -1 && is_cloexec(fd));
+	(void)close(fd);
+	(void)close(s[0]);
+	(void)close(p[0]);
+	(void)close(p[1]);
+}
+
+/* Descriptors that come with a message are close-on-exec, too. */
+static void
+received(void **state)
+{
+	union {
+		struct cmsghdr	align;
+		char		bytes[CMSG_SPACE(2 * sizeof(int))];
+	} control;
+	char byte = 'x';
+	struct iovec iov = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	int s[2], fds[2] = { 0, 1 };
+
+	(void)state;
+	assert_int_equal(os_socketpair(SOCK_STREAM, s), 0);
+	memset(&control, 0, sizeof(control));
+	c = CMSG_FIRSTHDR(&m);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fds));
+	memcpy(CMSG_DATA(c), fds, sizeof(fds));
+	assert_int_equal(sendmsg(s[0], &m, 0), 1);
+	m.msg_controllen = sizeof(control);
+	assert_int_equal(os_recvmsg(s[1], &m), 1);
+	c = CMSG_FIRSTHDR(&m);
+	assert_non_null(c);
+	memcpy(fds, CMSG_DATA(c), sizeof(fds));
+	assert_true(is_cloexec(fds[0]) && is_cloexec(fds[1]));
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	(void)close(s[0]);
+	(void)close(s[1]);
+}
+
+static void
+peer(void **state)
+{
+	struct os_peer p;
+	struct err e;
+	int s[2], tcp;
+
+	(void)state;
+	assert_int_equal(os_socketpair(SOCK_STREAM, s), 0);
+	assert_int_equal(os_peer(&p, s[0], &e), 0);
+	assert_int_equal(p.uid, geteuid());
+	assert_int_equal(p.pid, getpid());
+	tcp = os_socket(AF_INET, SOCK_STREAM);
+	assert_true(tcp != -1);
+	assert_int_equal(os_peer(&p, tcp, &e), -1);
+	(void)close(tcp);
+	(void)close(s[0]);
+	(void)close(s[1]);
+}
+
+/* Files without a name, and pieces of one put into another. */
+static void
+copies(void **state)
+{
+		struct stat st;
+	off_t in = 2, out = 1;
+	char text[8];
+	int from, to;
+
+	(void)state;
+	from = os_tmpfile(dirfd_);
+	to = os_tmpfile(dirfd_);
+	assert_true(from != -1 && to != -1);
+	assert_true(is_cloexec(from));
+	assert_int_equal(fstat(from, &st), 0);
+	assert_int_equal(st.st_nlink, 0);
+	assert_int_equal(write(from, "abcdef", 6), 6);
+	assert_int_equal(fstat(from, &st), 0);
+	assert_true(os_mtime_ns(&st) / 1000000000 == (int64_t)st.st_mtime);
+	assert_int_equal(os_copy_range(from, &in, to, &out, 3), 3);
+	assert_true(in == 5 && out == 4);
+	assert_int_equal(os_copy_range(from, &in, to, &out, 9), 1);
+	assert_int_equal(os_copy_range(from, &in, to, &out, 9), 0);
+	assert_int_equal(pread(to, text, sizeof(text), 0), 5);
+	assert_memory_equal(text, "\0cdef", 5);
+	(void)close(from);
+	(void)close(to);
+}
+
+static bool
+tells(const struct os_watch *watch)
+{
+	struct pollfd p = { .fd = watch->fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+/* A file that is not there yet, is made, grows, and is replaced. */
+static void
+watched(void **state)
+{
+		struct os_watch watch;
+	struct err e;
+	int fd;
+
+	(void)state;
+	assert_int_equal(os_watch_init(&watch, dirfd_, "log", &e), 0);
+	assert_false(tells(&watch));
+	fd = openat(dirfd_, "log", O_WRONLY | O_CREAT, 0600);
+	assert_true(fd != -1 && tells(&watch));
+	os_watch_clear(&watch, dirfd_, "log");
+	assert_false(tells(&watch));
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_true(tells(&watch));
+	os_watch_clear(&watch, dirfd_, "log");
+	assert_int_equal(renameat(dirfd_, "log", dirfd_, "log.0"), 0);
+	(void)close(fd);
+	fd = openat(dirfd_, "log", O_WRONLY | O_CREAT, 0600);
+	assert_true(fd != -1 && tells(&watch));
+	os_watch_clear(&watch, dirfd_, "log");
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_true(tells(&watch));
+	(void)close(fd);
+	os_watch_fini(&watch);
+	assert_int_equal(watch.fd, -1);
+	assert_int_equal(unlinkat(dirfd_, "log", 0), 0);
+	assert_int_equal(unlinkat(dirfd_, "log.0", 0), 0);
+}
+
+static void
+wiped(void **state)
+{
+	char secret[16] = "abc";
+
+	(void)state;
+	os_wipe(secret, sizeof(secret));
+	for (size_t i = 0; i < sizeof(secret); i++)
+		assert_int_equal(secret[i], 0);
+}
+
 int
 main(void)
 {
@@ -110,6 +278,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(full_queue, set_up,
 		    tear_down),
 		cmocka_unit_test_setup_teardown(reopen, set_up, tear_down),
+		cmocka_unit_test(descriptors),
+		cmocka_unit_test(received),
+		cmocka_unit_test(peer),
+		cmocka_unit_test_setup_teardown(copies, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(watched, set_up, tear_down),
+		cmocka_unit_test(wiped),
 	};
 
 	return unit_run("os", tests);

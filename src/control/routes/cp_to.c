@@ -17,6 +17,7 @@
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/util.h"
+#include "os/os.h"
 
 #define SPOOL_CHUNK	65536	/* bytes read back at once */
 
@@ -238,8 +239,7 @@ cp_to_begin(struct cp *c, const struct vm *vm, struct err *e)
 	};
 
 	if (!c->request.tree && !c->request.is_dir) {
-		c->spool = openat(c->control->state, ".", O_TMPFILE | O_RDWR |
-		    O_CLOEXEC, 0600);
+		c->spool = os_tmpfile(c->control->state);
 		if (c->spool == -1)
 			return err_sys(e, "spool");
 	}

@@ -23,6 +23,7 @@
 #include "control/routes/routes.h"
 #include "lib/io.h"
 #include "lib/json.h"
+#include "os/os.h"
 
 #define IMPORT_NAMES_MAX	64	/* images in one archive */
 
@@ -257,7 +258,7 @@ start(struct import *im, const char *name, struct err *e)
 
 	if (admission_disk(im->control, "disk", 0, e) == -1)
 		return -1;
-	if (pipe2(fds, O_CLOEXEC) == -1)
+	if (os_pipe(fds) == -1)
 		return err_sys(e, "pipe");
 	priv_init(PRIV_JOB_START, &job);
 	job.kind = PRIV_JOB_IMPORT;

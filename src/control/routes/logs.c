@@ -24,7 +24,7 @@ struct logs {
 	struct log_tail		*tail;
 	const char		*name;
 	int			 dir;		/* of the VM, ours */
-	int			 watch;		/* -1: not followed */
+	struct os_watch		 watch;		/* fd -1: not followed */
 	struct event		*changed;
 	struct stream		*stream;
 	/* A line that did not fit into the last piece. */
@@ -65,8 +65,7 @@ logs_free(struct logs *l)
 		TAILQ_REMOVE(&l->vm->waiters, &l->waiter, entry);
 	if (l->changed != NULL)
 		event_free(l->changed);
-	if (l->watch != -1)
-		(void)close(l->watch);
+	os_watch_fini(&l->watch);
 	if (l->dir != -1)
 		(void)close(l->dir);
 	log_tail_close(l->tail);
@@ -84,8 +83,9 @@ on_changed(evutil_socket_t fd, short what, void *arg)
 {
 	struct logs *l = arg;
 
+	(void)fd;
 	(void)what;
-	os_watch_clear(fd, l->dir, l->name);
+	os_watch_clear(&l->watch, l->dir, l->name);
 	stream_wake(l->stream);
 }
 
@@ -163,10 +163,9 @@ parse(struct logs_request *q, struct request *r, struct err *e)
 static int
 watch(struct logs *l, struct event_base *base, struct err *e)
 {
-	l->watch = os_watch(l->dir, l->name, e);
-	if (l->watch == -1)
+	if (os_watch_init(&l->watch, l->dir, l->name, e) == -1)
 		return -1;
-	l->changed = event_new(base, l->watch, EV_READ | EV_PERSIST,
+	l->changed = event_new(base, l->watch.fd, EV_READ | EV_PERSIST,
 	    on_changed, l);
 	if (l->changed == NULL || event_add(l->changed, NULL) == -1)
 		return err_set(e, ENOMEM, "logs: out of memory");
@@ -182,7 +181,7 @@ logs_open(struct logs **ret, struct vm *vm, const struct logs_request *q,
 	if (l == NULL)
 		return err_sys(e, "logs");
 	l->name = q->name;
-	l->watch = -1;
+	l->watch.fd = l->watch.file = -1;
 	l->dir = fcntl(vm->dir, F_DUPFD_CLOEXEC, 0);
 	if (l->dir == -1)
 		(void)err_api(e, ENOENT, "log_not_found",

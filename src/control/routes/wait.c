@@ -18,7 +18,7 @@
 #define WAIT_DEFAULT_MS	60000
 #define WAIT_MAX_MS	300000
 
-struct wait {
+struct waiting {
 	struct vm_waiter	 waiter;	/* first */
 	struct vm		*vm;		/* NULL: waiter is in no list */
 	struct request		*request;
@@ -27,7 +27,7 @@ struct wait {
 };
 
 static void
-finish(struct wait *w, enum vm_state s, const char *state_error,
+finish(struct waiting *w, enum vm_state s, const char *state_error,
     bool timed_out)
 {
 	reply_json(w->request, 200, json_pack("{s:s,s:o,s:b}",
@@ -51,7 +51,7 @@ is_end(const struct vm *vm)
 static void
 on_changed(struct vm_waiter *waiter, const struct vm *vm)
 {
-	struct wait *w = (struct wait *)waiter;
+	struct waiting *w = (struct waiting *)waiter;
 
 	if (vm == NULL) {
 		w->vm = NULL;
@@ -64,7 +64,7 @@ on_changed(struct vm_waiter *waiter, const struct vm *vm)
 static void
 on_time(evutil_socket_t fd, short what, void *arg)
 {
-	struct wait *w = arg;
+	struct waiting *w = arg;
 
 	(void)fd;
 	(void)what;
@@ -106,7 +106,7 @@ route_instance_wait(struct request *r)
 	uint64_t ms = WAIT_DEFAULT_MS;
 	struct timeval tv;
 	enum vm_state want;
-	struct wait *w;
+	struct waiting *w;
 	struct err e;
 
 	if (vm == NULL)
