@@ -20,16 +20,30 @@ VERSION		= 0.1.0
 LAYERS		= lib os disk virtio accel chapi agent conf priv guest oci
 
 lib_FILES	= buf err escape io json log num
-os_FILES	= event \
-		  event_linux \
+# What of it is made for the host's system.
+HOST_OS		:= $(shell uname -s)
+os_Linux	= event_linux \
 		  image_lock_linux \
 		  link_linux \
 		  os_linux \
-		  post \
+		  paths_linux \
 		  process_linux \
-		  sandbox \
 		  sandbox_linux \
-		  tty
+		  user_linux
+os_Darwin	= event_kqueue \
+		  files_darwin \
+		  image_lock_darwin \
+		  os_darwin \
+		  paths_darwin \
+		  process_darwin \
+		  sandbox_darwin \
+		  socket_darwin \
+		  user_darwin
+os_FILES	= event \
+		  post \
+		  sandbox \
+		  tty \
+		  $(os_$(HOST_OS))
 disk_FILES	= image image_files qcow2_compressed qcow2_header qcow2_map \
 		  qcow2_meta qcow2_open qcow2_refcount qcow2_repair
 virtio_FILES	= frontend guest_memory inflight vhost_user virtq virtq_driver
@@ -96,16 +110,22 @@ guest_FILES	= agent conn dhcp guest_config links net passwd power proc \
 
 # --- programs: files in src/DIR, layers from the right to the left, libraries --
 
-PROGRAMS	= viod vmctl vmd vmd-control vmd-image vmd-share
+# A list that ends in _Linux or _Darwin is that system's alone.
+PROGRAMS	= viod vmctl vmd vmd-control vmd-image
+PROGRAMS_Linux	= viod-tap vmd-share
+PROGRAMS	+= $(PROGRAMS_$(HOST_OS))
 
 viod_DIR	= viod
-viod_FILES	= aio aio_threads aio_uring blk blk_main cdrom commands disk \
+viod_Linux	= aio_engines_linux aio_uring
+viod_Darwin	= aio_engines_darwin
+viod_FILES	= $(viod_$(HOST_OS)) aio aio_threads blk blk_main cdrom commands disk \
 		  disk_qcow2 disk_raw limit main message queue scsi scsi_main \
 		  serve start vsock vsock_conn vsock_host vsock_main vsock_mux
 viod_LAYERS	= disk virtio os lib
 # No library at run time, as vmm.
 viod_STATIC	= yes
-viod_STATIC_LIBS = liburing libzstd zlib
+viod_Linux_LIBS	= liburing
+viod_STATIC_LIBS = $(viod_$(HOST_OS)_LIBS) libzstd zlib
 
 PROGRAMS	+= viod-net
 viod-net_DIR	= viod
@@ -115,7 +135,6 @@ viod-net_FILES	= commands_net limit main message net net_local net_main \
 viod-net_LAYERS	= virtio os lib
 viod-net_LIBS	= slirp glib-2.0
 
-PROGRAMS	+= viod-tap
 viod-tap_DIR	= viod
 viod-tap_FILES	= commands_tap limit main message net net_dhcp net_dhcp6 \
 		  net_dns net_ip6 net_names net_offload net_ra net_relay \
@@ -123,7 +142,7 @@ viod-tap_FILES	= commands_tap limit main message net net_dhcp net_dhcp6 \
 viod-tap_LAYERS	= virtio os lib
 viod-tap_STATIC	= yes
 
-PROGRAMS	+= vmm
+PROGRAMS_Linux	+= vmm
 vmm_DIR		= vmm
 vmm_FILES	= acpi \
 		  aml \
@@ -217,11 +236,14 @@ vmm-qemu_LAYERS	= chapi accel os lib
 vmm-qemu_LIBS	= jansson
 
 vmd_DIR		= vmd
-vmd_FILES	= children conf control file files jobs listen main names nat \
-		  options record report requests shares spawn state taps user vm_retry \
-		  vm_start vm_words vms vms_adopt
+vmd_Linux	= nat taps
+vmd_Darwin	= taps_none
+vmd_FILES	= children conf control file files jobs listen main names \
+		  options record report requests shares spawn state user vm_retry \
+		  vm_start vm_words vms vms_adopt $(vmd_$(HOST_OS))
 vmd_LAYERS	= disk priv os lib
-vmd_LIBS	= libevent_core libmnl
+vmd_Linux_LIBS	= libmnl
+vmd_LIBS	= libevent_core $(vmd_$(HOST_OS)_LIBS)
 
 PROGRAMS	+= vmd-conf
 vmd-conf_DIR	= conf
@@ -276,3 +298,4 @@ vmctl_LIBS	= libcurl libwslay jansson libarchive libcrypto libzstd zlib
 include scripts/build.mk
 include scripts/guest.mk
 include scripts/cross.mk
+include scripts/darwin.mk

@@ -18,11 +18,18 @@ AR		= ar
 RUN		=
 PKG_CONFIG	= pkg-config
 # Without tables to unwind by in the programs: -g has them for debuggers.
-OPT		= -O2 -g -fno-asynchronous-unwind-tables
+OPT		= -O2 -g $(if $(filter Linux,$(HOST_OS)),\
+		  -fno-asynchronous-unwind-tables)
 WARN		= -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings \
 		  -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
 		  -Wimplicit-fallthrough -Wformat=2 -Werror
 HARDEN		= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+# What only a linker of macOS or of ELF knows.
+LD_Linux	= $(if $(SAN),,-pie -Wl,-z,relro,-z,now) \
+		  -Wl,--as-needed -Wl,--gc-sections \
+		  $(if $(SYSROOT),-L$(SYSROOT)/usr/lib/$(HOST_ARCH)-linux-gnu,\
+		  -Wl,-z,pack-relative-relocs)
+LD_Darwin	= -Wl,-dead_strip -Wl,-dead_strip_dylibs
 # A section each, so that a program keeps only what it uses.
 CFLAGS		= $(OPT) $(WARN) -ffunction-sections -fdata-sections \
 		  $(if $(SAN),,$(HARDEN)) $(SANFLAGS)
@@ -30,10 +37,7 @@ CPPFLAGS	= -std=gnu17 -D_GNU_SOURCE -Isrc -I$(O)/gen -DVMD_VERSION='"$(VERSION)"
 		  -DVMD_LIBEXECDIR='"$(libexecdir)"' -DVMD_DATADIR='"$(datadir)"' \
 		  $(if $(SYSROOT),-idirafter $(SYSROOT)/usr/include \
 		  -idirafter $(SYSROOT)/usr/include/$(HOST_ARCH)-linux-gnu)
-LDFLAGS		= $(SANFLAGS) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) \
-		  -Wl,--as-needed -Wl,--gc-sections \
-		  $(if $(SYSROOT),-L$(SYSROOT)/usr/lib/$(HOST_ARCH)-linux-gnu,\
-		  -Wl,-z,pack-relative-relocs)
+LDFLAGS		= $(SANFLAGS) $(LD_$(HOST_OS))
 
 # Tests link everything: what the layers use, even before a program does.
 all_LIBS	= $(sort jansson libevent_core libfdt \
@@ -44,15 +48,19 @@ pkg_libs	= $(patsubst lib%,-l%,$(filter $(NO_PC),$(1))) \
 		  $(if $(strip $(filter-out $(NO_PC),$(1))),\
 		  $(shell $(PKG_CONFIG) --libs $(filter-out $(NO_PC),$(1))))
 # Libraries that a program takes in, instead of finding them at its start.
-BSTATIC		= -Wl,-Bstatic
-BDYNAMIC	= -Wl,-Bdynamic
+# macOS has no static libc, and Homebrew's libraries are shared.
+BSTATIC		= $(if $(filter Linux,$(HOST_OS)),-Wl$(comma)-Bstatic)
+BDYNAMIC	= $(if $(filter Linux,$(HOST_OS)),-Wl$(comma)-Bdynamic)
+comma		= ,
 static_libs	= $(if $(strip $(1)),$(BSTATIC) \
 		  $(patsubst lib%,-l%,$(filter $(NO_PC),$(1))) \
-		  $(shell $(PKG_CONFIG) --static --libs-only-l \
+		  $(shell $(PKG_CONFIG) --static $(PC_STATIC_$(HOST_OS)) \
 		  $(filter-out $(NO_PC),$(1))) $(BDYNAMIC))
+PC_STATIC_Linux	= --libs-only-l
+PC_STATIC_Darwin = --libs
 # A program with PROGRAM_STATIC takes in libc too: it starts without a dynamic
 # linker, and still at an address of the kernel's choice.  Sanitizers cannot.
-is_static	= $(if $(SAN),,$($(1)_STATIC))
+is_static	= $(if $(SAN),,$(if $(filter Linux,$(HOST_OS)),$($(1)_STATIC)))
 ld_flags	= $(if $(call is_static,$(1)),$(filter-out -pie,$(LDFLAGS)) \
 		  -static-pie,$(LDFLAGS))
 ld_libs		= $(if $(call is_static,$(1)),\

@@ -375,7 +375,3 @@ const struct aio_engine aio_uring = {
 	.kick		= uring_kick,
 	.wait		= uring_wait,
 };
-
-const struct aio_engine *const aio_engines[] = {
-	&aio_uring, &aio_threads, NULL,
-};

@@ -16,6 +16,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "os/paths.h"
 #include "vmctl/api.h"
 
 #define CONNECT_MS	10000L		/* to reach a host on the network */
@@ -34,6 +35,8 @@ struct api {
 
 /* --- where the daemon is ----------------------------------------------- */
 
+#define SOCKET_NAME	"/vmd.sock"
+
 static int
 is_there(const char *path)
 {
@@ -46,29 +49,26 @@ is_there(const char *path)
 static void
 default_socket(char *ret)
 {
-	const char *run = getenv("XDG_RUNTIME_DIR");
-	const char *data = getenv("XDG_DATA_HOME");
-	const char *home = getenv("HOME");
+	const char *system = os_paths.socket;
 	char own[PATH_BYTES_MAX] = "";
+	bool session;
 
-	(void)snprintf(ret, PATH_BYTES_MAX, "/run/vmd.sock");
+	(void)snprintf(ret, PATH_BYTES_MAX, "%s", system);
 	if (geteuid() == 0)
 		return;
-	if (data != NULL && data[0] == '/')
-		(void)snprintf(own, sizeof(own), "%s/vmd/vmd.sock", data);
-	else if (home != NULL)
-		(void)snprintf(own, sizeof(own), "%s/.local/share/vmd/vmd.sock",
-		    home);
-	if (run != NULL && run[0] == '/') {
-		(void)snprintf(ret, PATH_BYTES_MAX, "%s/vmd.sock", run);
+	if (os_user_state(own, sizeof(own) - sizeof(SOCKET_NAME)) == 0)
+		(void)strcat(own, SOCKET_NAME);
+	session = os_user_run(ret, PATH_BYTES_MAX - sizeof(SOCKET_NAME)) == 0;
+	if (session) {
+		(void)strcat(ret, SOCKET_NAME);
 		if (is_there(ret))
 			return;
 	}
-	if (own[0] != '\0' && (is_there(own) || !is_there("/run/vmd.sock")) &&
-	    (run == NULL || is_there(own)))
+	if (own[0] != '\0' && (is_there(own) || !is_there(system)) &&
+	    (!session || is_there(own)))
 		(void)snprintf(ret, PATH_BYTES_MAX, "%s", own);
-	else if (is_there("/run/vmd.sock"))
-		(void)snprintf(ret, PATH_BYTES_MAX, "/run/vmd.sock");
+	else if (is_there(system))
+		(void)snprintf(ret, PATH_BYTES_MAX, "%s", system);
 }
 
 static int

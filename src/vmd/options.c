@@ -12,11 +12,8 @@
 #include "lib/own.h"
 #include "lib/util.h"
 #include "os/os.h"
+#include "os/paths.h"
 #include "vmd/options.h"
-
-#define STATE_ROOT	"/var/lib/vmd"
-#define SOCKET_ROOT	"/run/vmd.sock"
-#define CONF_ROOT	"/etc/vm.conf"
 
 /* Copy into an array of 'size' bytes; too long is refused. */
 static int
@@ -226,17 +223,11 @@ default_programs(struct options *o, struct err *e)
 static int
 default_state(struct options *o, struct err *e)
 {
-	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-	char path[PRIV_PATH_MAX + 32];
+	char path[PRIV_PATH_MAX];
 
 	if (geteuid() == 0)
-		return copy_path(o->state, STATE_ROOT, "state", e);
-	if (data != NULL && data[0] == '/')
-		(void)snprintf(path, sizeof(path), "%s/vmd", data);
-	else if (home != NULL && home[0] == '/')
-		(void)snprintf(path, sizeof(path), "%s/.local/share/vmd",
-		    home);
-	else
+		return copy_path(o->state, os_paths.state, "state", e);
+	if (os_user_state(path, sizeof(path)) == -1)
 		return err_set(e, ENOENT,
 		    "no HOME for the state; name a directory with -s");
 	return copy_path(o->state, path, "state", e);
@@ -246,12 +237,11 @@ default_state(struct options *o, struct err *e)
 static int
 default_socket(struct options *o, bool explicit, struct err *e)
 {
-	const char *run = getenv("XDG_RUNTIME_DIR");
-	char path[PRIV_PATH_MAX + 32];
+	char run[PRIV_PATH_MAX], path[PRIV_PATH_MAX + 32];
 
 	if (!explicit && geteuid() == 0)
-		return copy_path(o->socket, SOCKET_ROOT, "socket", e);
-	if (!explicit && run != NULL && run[0] == '/')
+		return copy_path(o->socket, os_paths.socket, "socket", e);
+	if (!explicit && os_user_run(run, sizeof(run)) == 0)
 		(void)snprintf(path, sizeof(path), "%s/vmd.sock", run);
 	else
 		(void)snprintf(path, sizeof(path), "%s/vmd.sock", o->state);
@@ -262,18 +252,14 @@ default_socket(struct options *o, bool explicit, struct err *e)
 static int
 default_conf(struct options *o, bool explicit, struct err *e)
 {
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	char path[PRIV_PATH_MAX + 32];
+	char path[PRIV_PATH_MAX];
 
 	if (explicit)
 		return 0;
 	if (geteuid() == 0)
-		return copy_path(o->conf, CONF_ROOT, "vm.conf", e);
-	if (config != NULL && config[0] == '/')
-		(void)snprintf(path, sizeof(path), "%s/vmd/vm.conf", config);
-	else
-		(void)snprintf(path, sizeof(path), "%s/.config/vmd/vm.conf",
-		    home != NULL ? home : "");
+		return copy_path(o->conf, os_paths.conf, "vm.conf", e);
+	if (os_user_conf(path, sizeof(path)) == -1)
+		return 0;
 	return copy_path(o->conf, path, "vm.conf", e);
 }
 

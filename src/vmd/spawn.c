@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <paths.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "os/os.h"
+#include "os/paths.h"
 #include "os/process.h"
 #include "vmd/spawn.h"
 
@@ -99,7 +99,7 @@ child_descriptors(struct spawn *s)
 	int in, log, out;
 
 	out = fcntl(s->out, F_DUPFD, ALOFT);
-	in = s->in != -1 ? s->in : open(_PATH_DEVNULL, O_RDWR);
+	in = s->in != -1 ? s->in : open("/dev/null", O_RDWR);
 	in = fcntl(in, F_DUPFD, ALOFT);
 	log = fcntl(s->log != -1 ? s->log : STDERR_FILENO, F_DUPFD, ALOFT);
 	for (unsigned i = 0; i < s->nfds; i++)
@@ -118,7 +118,7 @@ child_descriptors(struct spawn *s)
 		return -1;
 	(void)close(STDOUT_FILENO);
 	if ((s->out != -1 ? dup2(out, STDOUT_FILENO) :
-	    open(_PATH_DEVNULL, O_RDWR)) != STDOUT_FILENO)
+	    open("/dev/null", O_RDWR)) != STDOUT_FILENO)
 		return -1;
 	os_close_from(SPAWN_REPORT + (int)s->nfds);
 	return 0;
@@ -156,10 +156,10 @@ child_note(const struct spawn *s)
 static void __attribute__((noreturn))
 child(struct spawn *s)
 {
-	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-	    "/usr/bin:/sbin:/bin";
+	static char path[512];
 	char *env[] = { path, NULL };
 
+	(void)snprintf(path, sizeof(path), "PATH=%s", os_paths.programs);
 	child_signals();
 	(void)setsid();
 	(void)umask(s->mask);

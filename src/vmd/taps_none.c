@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/* taps_none.c - no interfaces, where the host has no taps; see taps.h */
+
+#include <errno.h>
+
+#include "vmd/taps.h"
+
+int
+taps_make(const struct priv_start *r, unsigned net, struct err *e)
+{
+	(void)r;
+	(void)net;
+	return err_api(e, ENOTSUP, "not_supported", "switches and local "
+	    "interfaces are Linux's: this host has no taps");
+}
+
+void
+taps_leave(void)
+{
+}
