@@ -235,6 +235,14 @@ vmm-qemu_FILES	= check child command launch main qemu qmp runstate
 vmm-qemu_LAYERS	= chapi accel os lib
 vmm-qemu_LIBS	= jansson
 
+# Of macOS only; elsewhere its tests link it with a double of the framework.
+vmm-vz_DIR	= vz
+vmm-vz_FILES	= backend check config devices identity machine main ns relay \
+		  snapshot state vsock vsock_device
+vmm-vz_DARWIN	= signature
+vmm-vz_LAYERS	= chapi os lib
+vmm-vz_LIBS	= jansson
+
 vmd_DIR		= vmd
 vmd_Linux	= nat taps
 vmd_Darwin	= taps_none

@@ -152,7 +152,28 @@ $(O)/obj/vmd/options.o: $(O)/paths
 
 # --- tests: a file each, linked with whatever it uses ----------------------------
 
-ARCHIVES	= $(patsubst %,$(O)/lib/prog-%.a,$(PROGRAMS)) \
+# vmm-vz where there is no macOS: its source, and a double of what it calls.
+VZ_DOUBLE	= $(patsubst tests/%.c,$(O)/obj/tests/%.o,\
+		  $(wildcard tests/double/vz/*.c)) $(O)/obj/tests/double/vz/msgsend.o
+VZ_OBJS		= $(patsubst %,$(O)/obj/vz/%.o,$(vmm-vz_FILES)) \
+		  $(patsubst %,$(O)/obj/os/darwin/%.o,$(vmm-vz_DARWIN))
+$(O)/obj/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(O)/obj/tests/%.o: tests/%.S
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -c -o $@ $<
+$(O)/tests/double/vmm-vz: $(VZ_OBJS) $(VZ_DOUBLE) \
+    $(patsubst %,$(O)/lib/%.a,$(vmm-vz_LAYERS))
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(LDFLAGS) -Wl,--wrap=dlopen -o $@ $^ \
+	    $(call pkg_libs,$(vmm-vz_LIBS)) -lpthread
+$(O)/lib/prog-vmm-vz.a: $(filter-out %/main.o,$(VZ_OBJS))
+	@mkdir -p $(@D)
+	@rm -f $@
+	@$(AR) rc $@ $^
+
+ARCHIVES	= $(patsubst %,$(O)/lib/prog-%.a,$(PROGRAMS) vmm-vz) \
 		  $(patsubst %,$(O)/lib/%.a,$(LAYERS)) $(OTHER) $(HVF)
 UNIT		= $(patsubst tests/unit/%.c,$(O)/tests/unit/%.t,\
 		  $(wildcard tests/unit/*.c))
@@ -215,7 +236,7 @@ $(O)/tests/cli/tap-guest: tests/cli/tap_guest.c $(ARCHIVES)
 	$(call say,TEST)$(test_link)
 
 unit: $(UNIT) $(O)/tests/cli/fake-api $(O)/tests/cli/tap-guest \
-    $(O)/tests/double/vmd-control
+    $(O)/tests/double/vmd-control $(O)/tests/double/vmm-vz
 bench-programs: $(BENCH) $(if $(filter x86_64,$(HOST_ARCH)),$(LAB_BENCH))
 fuzz-programs: $(patsubst %,$(O)/tests/fuzz/%,$(FUZZ))
 
@@ -227,7 +248,8 @@ FUZZ_SRCS	= $(foreach l,$(LAYERS),$(patsubst %,src/$(l)/%.c,$($(l)_FILES))) \
 		  $(foreach p,$(PROGRAMS),$(patsubst %,src/$($(p)_DIR)/%.c,\
 		  $(filter-out main,$($(p)_FILES)))) \
 		  $(patsubst %,src/vmm/%.c,$(vmm_arm64_FILES)) \
-		  $(patsubst %,src/accel/%.c,$(accel_hvf))
+		  $(patsubst %,src/accel/%.c,$(accel_hvf)) \
+		  $(patsubst %,src/vz/%.c,$(filter-out main,$(vmm-vz_FILES)))
 FUZZ_OBJS	= $(patsubst src/%.c,$(FO)/obj/%.o,$(FUZZ_SRCS))
 FUZZ_CFLAGS	= -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 		  -fno-sanitize-recover=all

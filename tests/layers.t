@@ -19,6 +19,7 @@ viod: os disk virtio
 vmm: os disk chapi accel virtio
 null: os chapi
 qemu: os chapi accel
+vz: os chapi
 vmd: os priv disk
 control: os chapi agent priv oci
 oci: os

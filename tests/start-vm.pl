@@ -5,7 +5,8 @@
 # (docs/ARCHITECTURE.md, "How a program is started"), each report read.
 # A device NAME gets its listening NAME.vu on 5 and, at 6 and up, the files
 # of its environment-like words "6=PATH" (read-write) or "6<PATH" (read).
-# "6@PATH" is a listening unix socket.  Prints "NAME PID" a line, the VMM
+# "6@PATH" is a listening unix socket, "6~40" one end of a pair of sockets of
+# datagrams, whose other end is the VMM's descriptor 40.  Prints "NAME PID" a line, the VMM
 # last as "vmm PID", and stays until the VMM has ended.
 #
 # With VM_CONFIG=FILE in the environment it also creates and boots the VM of
@@ -97,17 +98,20 @@ if ($vmm[0] eq '-') {
 	used();
 	exit($? >> 8);
 }
-my (%lines, @life, %keep);
+my (%lines, @life, %keep, %of_vmm);
 my $next = 20;
 for my $g (@groups) {
 	my ($name, @argv) = @$g;
 	my %fds = (5 => listener("$name.vu"));
 	@argv = grep {
 		my $w = $_;
-		if ($w =~ /^(\d+)([=<@])(.+)$/) {
+		if ($w =~ /^(\d+)([=<@~])(.+)$/) {
 			my ($n, $how, $path) = ($1, $2, $3);
 			my $h;
-			if ($how eq '@') {
+			if ($how eq '~') {
+				socketpair($h, $of_vmm{$path}, AF_UNIX,
+				    SOCK_DGRAM, 0) or die "socketpair: $!";
+			} elsif ($how eq '@') {
 				$h = listener($path);
 			} else {
 				sysopen($h, $path, $how eq '=' && !-d $path ?
@@ -123,7 +127,7 @@ for my $g (@groups) {
 	start($name, \%fds, @argv);
 	push @life, [$name, $ours];
 }
-my %fds = (5 => listener('api.sock'));
+my %fds = (5 => listener('api.sock'), %of_vmm);
 my @lines;
 for (@life) {
 	$fds{$next} = $_->[1];
@@ -132,6 +136,7 @@ for (@life) {
 }
 my $pid = start('vmm', \%fds, @vmm, '-a', 5, @lines);
 undef @life;
+undef %of_vmm;
 %fds = ();
 if (my $config = $ENV{VM_CONFIG}) {
 	open(my $f, '<', $config) or die "$config: $!";

@@ -160,6 +160,12 @@ int	 os_accept(int listener);
  */
 int	 os_reopen(int fd, int access, struct err *);
 
+/*
+ * Where the file or directory of a descriptor is now: an absolute path.  For
+ * what can be told nothing else.
+ */
+int	 os_fd_path(char *ret, size_t size, int fd, struct err *);
+
 /* Give memory that was freed back to the system. */
 void	 os_trim_heap(void);
 

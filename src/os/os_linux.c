@@ -415,6 +415,25 @@ os_unix_listen(int dirfd, const char *name, mode_t mode, int backlog,
 }
 
 int
+os_fd_path(char *ret, size_t size, int fd, struct err *e)
+{
+	char name[32];
+	ssize_t n;
+
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	n = readlink(name, ret, size);
+	if (n == -1)
+		return err_sys(e, "descriptor %d", fd);
+	if ((size_t)n >= size)
+		return err_set(e, ENAMETOOLONG, "descriptor %d: its path is "
+		    "too long", fd);
+	ret[n] = '\0';
+	if (ret[0] != '/')
+		return err_set(e, EINVAL, "descriptor %d: is no file", fd);
+	return 0;
+}
+
+int
 os_reopen(int fd, int access, struct err *e)
 {
 	char path[32];
