@@ -129,9 +129,9 @@ viod_STATIC_LIBS = $(viod_$(HOST_OS)_LIBS) libzstd zlib
 
 PROGRAMS	+= viod-net
 viod-net_DIR	= viod
-viod-net_FILES	= commands_net limit main message net net_local net_main \
-		  net_offload net_port net_resolver net_rx net_udp net_user \
-		  queue serve start
+viod-net_FILES	= commands_net limit main message net net_frames net_local \
+		  net_main net_offload net_port net_resolver net_rx net_udp \
+		  net_user queue serve start
 viod-net_LAYERS	= virtio os lib
 viod-net_LIBS	= slirp glib-2.0
 

@@ -418,15 +418,19 @@ net_config(struct viod *v, size_t *len)
 	return &d->config;
 }
 
-static void
-net_counters(const struct viod *v, char *text, size_t size)
+void
+net_stats_print(const struct net_stats *s, char *text, size_t size)
 {
-	const struct net_stats *s = net_stats(v);
-
 	(void)snprintf(text, size, "rx_bytes %llu rx_frames %llu "
 	    "tx_bytes %llu tx_frames %llu", (unsigned long long)s->down_bytes,
 	    (unsigned long long)s->down_frames,
 	    (unsigned long long)s->up_bytes, (unsigned long long)s->up_frames);
+}
+
+static void
+net_counters(const struct viod *v, char *text, size_t size)
+{
+	net_stats_print(net_stats(v), text, size);
 }
 
 static const struct viod_class net_class = {

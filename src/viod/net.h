@@ -79,6 +79,9 @@ void	net_refuse(struct viod *);
 
 const struct net_stats *net_stats(const struct viod *);
 
+/* Them as words, "NAME VALUE ...". */
+void	net_stats_print(const struct net_stats *, char *text, size_t size);
+
 /* "52:54:00:12:34:56", for one machine (not a group). */
 int	net_mac_parse(uint8_t ret[6], const char *, struct err *);
 

@@ -12,6 +12,7 @@
 #include "lib/num.h"
 #include "lib/util.h"
 #include "viod/net.h"
+#include "viod/net_frames.h"
 #include "viod/net_resolver.h"
 #include "viod/net_user.h"
 #include "viod/viod.h"
@@ -26,6 +27,7 @@ struct options {
 	unsigned		 nports;
 	struct net_port		 ports[NET_PORTS_MAX];
 	bool			 have_mac;
+	bool			 frames;	/* no vhost-user */
 };
 
 static int
@@ -36,6 +38,9 @@ parse(struct options *o, int ch, const char *arg, struct err *e)
 	switch (ch) {
 	case 'D':
 		return rate_parse(&o->net.down, arg, e);
+	case 'F':
+		o->frames = true;
+		return 0;
 	case 'H':
 		if (arg[0] == '\0' || strlen(arg) > HOSTNAME_LEN_MAX)
 			return err_set(e, EINVAL, "host name \"%.40s\": not 1 "
@@ -88,26 +93,59 @@ limit_fds(void)
 }
 
 static void
-serve(struct viod_start *start, struct options *o)
+frames_to_guest(void *arg, const void *frame, size_t len)
 {
-	struct net_user_config config = { .loop = start->loop,
-	    .hostname = o->hostname, .ports = o->ports,
-	    .nports = o->nports, .deliver = to_guest };
+	net_frames_deliver(arg, frame, len);
+}
+
+static void
+frames_counters(const void *arg, char *text, size_t size)
+{
+	net_frames_counters(arg, text, size);
+}
+
+/* The network behind a socket of frames, which vmd put where one listens. */
+static void
+serve_frames(struct viod_start *start, const struct options *o,
+    struct net_user_config *config)
+{
+	const struct net_frames_config c = { .loop = start->loop,
+	    .fd = VIOD_FD_LISTEN, .down = o->net.down, .up = o->net.up,
+	    .mtu = NET_USER_MTU, .input = from_guest };
+	struct net_frames *frames;
+	struct net_user *user;
+	struct err e;
+
+	if (net_frames_new(&frames, &c, &e) == -1)
+		viod_refuse(start, &e);
+	config->deliver = frames_to_guest;
+	config->arg = frames;
+	if (net_user_new(&user, config, &e) == -1 ||
+	    net_frames_attach(frames, user, &e) == -1)
+		viod_refuse(start, &e);
+	start->counters = frames_counters;
+	start->arg = frames;
+	viod_run(start, NULL);
+	net_user_destroy(user);
+	net_frames_destroy(frames);
+}
+
+static void
+serve(struct viod_start *start, struct options *o,
+    struct net_user_config *config)
+{
 	struct net_user *user;
 	struct viod *v;
 	struct err e;
 
 	o->net.mtu = NET_USER_MTU;
-	memcpy(config.mac, o->net.mac, sizeof(config.mac));
-	limit_fds();
 	if (net_new(&v, start->loop, &o->net, &e) == -1)
 		viod_refuse(start, &e);
-	config.arg = v;
-	if (net_user_new(&user, &config, &e) == -1)
+	config->deliver = to_guest;
+	config->arg = v;
+	if (net_user_new(&user, config, &e) == -1)
 		viod_refuse(start, &e);
 	net_attach(v, from_guest, user);
-	/* libslirp asks the name servers of the day. */
-	net_resolver_allow(&start->sandbox);
 	viod_run(start, v);
 	net_user_destroy(user);
 	net_destroy(v);
@@ -117,18 +155,31 @@ int
 net_main(struct viod_start *start, int argc, char **argv)
 {
 	static struct options opt;	/* large */
+	struct net_user_config config = { .nports = 0 };
 	struct err e, bad = { .num = 0 };
 	int ch;
 
-	while ((ch = getopt(argc, argv, VIOD_OPTIONS "D:H:m:p:q:U:")) != -1)
+	while ((ch = getopt(argc, argv, VIOD_OPTIONS "D:FH:m:p:q:U:")) != -1)
 		if (viod_option(start, ch, optarg) == -1 &&
 		    parse(&opt, ch, optarg, &e) == -1 && bad.num == 0)
 			bad = e;
-	if (argc != optind || (bad.num == 0 && !opt.have_mac))
+	if (argc != optind || (bad.num == 0 && !opt.have_mac) ||
+	    (opt.frames && start->path != NULL))
 		viod_usage("net");
 	viod_begin(start);
 	if (bad.num != 0)
 		viod_refuse(start, &bad);
-	serve(start, &opt);
+	config.loop = start->loop;
+	config.hostname = opt.hostname;
+	config.ports = opt.ports;
+	config.nports = opt.nports;
+	memcpy(config.mac, opt.net.mac, sizeof(config.mac));
+	limit_fds();
+	/* libslirp asks the name servers of the day. */
+	net_resolver_allow(&start->sandbox);
+	if (opt.frames)
+		serve_frames(start, &opt, &config);
+	else
+		serve(start, &opt, &config);
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * net_rx.h - frames to the guest: its buffers and those that wait for them
  *
- * Private to net.c.
+ * Private to net.c and, but for net_rx_put(), net_frames.c.
  */
 
 #ifndef VIOD_NET_RX_H
@@ -30,11 +30,11 @@ struct net_frame {
 	struct virtio_net_hdr	 hdr;
 	uint8_t			 bytes[];
 };
-STAILQ_HEAD(net_frames, net_frame);
+STAILQ_HEAD(net_frame_list, net_frame);
 
 /* The frames that wait for one queue. */
 struct net_rx {
-	struct net_frames	 frames;
+	struct net_frame_list	 frames;
 	size_t			 bytes;
 	unsigned		 count;
 };

@@ -24,6 +24,8 @@
 struct ends {
 	struct event_signal	term;
 	struct event_watch	life;
+	const struct viod_start	*start;
+	const struct viod	*viod;		/* or NULL */
 };
 
 void
@@ -116,13 +118,17 @@ confine(struct viod_start *s)
 
 /* The VMM asks what was counted; it reads, or goes without. */
 static void
-tell_counters(const struct viod *v, int fd)
+tell_counters(const struct ends *ends, int fd)
 {
+	const struct viod_start *s = ends->start;
+	const struct viod *v = ends->viod;
 	char line[COUNTERS_MAX];
 	size_t len;
 
 	line[0] = '\0';
-	if (v->class->counters != NULL)
+	if (s->counters != NULL)
+		s->counters(s->arg, line, sizeof(line) - 1);
+	else if (v != NULL && v->class->counters != NULL)
 		v->class->counters(v, line, sizeof(line) - 1);
 	len = strlen(line);
 	line[len++] = '\n';
@@ -133,18 +139,18 @@ tell_counters(const struct viod *v, int fd)
 static void
 on_lifeline(void *arg, unsigned what)
 {
-	const struct viod *v = arg;
+	const struct ends *ends = arg;
 	char bin[64];
 	ssize_t n;
 
 	(void)what;
 	n = read(VIOD_FD_LIFELINE, bin, sizeof(bin));
 	if (n > 0)
-		tell_counters(v, VIOD_FD_LIFELINE);
+		tell_counters(ends, VIOD_FD_LIFELINE);
 	if (n > 0 || (n == -1 && (errno == EINTR || errno == EAGAIN)))
 		return;
 	log_debug("the VMM is gone");
-	event_loop_stop(v->loop);
+	event_loop_stop(ends->start->loop);
 }
 
 static void
@@ -161,11 +167,13 @@ watch_ends(struct viod_start *s, struct viod *v, struct ends *ends,
 {
 	sigset_t set;
 
+	ends->start = s;
+	ends->viod = v;
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	event_signal_init(&ends->term, s->loop, on_signal, s->loop);
 	event_watch_init(&ends->life, s->loop, VIOD_FD_LIFELINE, on_lifeline,
-	    v);
+	    ends);
 	if (event_signal_take(&ends->term, &set, e) == -1)
 		return -1;
 	if (s->path != NULL)
@@ -189,12 +197,14 @@ viod_run(struct viod_start *s, struct viod *v)
 		if (fd == -1)
 			viod_refuse(s, &e);
 	}
-	if (viod_listen(v, fd, &e) == -1 || watch_ends(s, v, &ends, &e) == -1)
+	if ((v != NULL && viod_listen(v, fd, &e) == -1) ||
+	    watch_ends(s, v, &ends, &e) == -1)
 		viod_refuse(s, &e);
 	confine(s);
 	report(s, "ok\n");
 	event_loop_run(s->loop);
-	viod_hangup(v);
+	if (v != NULL)
+		viod_hangup(v);
 	event_signal_fini(&ends.term);
 	event_watch_fini(&ends.life);
 }

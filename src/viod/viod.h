@@ -18,7 +18,7 @@
 enum {
 	VIOD_FD_REPORT		= 3,
 	VIOD_FD_LIFELINE	= 4,
-	VIOD_FD_LISTEN		= 5,
+	VIOD_FD_LISTEN		= 5,	/* or the socket of frames, net -F */
 };
 
 /* What every command has: -n NAME -S PATH -v. */
@@ -33,6 +33,10 @@ struct viod_start {
 	int			 verbose;
 	struct sandbox		 sandbox;	/* the device adds what it
 						 * opens by name later */
+	/* Of what is no virtio device; or NULL. */
+	void			(*counters)(const void *arg, char *text,
+				    size_t size);
+	const void		*arg;
 };
 
 /* A kind of device: the first argument. */
@@ -48,7 +52,7 @@ struct viod_command {
 /* Of the program, up to a name of NULL. */
 extern const struct viod_command viod_commands[];
 
-#define VIOD_NET_SYNOPSIS "-m mac [-v] [-D rate] [-H hostname] [-n name] " \
+#define VIOD_NET_SYNOPSIS "-m mac [-Fv] [-D rate] [-H hostname] [-n name] " \
 	"[-p [addr:]host:guest[/udp]] [-q pairs] [-S path] [-U rate]"
 
 #define VIOD_TAP_SYNOPSIS "-m mac -t fd [-lv] [-6 address] [-a address] " \
@@ -70,7 +74,8 @@ void	viod_refuse(const struct viod_start *, const struct err *)
 
 /*
  * Listen, enter the sandbox, report ok, serve until the lifeline ends or
- * SIGTERM.  The device is idle and hung up when it returns.
+ * SIGTERM.  The device is idle and hung up when it returns.  NULL: no
+ * front-end is listened for.
  */
 void	viod_run(struct viod_start *, struct viod *);
 
