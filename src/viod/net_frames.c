@@ -26,6 +26,9 @@
 #include "viod/net_rx.h"
 
 #define FRAMES_MAX	64	/* of the guest in one go */
+/* What the guest may be behind, and we; a kernel's choice may be two frames. */
+#define SEND_BYTES	(256 << 10)
+#define RECEIVE_BYTES	(4 * SEND_BYTES)
 #define RETRY_US	1000	/* a kernel without room says no when it has */
 
 struct net_frames {
@@ -190,7 +193,7 @@ net_frames_new(struct net_frames **ret, const struct net_frames_config *c,
     struct err *e)
 {
 	OWN(net_frames_destroy) struct net_frames *n = calloc(1, sizeof(*n));
-	int type = 0;
+	int type = 0, to = SEND_BYTES, from = RECEIVE_BYTES;
 	socklen_t len = sizeof(type);
 
 	if (n == NULL)
@@ -208,6 +211,9 @@ net_frames_new(struct net_frames **ret, const struct net_frames_config *c,
 	if (type != SOCK_DGRAM)
 		return err_set(e, EINVAL, "frames: descriptor %d is no socket "
 		    "of datagrams", c->fd);
+	/* As much of it as the kernel allows. */
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &to, sizeof(to));
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &from, sizeof(from));
 	*ret = take(&n);
 	return 0;
 }
