@@ -19,7 +19,7 @@ VERSION		= 0.1.0
 
 LAYERS		= lib os disk virtio accel chapi agent conf priv guest oci
 
-lib_FILES	= buf err escape io json log num
+lib_FILES	= buf err escape io json log num plain
 # What of it is made for the host's system.
 HOST_OS		:= $(shell uname -s)
 os_Linux	= event_linux \
@@ -261,7 +261,8 @@ vmd-conf_LIBS	= jansson
 
 vmd-control_DIR	= control
 vmd-control_FILES = admission adopt auth capabilities config \
-		  config_net config_rows config_vm cp_request database \
+		  config_net config_rows config_vm console_request \
+		  cp_request database \
 		  directory disk_copy exec_request exit_info files guest http \
 		  hypervisors image_json image_names images incoming \
 		  instance jobs lifecycle \

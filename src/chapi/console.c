@@ -18,6 +18,8 @@
 #include "lib/buf.h"
 #include "lib/io.h"
 #include "lib/log.h"
+#include "lib/plain.h"
+#include "lib/util.h"
 #include "os/event.h"
 #include "os/os.h"
 
@@ -52,7 +54,7 @@ log_open(struct console *c, struct err *e)
 {
 	struct stat st;
 
-	c->log = open(c->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
+	c->log = open(c->file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC |
 	    O_NOFOLLOW, 0640);
 	if (c->log == -1 || fstat(c->log, &st) == -1)
 		return err_sys(e, "%s", c->file);
@@ -93,6 +95,34 @@ record(struct console *c, const uint8_t *bytes, size_t len)
 		    strerror(errno));
 	else
 		c->log_len += (off_t)len;
+}
+
+/*
+ * The record's last lines, as text: what a viewer sees that comes now.  What
+ * cannot be read is not shown.
+ */
+static int
+scroll_back(struct console *c, struct buf *to)
+{
+	uint8_t *text = buf_reserve(to, CONSOLE_SCROLLBACK_MAX), *line;
+	size_t len = (size_t)MIN(c->log_len, (off_t)CONSOLE_SCROLLBACK_MAX);
+	ssize_t n;
+
+	if (text == NULL)
+		return -1;
+	n = len == 0 ? 0 : pread(c->log, text, len, c->log_len - (off_t)len);
+	if (n <= 0)
+		return 0;
+	line = c->log_len > n ? memchr(text, '\n', (size_t)n) : NULL;
+	if (line != NULL) {
+		n -= ++line - text;
+		memmove(text, line, (size_t)n);
+	}
+	n = (ssize_t)plain_text(text, (size_t)n);
+	buf_added(to, (size_t)n);
+	/* A colour that was not taken back ends here. */
+	return memchr(text, '\033', (size_t)n) == NULL ? 0 :
+	    buf_puts(to, "\033[m");
 }
 
 /* --- viewers ------------------------------------------------------------- */
@@ -261,7 +291,7 @@ viewer_new(struct console *c, int fd)
 	LIST_INSERT_HEAD(&c->viewers, v, entry);
 	c->nviewers++;
 	event_watch_init(&v->watch, c->loop, fd, viewer_ready, v);
-	if (!viewer_watch(v))
+	if (scroll_back(c, &v->behind) == -1 || !viewer_flush(v))
 		viewer_destroy(v);
 }
 

@@ -3,6 +3,8 @@
  * console.h - a guest's console: recorded, and served to who connects
  *
  * The guest never waits for a viewer: one that does not read is cut off.
+ * A viewer sees the last lines of the record first, as text (lib/plain.h),
+ * and what follows them without a gap.
  * Its record cannot fill the disk: at CONSOLE_LOG_MAX it is renamed to
  * FILE.0, in the place of an older one, and begun anew.
  */
@@ -14,6 +16,7 @@
 #include "lib/own.h"
 
 #define CONSOLE_LOG_MAX		(16 << 20)	/* bytes of one file */
+#define CONSOLE_SCROLLBACK_MAX	(16 << 10)	/* bytes of it for a viewer */
 #define CONSOLE_VIEWERS_MAX	8		/* more are turned away */
 #define CONSOLE_BEHIND_MAX	(256 << 10)	/* bytes a viewer may lag */
 

@@ -43,6 +43,8 @@ enum vmm_action {
 	VMM_ADD,		/* plug in device 'id' of next; answer bdf */
 	VMM_REMOVE,		/* unplug 'id', which next has no more */
 	VMM_NMI,
+	VMM_BREAK,		/* comes in at the serial port */
+	VMM_CONSOLE_SIZE,	/* the console is shown at cols by rows */
 	VMM_COREDUMP,		/* into 'path'; the VM may run */
 	VMM_SNAPSHOT,		/* into 'path'; the VM is paused */
 	VMM_RESTORE,		/* next from 'dirfd', and stay paused */
@@ -60,6 +62,8 @@ struct vmm_ask {
 	bool			 prefault;	/* RESTORE: read all of it */
 	bool			 prefetch;	/* its working set */
 	const char		*id;	/* ADD, REMOVE: "disk1" */
+	unsigned		 cols;	/* CONSOLE_SIZE, characters */
+	unsigned		 rows;
 	/* The config as it will be when this is done; NULL: as it is. */
 	const struct vm_config	*next;
 };

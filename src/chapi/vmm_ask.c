@@ -273,6 +273,28 @@ ask_snapshot(struct ask *a, const struct ask_from *f, json_t *body,
 }
 
 int
+ask_console_size(struct ask *a, const struct ask_from *f, json_t *body,
+    struct err *e)
+{
+	static const char *const known[] = { "cols", "rows", NULL };
+	uint64_t cols, rows;
+	int c, r;
+
+	(void)f;
+	if (json_only(body, known, e) == -1)
+		return -1;
+	c = json_get_u64(&cols, body, "cols", 1, UINT16_MAX, e);
+	r = c == -1 ? -1 : json_get_u64(&rows, body, "rows", 1, UINT16_MAX, e);
+	if (c == -1 || r == -1)
+		return -1;
+	if (c == 0 || r == 0)
+		return refuse(e, c == 0 ? "cols" : "rows", "is missing");
+	a->ask.cols = (unsigned)cols;
+	a->ask.rows = (unsigned)rows;
+	return 0;
+}
+
+int
 ask_coredump(struct ask *a, const struct ask_from *f, json_t *body,
     struct err *e)
 {

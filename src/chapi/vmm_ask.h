@@ -39,8 +39,8 @@ struct ask_from {
 typedef int ask_fn(struct ask *ret, const struct ask_from *, json_t *body,
 	    struct err *);
 
-ask_fn	ask_resize, ask_add, ask_remove, ask_coredump, ask_snapshot,
-	ask_restore;
+ask_fn	ask_resize, ask_add, ask_remove, ask_console_size, ask_coredump,
+	ask_snapshot, ask_restore;
 
 void	ask_init(struct ask *);
 void	ask_fini(struct ask *);

@@ -19,6 +19,7 @@
 #include "priv/request.h"
 
 struct config;
+struct console;
 struct db;
 struct http;
 struct job;
@@ -38,6 +39,7 @@ struct control {
 	struct volume_list	 volumes;
 	struct snapshot_list	 snapshots;
 	struct probes		*probes;	/* of hypervisors */
+	TAILQ_HEAD(, console)	 consoles;	/* attached, writers first */
 	TAILQ_HEAD(, job)	 jobs;
 	TAILQ_HEAD(, template)	 templates;	/* being made */
 	struct vm_list		 vms;

@@ -321,6 +321,7 @@ main(int argc, char *argv[])
 	(void)fd_cloexec(FD_REPORT, 1);
 	(void)fd_cloexec(FD_CHANNEL, 1);
 	TAILQ_INIT(&ctl.vms);
+	TAILQ_INIT(&ctl.consoles);
 	TAILQ_INIT(&ctl.jobs);
 	TAILQ_INIT(&ctl.templates);
 	TAILQ_INIT(&ctl.images);

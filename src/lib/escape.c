@@ -10,6 +10,10 @@ action_of(uint8_t c)
 	case '.':
 	case 'D' & 0x1f:
 		return ESCAPE_LEAVE;
+	case '#':
+		return ESCAPE_BREAK;
+	case 'w':
+		return ESCAPE_WRITE;
 	case '?':
 		return ESCAPE_HELP;
 	case 'Z' & 0x1f:

@@ -11,6 +11,8 @@
 enum escape_action {
 	ESCAPE_NONE,
 	ESCAPE_LEAVE,		/* ~. or ~^D */
+	ESCAPE_BREAK,		/* ~# */
+	ESCAPE_WRITE,		/* ~w, which cu has not */
 	ESCAPE_HELP,		/* ~? */
 	ESCAPE_SUSPEND,		/* ~^Z */
 };

@@ -25,6 +25,8 @@ struct null {
 	struct vmm	*vmm;
 	uint64_t	 reboots;
 	uint64_t	 nmis;
+	uint64_t	 breaks;
+	unsigned	 cols, rows;	/* of the console it would have */
 	bool		 restored;
 	bool		 prefetched;
 };
@@ -53,6 +55,25 @@ null_nmi(void *arg)
 	struct null *n = arg;
 
 	n->nmis++;
+	vmm_done(n->vmm, NULL);
+}
+
+static void
+null_break(void *arg)
+{
+	struct null *n = arg;
+
+	n->breaks++;
+	vmm_done(n->vmm, NULL);
+}
+
+static void
+null_console_size(void *arg)
+{
+	struct null *n = arg;
+
+	n->cols = vmm_ask(n->vmm)->cols;
+	n->rows = vmm_ask(n->vmm)->rows;
 	vmm_done(n->vmm, NULL);
 }
 
@@ -170,9 +191,11 @@ null_info(void *arg)
 {
 	const struct null *n = arg;
 
-	return json_pack("{s:s, s:I, s:I, s:b}", "hypervisor", "null",
+	return json_pack("{s:s, s:I, s:I, s:I, s:i, s:i, s:b}",
+	    "hypervisor", "null",
 	    "reboots", (json_int_t)n->reboots, "nmis", (json_int_t)n->nmis,
-	    "prefetched", n->prefetched);
+	    "breaks", (json_int_t)n->breaks, "cols", (int)n->cols,
+	    "rows", (int)n->rows, "prefetched", n->prefetched);
 }
 
 static json_t *
@@ -221,6 +244,8 @@ static const struct vmm_backend null_backend = {
 		[VMM_ADD]		= null_add,
 		[VMM_REMOVE]		= null_act,
 		[VMM_NMI]		= null_nmi,
+		[VMM_BREAK]		= null_break,
+		[VMM_CONSOLE_SIZE]	= null_console_size,
 		[VMM_COREDUMP]		= null_coredump,
 		[VMM_SNAPSHOT]		= null_snapshot,
 		[VMM_RESTORE]		= null_restore,

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "chapi/console.h"
+#include "chapi/vm_config.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "os/event.h"
@@ -28,6 +29,7 @@
 struct op {
 	const char	*commands[3];	/* NULL at the end */
 	enum run_kind	 want;
+	const char	*arguments;	/* of the commands, or NULL */
 };
 
 struct qemu {
@@ -48,11 +50,14 @@ struct qemu {
 };
 
 static const struct op ops[VMM_ACTIONS] = {
-	[VMM_BOOT]		= { { "qmp_capabilities" }, RUN_RUNNING },
-	[VMM_PAUSE]		= { { "stop" }, RUN_PAUSED },
-	[VMM_RESUME]		= { { "cont" }, RUN_RUNNING },
-	[VMM_REBOOT]		= { { "system_reset", "cont" }, RUN_RUNNING },
-	[VMM_POWER_BUTTON]	= { { "system_powerdown" }, RUN_RUNNING },
+	[VMM_BOOT]		= { { "qmp_capabilities" }, RUN_RUNNING, NULL },
+	[VMM_PAUSE]		= { { "stop" }, RUN_PAUSED, NULL },
+	[VMM_RESUME]		= { { "cont" }, RUN_RUNNING, NULL },
+	[VMM_REBOOT]		= { { "system_reset", "cont" }, RUN_RUNNING,
+				    NULL },
+	[VMM_POWER_BUTTON]	= { { "system_powerdown" }, RUN_RUNNING, NULL },
+	[VMM_BREAK]		= { { "chardev-send-break" }, RUN_RUNNING,
+				    "{\"id\":\"console\"}" },
 };
 
 /* No QEMU any more. */
@@ -102,7 +107,8 @@ ask_status(struct qemu *q)
 {
 	struct err e;
 
-	if (qmp_send(q->qmp, "query-status", &q->status_id, &e) == -1)
+	if (qmp_send(q->qmp, "query-status", NULL, &q->status_id,
+	    &e) == -1)
 		broken(q, e.text);
 }
 
@@ -119,7 +125,7 @@ op_next(struct qemu *q)
 		return;
 	}
 	q->step++;
-	if (qmp_send(q->qmp, command, &q->id, &e) == -1)
+	if (qmp_send(q->qmp, command, q->op->arguments, &q->id, &e) == -1)
 		broken(q, e.text);
 }
 
@@ -363,6 +369,22 @@ qemu_power_button(void *arg)
 	op_next(arg);
 }
 
+/* A virtio console would take it without a word. */
+static void
+qemu_break(void *arg)
+{
+	struct qemu *q = arg;
+	struct err e;
+
+	if (vmm_config(q->vmm)->serial.mode == VM_STREAM_OFF) {
+		(void)err_set(&e, ENODEV, "the VM has no serial port");
+		vmm_done(q->vmm, &e);
+		return;
+	}
+	op_begin(q, VMM_BREAK);
+	op_next(q);
+}
+
 static void
 qemu_shutdown(void *arg)
 {
@@ -412,6 +434,7 @@ const struct vmm_backend qemu_backend = {
 		[VMM_SHUTDOWN_NOW]	= qemu_shutdown,
 		[VMM_REBOOT]		= qemu_reboot,
 		[VMM_POWER_BUTTON]	= qemu_power_button,
+		[VMM_BREAK]		= qemu_break,
 	},
 	.kill		= qemu_kill,
 	.info		= qemu_info,

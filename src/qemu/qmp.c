@@ -178,15 +178,18 @@ qmp_drain(struct qmp *q)
 }
 
 int
-qmp_send(struct qmp *q, const char *command, uint64_t *id, struct err *e)
+qmp_send(struct qmp *q, const char *command, const char *arguments,
+    uint64_t *id, struct err *e)
 {
-	char line[128];
+	char line[QMP_COMMAND_MAX];
 	int n;
 
 	if (q->closed)
 		return err_set(e, EPIPE, "QEMU is gone");
 	n = snprintf(line, sizeof(line),
-	    "{\"execute\":\"%s\",\"id\":%" PRIu64 "}\n", command,
+	    "{\"execute\":\"%s\",%s%s%s\"id\":%" PRIu64 "}\n", command,
+	    arguments != NULL ? "\"arguments\":" : "",
+	    arguments != NULL ? arguments : "", arguments != NULL ? "," : "",
 	    q->last_id + 1);
 	/* A peer that reads has room for so little. */
 	if (send(q->fd, line, (size_t)n, MSG_NOSIGNAL) != n)

@@ -18,6 +18,7 @@
 #include "lib/own.h"
 
 #define QMP_LINE_MAX	65536	/* bytes, CR LF included */
+#define QMP_COMMAND_MAX	160	/* bytes of one that we send */
 #define QMP_WORD_MAX	64	/* bytes of an event's name or run state */
 
 struct event_loop;
@@ -56,9 +57,9 @@ int	qmp_new(struct qmp **ret, struct event_loop *, int fd,
 void	qmp_destroy(struct qmp *);
 OWN_DEFINE(struct qmp, qmp_destroy);
 
-/* Send a command without arguments; its id goes to *id. */
-int	qmp_send(struct qmp *, const char *command, uint64_t *id,
-	    struct err *);
+/* Send a command, with a JSON object or NULL; its id goes to *id. */
+int	qmp_send(struct qmp *, const char *command, const char *arguments,
+	    uint64_t *id, struct err *);
 
 /* Handle what has arrived now; for when the process has ended. */
 void	qmp_drain(struct qmp *);

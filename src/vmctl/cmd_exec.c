@@ -174,21 +174,24 @@ console_attach(struct ctx *ctx, const char *name)
 {
 	own_json json_t *vm = NULL;
 	own_mem char *path = NULL;
-	struct session s = { .input = true, .escapes = true };
+	struct session s = { .input = true, .greet = true };
 	struct err e = { 0 };
 
 	if (vm_find(&vm, ctx, name, &e) == -1)
 		return cmd_fail(ctx, &e);
 	path = api_path("/instances/%/console", js_str(vm, "id"));
 	s.path = path;
+	s.console = js_str(vm, "name");
 	s.raw = isatty(STDIN_FILENO);
-	if (s.raw)
-		(void)fprintf(stderr, "Connected to vm %s (~. leaves)\n",
-		    js_str(vm, "name"));
 	if (session_run(&s, ctx->api, &e) == -1)
 		return cmd_fail(ctx, &e);
 	if (s.raw)
 		(void)fprintf(stderr, "\n[EOT]\n");
+	if (s.cut) {
+		(void)err_set(&e, EPIPE, "the daemon has gone; vm %s may go "
+		    "on", js_str(vm, "name"));
+		return cmd_fail(ctx, &e);
+	}
 	return s.left_by != 0 ? 128 + s.left_by : 0;
 }
 

@@ -185,7 +185,7 @@ front_console(struct front *f, int *status)
 {
 	own_mem char *path = api_path("/instances/%/console", f->id);
 	struct session s = { .path = path, .input = true, .raw = true,
-	    .escapes = true };
+	    .console = f->name };
 	struct err e = { 0 };
 
 	if (session_run(&s, f->ctx->api, &e) == -1) {

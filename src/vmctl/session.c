@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include "vmctl/ws.h"
 
 #define INTERRUPTS_MAX	3	/* the last one leaves */
+#define NOTE_MAX	512	/* bytes of a line of ours */
 
 enum { IN = 0, OUT = 1, ERR = 2 };	/* descriptors, and places in poll */
 
@@ -35,6 +37,9 @@ struct pump {
 	int		 interrupts;
 	bool		 input_open;
 	bool		 closed;	/* the WebSocket has ended */
+	bool		 attached;	/* to a console: our role is known */
+	bool		 reader;	/* another session types */
+	bool		 refused;	/* and that was said */
 	bool		 leave;
 	bool		 failed;	/* the daemon reported 'error' */
 	struct err	 error;
@@ -59,6 +64,59 @@ on_data(void *arg, const uint8_t *p, size_t len, bool first)
 	}
 }
 
+/* A line of ours, among the guest's where that is a terminal. */
+static void __attribute__((format(printf, 2, 3)))
+note(struct pump *pump, const char *fmt, ...)
+{
+	bool among = pump->s->raw && isatty(OUT);
+	char line[NOTE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	(void)buf_printf(&pump->out[among ? OUT : ERR], "%s%s%s",
+	    among && pump->attached ? "\r\n" : "", line,
+	    pump->s->raw ? "\r\n" : "\n");
+}
+
+/* At the beginning, and when it becomes another. */
+static void
+take_role(struct pump *pump, const char *role, uint64_t attached)
+{
+	bool reader = strcmp(role, "reader") == 0;
+	bool other = reader != pump->reader;
+
+	pump->reader = reader;
+	pump->refused = false;
+	if (pump->attached && other)
+		note(pump, reader ? "[another session types now; ~w takes it "
+		    "back]" : "[this session types now]");
+	else if (!pump->attached && reader) {
+		note(pump, "Connected to vm %s to read: of %llu sessions "
+		    "another types.", pump->s->console,
+		    (unsigned long long)attached);
+		note(pump, "When it leaves the one that came next does; ~w "
+		    "takes over, ~. leaves.");
+	} else if (!pump->attached && pump->s->raw && pump->s->greet)
+		note(pump, "Connected to vm %s (~. leaves, ~? lists all)",
+		    pump->s->console);
+	pump->attached = true;
+}
+
+static void
+on_console_text(struct pump *pump, const json_t *v)
+{
+	const char *text = NULL;
+	uint64_t attached = 0;
+
+	(void)json_get_u64(&attached, v, "attached", 0, INT32_MAX, NULL);
+	if (json_get_str(&text, v, "role", ERR_TEXT_MAX, NULL) == 1)
+		take_role(pump, text, attached);
+	else if (json_get_str(&text, v, "notice", ERR_TEXT_MAX, NULL) == 1)
+		note(pump, "[%s]", text);
+}
+
 static void
 on_text(void *arg, const char *text, size_t len)
 {
@@ -71,6 +129,8 @@ on_text(void *arg, const char *text, size_t len)
 		pump->failed = true;
 		return;
 	}
+	if (pump->s->console != NULL)
+		on_console_text(pump, v);
 	code = json_object_get(v, "exitCode");
 	if (json_is_integer(code)) {
 		pump->s->exit_code = (int)json_integer_value(code);
@@ -103,7 +163,9 @@ send_size(struct pump *pump, struct err *e)
 	int rows, cols, n;
 	char text[64];
 
-	if (!pump->s->control || !tty_size(IN, &rows, &cols))
+	if (!pump->s->control && !(pump->s->console != NULL && pump->s->raw))
+		return 0;
+	if (!tty_size(IN, &rows, &cols))
 		return 0;
 	n = snprintf(text, sizeof(text),
 	    "{\"resize\":{\"rows\":%d,\"cols\":%d}}", rows, cols);
@@ -121,12 +183,23 @@ send_eof(struct pump *pump, struct err *e)
 }
 
 static int
+send_word(struct pump *pump, const char *text, struct err *e)
+{
+	return ws_send(pump->ws, true, text, strlen(text), e);
+}
+
+static int
 act(struct pump *pump, enum escape_action action, struct err *e)
 {
-	static const char help[] = "\r\n~.  leave\r\n~^Z suspend\r\n"
-	    "~?  this list\r\n~~  a tilde\r\n";
+	static const char help[] = "\r\n~.  leave (or ~^D)\r\n"
+	    "~#  send a break\r\n~w  be the one who types\r\n"
+	    "~^Z suspend\r\n~?  this list\r\n~~  a tilde\r\n";
 
 	switch (action) {
+	case ESCAPE_BREAK:
+		return send_word(pump, "{\"break\":true}", e);
+	case ESCAPE_WRITE:
+		return send_word(pump, "{\"write\":true}", e);
 	case ESCAPE_LEAVE:
 		pump->leave = true;
 		break;
@@ -143,6 +216,18 @@ act(struct pump *pump, enum escape_action action, struct err *e)
 	return 0;
 }
 
+/* What a reader types nobody gets; he is told once. */
+static int
+send_input(struct pump *pump, const uint8_t *p, size_t len, struct err *e)
+{
+	if (!pump->reader)
+		return ws_send(pump->ws, false, p, len, e);
+	if (!pump->refused)
+		note(pump, "[another session types; ~w takes over]");
+	pump->refused = true;
+	return 0;
+}
+
 static int
 send_typed(struct pump *pump, const uint8_t *in, size_t len, struct err *e)
 {
@@ -154,7 +239,7 @@ send_typed(struct pump *pump, const uint8_t *in, size_t len, struct err *e)
 		used = escape_filter(&pump->escape, in, len, out, &n, &action);
 		in += used;
 		len -= used;
-		if (n > 0 && ws_send(pump->ws, false, out, n, e) == -1)
+		if (n > 0 && send_input(pump, out, n, e) == -1)
 			return -1;
 		if (act(pump, action, e) == -1)
 			return -1;
@@ -173,12 +258,12 @@ read_input(struct pump *pump, struct err *e)
 	if (n <= 0) {
 		pump->input_open = false;
 		/* Without its terminal nobody can end a console. */
-		pump->leave = pump->s->raw && pump->s->escapes;
+		pump->leave = pump->s->raw && pump->s->console != NULL;
 		return send_eof(pump, e);
 	}
-	if (pump->s->escapes && pump->s->raw)
+	if (pump->s->console != NULL && pump->s->raw)
 		return send_typed(pump, in, (size_t)n, e);
-	return ws_send(pump->ws, false, in, (size_t)n, e);
+	return send_input(pump, in, (size_t)n, e);
 }
 
 static int
@@ -309,6 +394,8 @@ begin(struct pump *pump, struct err *e)
 		return -1;
 	if (!pump->input_open && send_eof(pump, e) == -1)
 		return -1;
+	if (pump->s->console != NULL && send_size(pump, e) == -1)
+		return -1;
 	return pump->s->raw ? tty_raw(IN, e) : 0;
 }
 
@@ -331,6 +418,7 @@ session_run(struct session *s, struct api *api, struct err *e)
 		r = turn(&pump, e);
 	tty_restore();
 	s->ended = pump.closed;
+	s->cut = pump.closed && !ws_closed(ws);
 	if (r == 0 && pump.failed && !s->finished) {
 		*e = pump.error;
 		r = -1;

@@ -29,13 +29,16 @@ struct session {
 	bool		 input;		/* connect standard input */
 	bool		 raw;		/* which is a terminal, in raw mode */
 	bool		 tagged;	/* output frames begin with 1 or 2 */
-	bool		 escapes;	/* of the console: ~. leaves */
+	const char	*console;	/* it is that of this VM: escapes,
+					   one who types, others who read */
+	bool		 greet;		/* say that it is connected */
 	bool		 control;	/* knows stdin_eof, signal, resize */
 	/* How it ended. */
 	bool		 finished;	/* the daemon said so: exit_code */
 	int		 exit_code;
 	int		 left_by;	/* signal that made us leave, or 0 */
 	bool		 ended;		/* the daemon closed it */
+	bool		 cut;		/* or went, without closing it */
 };
 
 /*

@@ -453,6 +453,12 @@ ws_io(struct ws *w, struct err *e)
 	return 1;
 }
 
+bool
+ws_closed(const struct ws *w)
+{
+	return wslay_event_get_close_received(w->frames) != 0;
+}
+
 int
 ws_flush(struct ws *w, struct err *e)
 {

@@ -48,6 +48,8 @@ int	ws_fd(const struct ws *);
 short	ws_events(struct ws *);
 /* Read and write what can be.  1: go on, 0: the daemon closed it, -1. */
 int	ws_io(struct ws *, struct err *);
+/* When ws_io() said 0: did it say good-bye, or was it cut off? */
+bool	ws_closed(const struct ws *);
 /* True when something was read already and waits behind 'full'. */
 bool	ws_pending(struct ws *);
 

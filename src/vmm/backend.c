@@ -128,6 +128,17 @@ leave(void *arg)
 	vmm_end(b->vmm, VM_EXIT_SHUT_DOWN, "ended at the terminal");
 }
 
+/* Where there is no serial port nobody waits for a break. */
+static void
+send_break(void *arg)
+{
+	struct backend *b = arg;
+	struct err e;
+
+	if (b->machine != NULL && machine_break(b->machine, &e) == -1)
+		log_debug("break: %s", e.text);
+}
+
 /* --- a debugger ---------------------------------------------------------- */
 
 static void
@@ -175,7 +186,7 @@ make_streams(struct backend *b, const struct vm_config *c, int *console,
     int *serial, struct err *e)
 {
 	struct stream_setup s = { .loop = b->setup.loop, .leave = leave,
-	    .arg = b };
+	    .send_break = send_break, .arg = b };
 
 	s.config = &c->console;
 	if (stream_new(&b->console, console, &s, e) == -1)
@@ -317,6 +328,26 @@ backend_nmi(void *arg)
 	struct err e;
 
 	done(b, machine_nmi(b->machine, &e), &e);
+}
+
+static void
+backend_break(void *arg)
+{
+	struct backend *b = arg;
+	struct err e;
+
+	done(b, machine_break(b->machine, &e), &e);
+}
+
+static void
+backend_console_size(void *arg)
+{
+	struct backend *b = arg;
+	const struct vmm_ask *ask = vmm_ask(b->vmm);
+	struct err e;
+
+	done(b, machine_console_size(b->machine, ask->cols, ask->rows, &e),
+	    &e);
 }
 
 /* --- devices ------------------------------------------------------------- */
@@ -718,6 +749,8 @@ const struct vmm_backend machine_backend = {
 		[VMM_ADD]		= backend_add,
 		[VMM_REMOVE]		= backend_remove,
 		[VMM_NMI]		= backend_nmi,
+		[VMM_BREAK]		= backend_break,
+		[VMM_CONSOLE_SIZE]	= backend_console_size,
 		[VMM_COREDUMP]		= backend_coredump,
 		[VMM_SNAPSHOT]		= backend_snapshot,
 		[VMM_RESTORE]		= backend_restore,

@@ -21,6 +21,7 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "os/os.h"
+#include "vmm/dev/console.h"
 #include "vmm/dev/cpuplug.h"
 #include "vmm/dev/hotplug.h"
 #include "vmm/dev/vmmci.h"
@@ -428,6 +429,30 @@ machine_nmi(struct machine *m, struct err *e)
 	for (unsigned i = 0; i < vcpus_count(m->vcpus) && r == 0; i++)
 		r = vcpus_call(m->vcpus, i, send_nmi, m, e);
 	return running && machine_resume(m, e) == -1 ? -1 : r;
+}
+
+int
+machine_break(struct machine *m, struct err *e)
+{
+	bool there;
+
+	board_lock(&m->board);
+	there = machine_arch_break(m);
+	board_unlock(&m->board);
+	return there ? 0 : err_set(e, ENODEV, "the VM has no serial port");
+}
+
+int
+machine_console_size(struct machine *m, unsigned cols, unsigned rows,
+    struct err *e)
+{
+	if (m->console == NULL)
+		return err_set(e, ENODEV, "the VM has no console but a serial "
+		    "port");
+	board_lock(&m->board);
+	vio_console_resize(m->console, (uint16_t)cols, (uint16_t)rows);
+	board_unlock(&m->board);
+	return 0;
 }
 
 uint64_t

@@ -91,6 +91,11 @@ void	machine_power_button(struct machine *);
 /* The machine stood still: a guest that can be told looks at the clock. */
 void	machine_sync_clock(struct machine *);
 int	machine_nmi(struct machine *, struct err *);
+/* A break comes in at the serial port.  Refused: there is none. */
+int	machine_break(struct machine *, struct err *);
+/* The guest's console is shown at another size.  Refused: it has none. */
+int	machine_console_size(struct machine *, unsigned cols, unsigned rows,
+	    struct err *);
 
 /*
  * From the first machine_resume() until the guest wrote to the timer port

@@ -155,6 +155,15 @@ machine_arch_power_button(struct machine *m)
 	pl061_press(m->arch->gpio);
 }
 
+bool
+machine_arch_break(struct machine *m)
+{
+	if (m->arch->uart == NULL)
+		return false;
+	pl011_break(m->arch->uart);
+	return true;
+}
+
 /* Nothing tells. */
 uint64_t
 machine_arch_reached_us(const struct machine *m)

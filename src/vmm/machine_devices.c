@@ -170,6 +170,7 @@ add_console(struct machine *m, const struct vm_config *c, struct err *e)
 		return 0;
 	if (vio_console_new(&vio, &s, e) == -1)
 		return -1;
+	m->console = vio;
 	return adopt(m, vio, e);
 }
 

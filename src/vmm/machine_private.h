@@ -35,6 +35,7 @@ struct machine {
 	struct vio		*device[MACHINE_DEVICES_MAX];	/* as plugged */
 	unsigned		 ndevices;
 	struct vio		*vmmci;		/* one of them, or NULL */
+	struct vio		*console;	/* the same */
 	struct hotplug		*hotplug;	/* or NULL: none come or go */
 	uint32_t		 leaving;	/* slots: the guest was asked */
 	uint32_t		 ejected;	/* slots: it has given up */
@@ -120,6 +121,8 @@ int	machine_arch_enter(struct accel_vcpu *, void *arg, struct err *);
 /* All of these: board locked. */
 void	machine_arch_reset(struct machine *);
 void	machine_arch_power_button(struct machine *);
+/* A break on the serial port; false: there is none. */
+bool	machine_arch_break(struct machine *);
 uint64_t machine_arch_reached_us(const struct machine *);
 /* Put the board's devices into a machine's state; get them from one. */
 int	machine_arch_save(struct machine *, json_t *, struct err *);

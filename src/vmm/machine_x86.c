@@ -265,6 +265,15 @@ machine_arch_power_button(struct machine *m)
 		acpi_notify(&m->board, ACPI_GSI_BUTTON);
 }
 
+bool
+machine_arch_break(struct machine *m)
+{
+	if (m->arch->uart == NULL)
+		return false;
+	uart_break(m->arch->uart);
+	return true;
+}
+
 uint64_t
 machine_arch_reached_us(const struct machine *m)
 {

@@ -25,7 +25,8 @@ attach(struct stream *s, int fd, const struct stream_setup *setup,
 	const struct console_setup console = { .loop = setup->loop,
 	    .guest = fd, .path = c->socket, .file = c->file };
 	const struct terminal_setup terminal = { .loop = setup->loop,
-	    .guest = fd, .leave = setup->leave, .arg = setup->arg };
+	    .guest = fd, .leave = setup->leave,
+	    .send_break = setup->send_break, .arg = setup->arg };
 
 	if (c->mode == VM_STREAM_TTY)
 		return terminal_new(&s->terminal, &terminal, e);

@@ -22,6 +22,8 @@ struct stream_setup {
 	const struct vm_stream	*config;	/* borrowed, as its strings */
 	/* The person at the terminal wants to leave. */
 	void			(*leave)(void *arg);
+	/* Or to send a break. */
+	void			(*send_break)(void *arg);
 	void			*arg;
 };
 

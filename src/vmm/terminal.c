@@ -35,6 +35,7 @@ struct terminal {
 
 static const char help[] =
 	"\r\n~.  end the virtual machine\r\n~^Z suspend it and vmm\r\n"
+	"~#  send a break to the serial port\r\n"
 	"~~  send the tilde\r\n~?  this text\r\n";
 
 /*
@@ -157,6 +158,32 @@ suspend(void)
 	(void)tty_raw(STDIN_FILENO, NULL);
 }
 
+/* False when the person has left. */
+static bool
+act(struct terminal *t, enum escape_action action)
+{
+	switch (action) {
+	case ESCAPE_LEAVE:
+		t->setup.leave(t->setup.arg);
+		return false;
+	case ESCAPE_BREAK:
+		t->setup.send_break(t->setup.arg);
+		break;
+	case ESCAPE_HELP:
+		(void)write_full(STDOUT_FILENO, help, sizeof(help) - 1);
+		break;
+	case ESCAPE_SUSPEND:
+		suspend();
+		break;
+	case ESCAPE_WRITE:		/* here it is none */
+		(void)buf_puts(&t->in, "~w");
+		break;
+	case ESCAPE_NONE:
+		break;
+	}
+	return true;
+}
+
 /* Bytes that were typed; false when the person has left. */
 static bool
 take_typed(struct terminal *t, const uint8_t *bytes, size_t len)
@@ -170,15 +197,8 @@ take_typed(struct terminal *t, const uint8_t *bytes, size_t len)
 		bytes += used;
 		len -= used;
 		(void)buf_put(&t->in, out, n);
-		if (action == ESCAPE_LEAVE) {
-			t->setup.leave(t->setup.arg);
+		if (!act(t, action))
 			return false;
-		}
-		if (action == ESCAPE_HELP)
-			(void)write_full(STDOUT_FILENO, help,
-			    sizeof(help) - 1);
-		if (action == ESCAPE_SUSPEND)
-			suspend();
 	}
 	return true;
 }

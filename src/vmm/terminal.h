@@ -19,8 +19,9 @@ struct terminal;
 struct terminal_setup {
 	struct event_loop	*loop;
 	int			 guest;	/* a stream socket; taken */
-	/* "~." was typed; not NULL. */
+	/* "~." was typed, and "~#"; not NULL. */
 	void			(*leave)(void *arg);
+	void			(*send_break)(void *arg);
 	void			*arg;
 };
 

@@ -38,6 +38,8 @@ struct message {
 };
 /* The next message; false at the end. */
 bool	sock_next(struct sock *, struct message *);
+/* Good-bye: a close frame of status 1000. */
+void	sock_close_frame(struct sock *);
 /* Nothing more will be sent. */
 void	sock_end(struct sock *);
 /* From any thread. */

@@ -218,18 +218,36 @@ fake_exec(struct sock *s, const char *path)
 	(void)pthread_join(thread, NULL);
 }
 
-/* What is typed comes back; a line "bye" ends the VM. */
+/*
+ * What is typed comes back; a line "bye" ends the VM.  The path says whether
+ * another session types: "GET /.../reads/console" is that one's.
+ */
 void
 fake_console(struct sock *s, const char *path)
 {
+	bool over = false, reader = strstr(path, "reads") != NULL;
 	struct message m;
-	bool over = false;
 
 	fake_log("WS", path, "");
+	sock_json(s, json_pack("{s:s,s:i}", "role", reader ? "reader" :
+	    "writer", "attached", reader ? 2 : 1));
 	sock_send(s, false, "login: ", 7);
 	while (!over && sock_next(s, &m)) {
-		sock_send(s, false, m.data.data, m.data.len);
-		over = memmem(m.data.data, m.data.len, "bye", 3) != NULL;
+		if (m.text) {
+			fake_log("WS", path, (char *)m.data.data);
+			if (strstr((char *)m.data.data, "write") != NULL)
+				sock_json(s, json_pack("{s:s,s:i}", "role",
+				    "writer", "attached", 2));
+			if (strstr((char *)m.data.data, "break") != NULL)
+				sock_json(s, json_pack("{s:s}", "notice",
+				    "the VM has no serial port"));
+		} else {
+			sock_send(s, false, m.data.data, m.data.len);
+			over = memmem(m.data.data, m.data.len, "bye", 3) !=
+			    NULL;
+		}
 		buf_fini(&m.data);
 	}
+	if (over)
+		sock_close_frame(s);
 }

@@ -155,6 +155,14 @@ sock_end(struct sock *s)
 }
 
 void
+sock_close_frame(struct sock *s)
+{
+	static const uint8_t normal[] = { 0x88, 2, 0x03, 0xe8 };
+
+	(void)send(s->fd, normal, sizeof(normal), MSG_NOSIGNAL);
+}
+
+void
 sock_json(struct sock *s, json_t *v)
 {
 	char *text = json_dumps(v, JSON_COMPACT);

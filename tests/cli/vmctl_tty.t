@@ -7,6 +7,8 @@ begin
 route "GET /instances/web 200 $web_running"
 route "GET $web_id/exec exec"
 route "GET $web_id/console console"
+route "GET /instances/r 200 {\"id\":\"reads\",\"name\":\"r\",\"state\":\"Running\"}"
+route "GET /instances/reads/console console"
 route "GET /images/x 200 {\"name\":\"x\",\"status\":\"ready\"}"
 route 'POST /images 202 {"name":"slow","status":"pending"}'
 route 'GET /images/slow/events 200 @pull.sse+'
@@ -108,8 +110,49 @@ check "console: ~? lists the escapes" $?
 tm send-keys Enter '~~' x
 shows '^~x'
 check "console: ~~ is a tilde" $?
+tm send-keys Enter '~#'
+shows '^.the VM has no serial port.$'
+check "console: ~# asks for a break, and why it cannot be is shown" $?
+grep -q "^WS $web_id/console {\"break\":true}" "$dir/log"
+check "console: the break was sent" $?
+grep -q "^WS $web_id/console {\"resize\":{\"rows\":25,\"cols\":90}}" "$dir/log"
+check "console: the size of the terminal was sent" $?
+tm resize-window -x 100 -y 30
+there_is() { for i in $(seq 200); do grep -q "$1" "$dir/log" && return; sleep 0.05; done; false; }
+there_is "^WS $web_id/console {\"resize\":{\"rows\":30,\"cols\":100}}"
+check "console: and when it changes" $?
 tm send-keys Enter '~.'
+shows '^.EOT.$'
+check "console: ~. says EOT, as cu does" $?
 restored "console, left" 0
+on_tty "$vmctl" console web
+shows 'Connected to vm web (~. leaves'
+check "console: says what it is" $?
+shows 'login:'
+tm send-keys Enter '~' C-d
+restored "console, left by ~^D" 0
+on_tty "$vmctl" console r
+shows 'Connected to vm r to read: of 2 sessions another types'
+check "console of a reader: says so" $?
+shows 'login:'
+tm send-keys 'lost'
+shows '^.another session types; ~w takes over.$'
+check "console of a reader: typing is refused" $?
+tm send-keys '~w'
+tm send-keys Enter '~w'
+shows '^.this session types now.$'
+check "console of a reader: ~w takes over" $?
+tm send-keys 'kept'
+shows 'kept'
+check "console of a reader: and types" $?
+! tm capture-pane -p | grep -q lost
+check "console of a reader: what was typed before is nowhere" $?
+kill -TERM "$(of_vmctl console)"
+restored "console, SIGTERM" 143
+on_tty "$vmctl" console web
+shows 'login:'
+kill -HUP "$(of_vmctl console)"
+restored "console, SIGHUP" 129
 on_tty "$vmctl" console web
 shows 'login:'
 tm send-keys 'bye' Enter
@@ -144,4 +187,9 @@ on_tty "$vmctl" exec -it web sh -c "'echo up; cat'"
 shows up
 kill -KILL "$pid"
 restored "exec, the daemon dies" 125
+serve
+on_tty "$vmctl" console web
+shows 'login:'
+kill -KILL "$pid"
+restored "console, the daemon dies" 1
 end

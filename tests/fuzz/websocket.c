@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "control/cp_request.h"
+#include "control/console_request.h"
 #include "control/exec_request.h"
 #include "control/lifecycle.h"
 #include "control/log_tail.h"
@@ -29,6 +30,16 @@ exec_frame(const char *text, size_t len)
 		exec_request_fini(&r);
 	}
 	exec_command_parse(&c, text, len);
+}
+
+static void
+console_frame(const char *text, size_t len)
+{
+	struct console_request r;
+
+	if (console_request_parse(&r, text, len, NULL) == 0 &&
+	    r.what == CONSOLE_RESIZE && (r.rows == 0 || r.cols == 0))
+		abort();
 }
 
 static void
@@ -80,6 +91,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	if (data[0] == 'e')
 		exec_frame(text, len - 1);
+	else if (data[0] == 'o')
+		console_frame(text, len - 1);
 	else if (data[0] == 'c')
 		cp_frame(text, len - 1);
 	else

@@ -113,6 +113,8 @@ both_ways(void **state)
 	turn(w);
 	a = viewer(w);
 	b = viewer(w);
+	expect(a, "early");
+	expect(b, "early");
 	assert_int_equal(write(w->guest, "hello", 5), 5);
 	turn(w);
 	expect(a, "hello");
@@ -126,6 +128,50 @@ both_ways(void **state)
 	assert_int_equal(write(w->guest, "late", 4), 4);
 	console_drain(w->console);
 	assert_int_equal(size(w->file), 14);
+}
+
+/* Who comes later sees the last lines, and then what follows at once. */
+static void
+scrollback(void **state)
+{
+	struct world *w = *state;
+	size_t want, got = 0;
+	char line[64], all[CONSOLE_SCROLLBACK_MAX + 64];
+	ssize_t n;
+	int fd;
+
+	for (int i = 0; i < 2000; i++) {
+		n = snprintf(line, sizeof(line), "line %05d of many\n", i);
+		assert_int_equal(write(w->guest, line, (size_t)n), n);
+		turn(w);
+	}
+	fd = viewer(w);
+	assert_int_equal(write(w->guest, "now\n", 4), 4);
+	turn(w);
+	while ((n = recv(fd, all + got, sizeof(all) - got, 0)) > 0)
+		got += (size_t)n;
+	want = CONSOLE_SCROLLBACK_MAX / 19 * 19 + 4;
+	assert_int_equal(got, want);
+	assert_memory_equal(all, "line ", 5);
+	assert_memory_equal(all + got - 23, "line 01999 of many\nnow\n", 23);
+	close(fd);
+}
+
+/* Nothing in it makes a terminal answer; its colours end with it. */
+static void
+scrollback_is_text(void **state)
+{
+	static const char said[] = "\033[6n\033]0;title\007a\033[31mb\033[?1049h"
+	    "\033[cc";
+	struct world *w = *state;
+	int fd;
+
+	assert_int_equal(write(w->guest, said, sizeof(said) - 1),
+	    sizeof(said) - 1);
+	turn(w);
+	fd = viewer(w);
+	expect(fd, "a\033[31mbc\033[m");
+	close(fd);
 }
 
 /* The guest goes on; the one that reads has all, the other is cut off. */
@@ -234,6 +280,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(both_ways),
+		TEST(scrollback),
+		TEST(scrollback_is_text),
 		TEST(slow_viewer),
 		TEST(too_many_viewers),
 		TEST(typing_ahead),

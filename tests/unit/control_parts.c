@@ -12,6 +12,7 @@
 #include "control/admission.h"
 #include "control/control.h"
 #include "control/cp_request.h"
+#include "control/console_request.h"
 #include "control/exec_request.h"
 #include "control/guest.h"
 #include "control/images.h"
@@ -253,6 +254,42 @@ exec_frames(void **state)
 }
 
 static void
+console_frames(void **state)
+{
+	static const char *const bad[] = { "", "x", "[]", "{}", "\"break\"",
+	    "{\"break\":false}", "{\"break\":1}", "{\"write\":null}",
+	    "{\"break\":true,\"write\":true}", "{\"resize\":null}",
+	    "{\"resize\":{}}", "{\"resize\":{\"rows\":1}}",
+	    "{\"resize\":{\"rows\":0,\"cols\":1}}",
+	    "{\"resize\":{\"rows\":1,\"cols\":10001}}",
+	    "{\"resize\":{\"rows\":1,\"cols\":1,\"x\":1}}" };
+	static const char size[] = "{\"resize\":{\"rows\":25,\"cols\":80}}";
+	char large[CONSOLE_FRAME_MAX + 32];
+	struct console_request r;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_int_equal(console_request_parse(&r, bad[i],
+		    strlen(bad[i]), &e), -1);
+	assert_int_equal(console_request_parse(&r, "{\"break\":true}", 14,
+	    &e), 0);
+	assert_int_equal(r.what, CONSOLE_BREAK);
+	assert_int_equal(console_request_parse(&r, "{\"write\":true}", 14,
+	    &e), 0);
+	assert_int_equal(r.what, CONSOLE_WRITE);
+	assert_int_equal(console_request_parse(&r, size, strlen(size), &e),
+	    0);
+	assert_int_equal(r.what, CONSOLE_RESIZE);
+	assert_int_equal(r.rows, 25);
+	assert_int_equal(r.cols, 80);
+	memset(large, ' ', sizeof(large));
+	memcpy(large, "{\"break\":true}", 14);
+	assert_int_equal(console_request_parse(&r, large, sizeof(large), &e),
+	    -1);
+}
+
+static void
 cp_frames(void **state)
 {
 	static const char first[] = "{\"direction\":\"to\",\"guest_path\":"
@@ -393,6 +430,7 @@ main(void)
 		cmocka_unit_test(events_are_json),
 		cmocka_unit_test(exit_lines),
 		cmocka_unit_test(exec_frames),
+		cmocka_unit_test(console_frames),
 		cmocka_unit_test(cp_frames),
 		cmocka_unit_test(archive),
 		cmocka_unit_test(numbers),

@@ -37,7 +37,8 @@ static struct {
 const struct vm_config *
 vmm_config(const struct vmm *v)
 {
-	static const struct vm_config config = { .kernel = "k", .cpus = 1 };
+	static const struct vm_config config = { .kernel = "k", .cpus = 1,
+	    .serial = { .mode = VM_STREAM_SOCKET } };
 
 	(void)v;
 	return &config;
@@ -159,8 +160,8 @@ told(const char *command)
 	n = read(w.qmp, got, sizeof(got) - 1);
 	assert_true(n > 0);
 	got[n] = '\0';
-	assert_int_equal(sscanf(got, "{\"execute\":\"%63[a-z_-]\",\"id\":%u}",
-	    name, &id), 2);
+	assert_int_equal(sscanf(got, "{\"execute\":\"%63[a-z_-]\",", name), 1);
+	assert_int_equal(sscanf(strrchr(got, ','), ",\"id\":%u}", &id), 1);
 	assert_string_equal(name, command);
 	return id;
 }
@@ -233,6 +234,9 @@ life(void **state)
 	act(VMM_POWER_BUTTON, "system_powerdown");
 	status("running");
 	assert_int_equal(w.done, 5);
+	act(VMM_BREAK, "chardev-send-break");
+	status("running");
+	assert_int_equal(w.done, 6);
 	assert_int_equal(w.failed, 0);
 	say("{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, "
 	    "\"reason\": \"guest-shutdown\"}}");

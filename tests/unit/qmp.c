@@ -157,13 +157,18 @@ commands(void **state)
 	uint64_t id;
 	struct err e;
 
-	assert_int_equal(qmp_send(t->qmp, "stop", &id, &e), 0);
+	assert_int_equal(qmp_send(t->qmp, "stop", NULL, &id, &e), 0);
 	assert_int_equal(id, 1);
 	assert_true(read(t->qemu, got, sizeof(got) - 1) > 0);
 	assert_string_equal(got, "{\"execute\":\"stop\",\"id\":1}\n");
+	assert_int_equal(qmp_send(t->qmp, "go", "{\"n\":1}", &id, &e), 0);
+	memset(got, 0, sizeof(got));
+	assert_true(read(t->qemu, got, sizeof(got) - 1) > 0);
+	assert_string_equal(got,
+	    "{\"execute\":\"go\",\"arguments\":{\"n\":1},\"id\":2}\n");
 	/* A QEMU that does not read is found out, not waited for. */
 	for (int i = 0; i < 1000000; i++)
-		if (qmp_send(t->qmp, "stop", &id, &e) == -1)
+		if (qmp_send(t->qmp, "go", "{\"n\":1}", &id, &e) == -1)
 			break;
 	assert_string_equal(e.text, "QEMU does not read its commands");
 }

@@ -205,6 +205,8 @@ escapes(void **state)
 		{ "~~.", "~.", ESCAPE_NONE }, { "~x", "~x", ESCAPE_NONE },
 		{ "~?", "", ESCAPE_HELP }, { "~\032", "", ESCAPE_SUSPEND },
 		{ "\r~\r~.", "\r~\r", ESCAPE_LEAVE },
+		{ "~#", "", ESCAPE_BREAK }, { "a~#", "a~#", ESCAPE_NONE },
+		{ "~w", "", ESCAPE_WRITE }, { "\n~#", "\n", ESCAPE_BREAK },
 	};
 
 	(void)state;

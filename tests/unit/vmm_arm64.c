@@ -149,6 +149,27 @@ receive(void **state)
 	end(&w);
 }
 
+/* It comes as a byte with a flag, and an interrupt of its own. */
+static void
+hears_break(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	out(&w, UART + 0x38, 0x200);
+	assert_int_equal(in(&w, UART + 0x18) & 0x10, 0x10);
+	pl011_break(w.uart);
+	assert_true(line(&w, UART_LINE));
+	assert_int_equal(in(&w, UART + 0x40), 0x200);
+	assert_int_equal(in(&w, UART + 0x18) & 0x10, 0);
+	assert_int_equal(in(&w, UART), 0x400);
+	assert_int_equal(in(&w, UART + 0x18) & 0x10, 0x10);
+	out(&w, UART + 0x44, 0x200);
+	assert_false(line(&w, UART_LINE));
+	end(&w);
+}
+
 /* What is written to a register stays within what it has. */
 static void
 registers(void **state)
@@ -278,6 +299,7 @@ main(void)
 		cmocka_unit_test(identity),
 		cmocka_unit_test(transmit),
 		cmocka_unit_test(receive),
+		cmocka_unit_test(hears_break),
 		cmocka_unit_test(registers),
 		cmocka_unit_test(clock_set),
 		cmocka_unit_test(button),

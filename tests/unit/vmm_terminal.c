@@ -33,6 +33,13 @@ left(void *arg)
 }
 
 static void
+broke(void *arg)
+{
+	(void)arg;
+	(void)write_full(STDOUT_FILENO, "<break>", 7);
+}
+
+static void
 echo(void *arg, unsigned what)
 {
 	const struct event_watch *guest = arg;
@@ -48,7 +55,7 @@ echo(void *arg, unsigned what)
 static int
 run(int terminal)
 {
-	struct terminal_setup s = { .leave = left };
+	struct terminal_setup s = { .leave = left, .send_break = broke };
 	struct terminal *t;
 	struct event_watch guest;
 	int pair[2];
@@ -135,6 +142,10 @@ escapes(void **state)
 	assert_true(expect(fd, "\r~c", buf, sizeof(buf)));
 	type_in(fd, "\r~?");
 	assert_true(expect(fd, "end the virtual machine", buf, sizeof(buf)));
+	type_in(fd, "\r~#");
+	assert_true(expect(fd, "<break>", buf, sizeof(buf)));
+	type_in(fd, "\r~wx");
+	assert_true(expect(fd, "\r~wx", buf, sizeof(buf)));
 	type_in(fd, "\r~.");
 	assert_true(expect(fd, "bye", buf, sizeof(buf)));
 	assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -97,6 +97,35 @@ probe(void **state)
 	end(&w);
 }
 
+/* As ddb looks for it: BI and a zero with it, once. */
+static void
+hears_break(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	out(&w, MCR, 0x08);
+	out(&w, IER, 0x05);
+	assert_int_equal(write(w.peer, "a", 1), 1);
+	kit_turn(&w.k);
+	uart_break(w.uart);
+	assert_true(line(&w));
+	assert_int_equal(in(&w, IIR) & 0x0f, 0x06);
+	assert_int_equal(in(&w, LSR), 0x79);
+	assert_int_equal(in(&w, LSR), 0x61);
+	assert_int_equal(in(&w, IIR) & 0x0f, 0x04);
+	assert_int_equal(in(&w, DATA), 0);
+	assert_int_equal(in(&w, DATA), 'a');
+	assert_int_equal(in(&w, LSR), 0x60);
+	assert_false(line(&w));
+	/* A FIFO that is cleared has no break either. */
+	uart_break(w.uart);
+	out(&w, IIR, 0x03);
+	assert_int_equal(in(&w, LSR), 0x78);
+	end(&w);
+}
+
 /* A burst is one write: the reader sees all of it at once. */
 static void
 burst(void **state)
@@ -268,6 +297,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(probe),
+		cmocka_unit_test(hears_break),
 		cmocka_unit_test(burst),
 		cmocka_unit_test(last_words),
 		cmocka_unit_test(slow_reader),

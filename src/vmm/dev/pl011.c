@@ -41,6 +41,8 @@ enum {
 #define INT_RX		0x10
 #define INT_TX		0x20
 #define INT_TIMEOUT	0x40
+#define INT_BREAK	0x200
+#define DR_BREAK	0x400
 #define INT_MASK	0x7ff
 
 struct pl011 {
@@ -52,6 +54,8 @@ struct pl011 {
 	uint32_t		 ilpr, ibrd, fbrd, lcr, cr, ifls, imsc, dmacr;
 	bool			 tx_irq;	/* there is room, and it was
 						   not acknowledged */
+	bool			 break_byte;	/* is the next to receive */
+	bool			 break_irq;	/* not acknowledged yet */
 	bool			 level;		/* of the interrupt line */
 };
 
@@ -89,11 +93,17 @@ find_kept(uint64_t reg)
 
 /* --- interrupt ----------------------------------------------------------- */
 
+static bool
+is_ready(const struct pl011 *u)
+{
+	return u->break_byte || wire_waiting(u->wire) > 0;
+}
+
 static uint32_t
 raw(const struct pl011 *u)
 {
-	return (wire_waiting(u->wire) > 0 ? INT_RX | INT_TIMEOUT : 0) |
-	    (u->tx_irq ? INT_TX : 0);
+	return (is_ready(u) ? INT_RX | INT_TIMEOUT : 0) |
+	    (u->tx_irq ? INT_TX : 0) | (u->break_irq ? INT_BREAK : 0);
 }
 
 static void
@@ -124,9 +134,20 @@ flags(const struct pl011 *u)
 {
 	unsigned n = wire_waiting(u->wire);
 
-	return FR_UP | (n == 0 ? FR_RX_EMPTY : 0) |
+	return FR_UP | (is_ready(u) ? 0 : FR_RX_EMPTY) |
 	    (n == WIRE_IN_MAX ? FR_RX_FULL : 0) |
 	    (wire_room(u->wire) ? FR_TX_EMPTY : FR_TX_FULL);
+}
+
+/* A byte and what is wrong with it. */
+static uint32_t
+read_data(struct pl011 *u)
+{
+	uint32_t ret = u->break_byte ? DR_BREAK : wire_receive(u->wire);
+
+	u->break_byte = false;
+	update_irq(u);
+	return ret;
 }
 
 static uint64_t
@@ -136,7 +157,6 @@ pl011_read(void *arg, uint64_t offset, unsigned len)
 	    0x05, 0xb1 };
 	struct pl011 *u = arg;
 	const struct kept *k = find_kept(offset);
-	uint8_t byte;
 
 	(void)len;			/* a register is a word */
 	if (k != NULL)
@@ -145,9 +165,7 @@ pl011_read(void *arg, uint64_t offset, unsigned len)
 		return id[(offset - REG_ID) / 4];
 	switch (offset) {
 	case REG_DR:
-		byte = wire_receive(u->wire);
-		update_irq(u);
-		return byte;
+		return read_data(u);
 	case REG_FR:
 		return flags(u);
 	case REG_RIS:
@@ -179,8 +197,10 @@ pl011_write(void *arg, uint64_t offset, unsigned len, uint64_t value)
 		*kept_at(u, k) = (uint32_t)value & k->mask;
 	else if (offset == REG_DR)
 		write_data(u, (uint8_t)value);
-	else if (offset == REG_ICR && (value & INT_TX) != 0)
-		u->tx_irq = false;
+	else if (offset == REG_ICR) {
+		u->tx_irq = u->tx_irq && (value & INT_TX) == 0;
+		u->break_irq = u->break_irq && (value & INT_BREAK) == 0;
+	}
 	update_irq(u);
 }
 
@@ -199,7 +219,7 @@ power_on(struct pl011 *u)
 		*kept_at(u, &kept[i]) = 0;
 	u->cr = CR_RESET;
 	u->ifls = IFLS_RESET;
-	u->tx_irq = false;
+	u->tx_irq = u->break_byte = u->break_irq = false;
 }
 
 int
@@ -242,6 +262,13 @@ pl011_reset(struct pl011 *u)
 	update_irq(u);
 }
 
+void
+pl011_break(struct pl011 *u)
+{
+	u->break_byte = u->break_irq = true;
+	update_irq(u);
+}
+
 /* --- state --------------------------------------------------------------- */
 
 json_t *
@@ -250,7 +277,10 @@ pl011_save(struct pl011 *u)
 	own_json json_t *o = json_object();
 
 	if (wire_save(u->wire, o, NULL) == -1 ||
-	    json_object_set_new(o, "tx_irq", json_boolean(u->tx_irq)) == -1)
+	    json_object_set_new(o, "tx_irq", json_boolean(u->tx_irq)) ==
+	    -1 || json_object_set_new(o, "break_byte",
+	    json_boolean(u->break_byte)) == -1 || json_object_set_new(o,
+	    "break_irq", json_boolean(u->break_irq)) == -1)
 		return NULL;
 	for (unsigned i = 0; i < COUNT(kept); i++)
 		if (json_object_set_new(o, kept[i].name,
@@ -271,6 +301,8 @@ pl011_load(struct pl011 *u, const json_t *o, struct err *e)
 		*kept_at(u, &kept[i]) = (uint32_t)value;
 	}
 	if (json_get_bool(&u->tx_irq, o, "tx_irq", e) == -1 ||
+	    json_get_bool(&u->break_byte, o, "break_byte", e) == -1 ||
+	    json_get_bool(&u->break_irq, o, "break_irq", e) == -1 ||
 	    wire_load(u->wire, o, e) == -1)
 		return err_prefix(e, "serial port");
 	/* The interrupt controller has a state of its own, the line is new. */

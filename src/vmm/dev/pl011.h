@@ -29,6 +29,9 @@ OWN_DEFINE(struct pl011, pl011_destroy);
 /* As after power on; what was sent is written. */
 void	pl011_reset(struct pl011 *);
 
+/* The other end sent a break; board locked. */
+void	pl011_break(struct pl011 *);
+
 /* Registers and what was received and not read yet; NULL: out of memory. */
 json_t	*pl011_save(struct pl011 *);
 int	 pl011_load(struct pl011 *, const json_t *, struct err *);

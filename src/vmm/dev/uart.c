@@ -25,10 +25,12 @@ enum {
 
 #define IER_RX		0x01
 #define IER_TX		0x02
+#define IER_LINE	0x04
 #define IER_MASK	0x0f
 #define IIR_NONE	0x01
 #define IIR_TX		0x02
 #define IIR_RX		0x04
+#define IIR_LINE	0x06
 #define IIR_FIFO	0xc0
 #define FCR_ENABLE	0x01
 #define FCR_CLEAR_RX	0x02
@@ -37,6 +39,7 @@ enum {
 #define MCR_OUT2	0x08
 #define MCR_MASK	0x1f
 #define LSR_DR		0x01
+#define LSR_BREAK	0x18		/* BI, and FE with it */
 #define LSR_TX_EMPTY	0x60		/* holding register and shifter */
 #define MSR_UP		0xb0		/* DCD, DSR, CTS */
 
@@ -49,16 +52,27 @@ struct uart {
 	uint8_t		 ier, lcr, mcr, scr, dll, dlm;
 	bool		 fifo;
 	bool		 tx_irq;	/* the transmitter became empty */
+	bool		 break_seen;	/* BI, until LSR is read */
+	bool		 break_byte;	/* its zero is the next to receive */
 	bool		 level;		/* of the interrupt line */
 };
 
 /* --- interrupt ---------------------------------------------------------- */
 
+/* Is there a byte to receive? */
+static bool
+is_ready(const struct uart *u)
+{
+	return u->break_byte || wire_waiting(u->wire) > 0;
+}
+
 /* What IIR shows, by priority. */
 static uint8_t
 pending(const struct uart *u)
 {
-	if ((u->ier & IER_RX) != 0 && wire_waiting(u->wire) > 0)
+	if ((u->ier & IER_LINE) != 0 && u->break_seen)
+		return IIR_LINE;
+	if ((u->ier & IER_RX) != 0 && is_ready(u))
 		return IIR_RX;
 	if ((u->ier & IER_TX) != 0 && u->tx_irq)
 		return IIR_TX;
@@ -110,6 +124,25 @@ read_iir(struct uart *u)
 }
 
 static uint8_t
+read_data(struct uart *u)
+{
+	if (!u->break_byte)
+		return wire_receive(u->wire);
+	u->break_byte = false;
+	return 0;
+}
+
+static uint8_t
+read_lsr(struct uart *u)
+{
+	uint8_t lsr = (wire_room(u->wire) ? LSR_TX_EMPTY : 0) |
+	    (is_ready(u) ? LSR_DR : 0) | (u->break_seen ? LSR_BREAK : 0);
+
+	u->break_seen = false;
+	return lsr;
+}
+
+static uint8_t
 read_msr(const struct uart *u)
 {
 	if ((u->mcr & MCR_LOOP) == 0)
@@ -129,7 +162,7 @@ uart_read(void *arg, uint64_t offset, unsigned len)
 	(void)len;			/* a register is a byte */
 	switch (offset) {
 	case REG_DATA:
-		ret = dlab ? u->dll : wire_receive(u->wire);
+		ret = dlab ? u->dll : read_data(u);
 		break;
 	case REG_IER:
 		ret = dlab ? u->dlm : u->ier;
@@ -142,8 +175,8 @@ uart_read(void *arg, uint64_t offset, unsigned len)
 	case REG_MCR:
 		return u->mcr;
 	case REG_LSR:
-		return (wire_room(u->wire) ? LSR_TX_EMPTY : 0) |
-		    (wire_waiting(u->wire) > 0 ? LSR_DR : 0);
+		ret = read_lsr(u);
+		break;
 	case REG_MSR:
 		return read_msr(u);
 	case REG_SCR:
@@ -181,8 +214,10 @@ static void
 write_fcr(struct uart *u, uint8_t value)
 {
 	u->fifo = (value & FCR_ENABLE) != 0;
-	if ((value & FCR_CLEAR_RX) != 0)
+	if ((value & FCR_CLEAR_RX) != 0) {
+		u->break_byte = false;
 		wire_drop(u->wire);
+	}
 }
 
 static void
@@ -260,7 +295,14 @@ uart_reset(struct uart *u)
 {
 	(void)wire_flush(u->wire);
 	u->ier = u->lcr = u->mcr = u->scr = u->dll = u->dlm = 0;
-	u->fifo = u->tx_irq = false;
+	u->fifo = u->tx_irq = u->break_seen = u->break_byte = false;
+	update_irq(u);
+}
+
+void
+uart_break(struct uart *u)
+{
+	u->break_seen = u->break_byte = true;
 	update_irq(u);
 }
 
@@ -293,7 +335,10 @@ uart_save(struct uart *u)
 		    *((uint8_t *)u + saved[i].offset))) == -1)
 			return NULL;
 	if (json_object_set_new(o, "fifo", json_boolean(u->fifo)) == -1 ||
-	    json_object_set_new(o, "tx_irq", json_boolean(u->tx_irq)) == -1)
+	    json_object_set_new(o, "tx_irq", json_boolean(u->tx_irq)) ==
+	    -1 || json_object_set_new(o, "break_seen",
+	    json_boolean(u->break_seen)) == -1 || json_object_set_new(o,
+	    "break_byte", json_boolean(u->break_byte)) == -1)
 		return NULL;
 	return take(&o);
 }
@@ -311,6 +356,8 @@ uart_load(struct uart *u, const json_t *o, struct err *e)
 	}
 	if (json_get_bool(&u->fifo, o, "fifo", e) == -1 ||
 	    json_get_bool(&u->tx_irq, o, "tx_irq", e) == -1 ||
+	    json_get_bool(&u->break_seen, o, "break_seen", e) == -1 ||
+	    json_get_bool(&u->break_byte, o, "break_byte", e) == -1 ||
 	    wire_load(u->wire, o, e) == -1)
 		return err_prefix(e, "serial port");
 	/* The interrupt chip has a state of its own, the line is new. */

@@ -26,6 +26,9 @@ OWN_DEFINE(struct uart, uart_destroy);
 /* As after power on; what was sent is written. */
 void	uart_reset(struct uart *);
 
+/* The other end sent a break; board locked. */
+void	uart_break(struct uart *);
+
 /* Registers and what was received and not read yet.  The board is paused. */
 json_t	*uart_save(struct uart *);
 int	uart_load(struct uart *, const json_t *, struct err *);
