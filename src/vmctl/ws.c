@@ -31,6 +31,7 @@ struct ws {
 	struct buf		 out;		/* frames to write */
 	struct buf		 text;		/* a text message so far */
 	bool			 is_text, first;
+	bool			 is_control;	/* the frame that comes */
 	bool			 more;		/* there may be more to read */
 	bool			 eof;		/* the daemon closed it */
 	bool			 broken;	/* a message was too large */
@@ -136,8 +137,8 @@ frame_start(wslay_event_context_ptr c,
 	struct ws *w = arg;
 
 	(void)c;
-	if (f->opcode == WSLAY_CONTINUATION_FRAME ||
-	    wslay_is_ctrl_frame(f->opcode))
+	w->is_control = wslay_is_ctrl_frame(f->opcode) != 0;
+	if (f->opcode == WSLAY_CONTINUATION_FRAME || w->is_control)
 		return;
 	w->is_text = f->opcode == WSLAY_TEXT_FRAME;
 	w->first = true;
@@ -151,7 +152,8 @@ frame_chunk(wslay_event_context_ptr c,
 	struct ws *w = arg;
 
 	(void)c;
-	if (chunk->data_length == 0)
+	/* The reason of an end is no output. */
+	if (chunk->data_length == 0 || w->is_control)
 		return;
 	if (!w->is_text) {
 		w->ops->data(w->arg, chunk->data, chunk->data_length, w->first);
