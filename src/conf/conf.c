@@ -189,9 +189,15 @@ put_files(struct buf *b, const struct conf_vm *vm)
 int
 conf_files(struct buf *b, const struct conf *c)
 {
+	const struct conf_owner *o = &c->socket_owner;
 	const struct conf_vm *vm;
 
 	if (buf_puts(b, "vm.conf\n") == -1)
+		return -1;
+	if ((o->uid != CONF_ID_NONE || o->gid != CONF_ID_NONE) &&
+	    buf_printf(b, "socket %lld %lld\n", o->uid == CONF_ID_NONE ? -1 :
+	    (long long)o->uid, o->gid == CONF_ID_NONE ? -1 :
+	    (long long)o->gid) == -1)
 		return -1;
 	TAILQ_FOREACH(vm, &c->vms, entry)
 		if ((vm->ndisks > 0 || vm->cdrom != NULL ||

@@ -428,19 +428,22 @@ static int
 parse_agentx(struct parser *p)
 {
 	struct conf *c = p->conf;
+	unsigned line = p->line;
 
 	lex_next(p);
 	c->agentx = true;
 	if (token_take(p, KW_CONTEXT) && parse_string(p, &c->agentx_context,
 	    32, "agentx context") == -1)
 		return -1;
-	if (!token_take(p, KW_PATH))
-		return 0;
-	if (parse_string(p, &c->agentx_path, CONF_PATH_MAX, "agentx path") ==
-	    -1)
-		return -1;
-	if (c->agentx_path[0] != '/')
-		return parse_fail(p, "agentx path is not absolute");
+	if (token_take(p, KW_PATH)) {
+		if (parse_string(p, &c->agentx_path, CONF_PATH_MAX,
+		    "agentx path") == -1)
+			return -1;
+		if (c->agentx_path[0] != '/')
+			return parse_fail(p, "agentx path is not absolute");
+	}
+	(void)conf_say(c, true, p->file, line, "agentx has no effect: this "
+	    "version reports to no SNMP agent");
 	return 0;
 }
 

@@ -130,3 +130,45 @@ file_record_parse(struct files *s, char *text, const char *vm, bool disks)
 	}
 	return 0;
 }
+
+/* A number or -1; what is behind it. */
+static const char *
+take_id(uint32_t *ret, const char *s)
+{
+	char word[16];
+	size_t len = strcspn(s, " \n");
+	uint64_t n = UINT32_MAX;
+
+	if (len == 0 || len >= sizeof(word))
+		return NULL;
+	memcpy(word, s, len);
+	word[len] = '\0';
+	if (strcmp(word, "-1") != 0 &&
+	    num_parse(&n, word, 0, UINT32_MAX - 1, NULL) == -1)
+		return NULL;
+	*ret = (uint32_t)n;
+	return s + len;
+}
+
+bool
+file_record_socket(uid_t *uid, gid_t *gid, const char *text)
+{
+	static const char word[] = "socket ";
+	uint32_t u, g;
+
+	for (; text != NULL && strncmp(text, "vm ", 3) != 0;
+	    text = strchr(text, '\n'), text = text != NULL ? text + 1 : NULL) {
+		if (strncmp(text, word, sizeof(word) - 1) != 0)
+			continue;
+		text = take_id(&u, text + sizeof(word) - 1);
+		if (text == NULL || *text++ != ' ')
+			return false;
+		text = take_id(&g, text);
+		if (text == NULL || *text != '\n')
+			return false;
+		*uid = (uid_t)u;
+		*gid = (gid_t)g;
+		return true;
+	}
+	return false;
+}

@@ -9,7 +9,9 @@
  *
  * where uid is the user of the lines below it, until the next "vm"; without
  * one it is who runs this process.  Other lines before the first "vm" are
- * headings.
+ * headings; one of them may be
+ *
+ *	socket UID GID		who owns the API's socket; -1: not said
  */
 
 #ifndef PRIV_FILE_RECORD_H
@@ -50,5 +52,8 @@ int	file_record_print(struct buf *, const struct priv_files *, uid_t);
  */
 int	file_record_parse(struct files *ret, char *text, const char *vm,
 	    bool disks);
+
+/* What a text says of the API's socket; false: nothing. */
+bool	file_record_socket(uid_t *uid, gid_t *gid, const char *text);
 
 #endif

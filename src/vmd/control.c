@@ -19,6 +19,7 @@
 #include "priv/chan.h"
 #include "vmd/children.h"
 #include "vmd/control.h"
+#include "vmd/files.h"
 #include "vmd/jobs.h"
 #include "vmd/listen.h"
 #include "vmd/report.h"
@@ -366,7 +367,19 @@ control_start(struct monitor *m, void (*ready)(void *, const struct err *),
 		return err_set(e, ENOMEM, "no memory for a timer");
 	if (listen_open(&c->listen, m, e) == -1)
 		return -1;
+	control_own_socket(m);
 	return control_run(c, e);
+}
+
+void
+control_own_socket(struct monitor *m)
+{
+	struct listen_owner o = { (uid_t)-1, (gid_t)-1 };
+	bool said = files_socket(&o.uid, &o.gid, m);
+	struct err e;
+
+	if (listen_own(&m->control->listen, m, said ? &o : NULL, &e) == -1)
+		log_warnx("%s", e.text);
 }
 
 void

@@ -45,6 +45,9 @@ int	control_start(struct monitor *, void (*ready)(void *arg,
 void	control_end(struct monitor *, void (*ended)(void *arg), void *arg);
 void	control_destroy(struct monitor *);
 
+/* The API's socket is whose vm.conf says it is; a failure is logged. */
+void	control_own_socket(struct monitor *);
+
 /* Which vmd-control this is. */
 unsigned control_generation(const struct monitor *);
 

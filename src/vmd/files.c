@@ -181,6 +181,19 @@ files_read(struct files *ret, struct monitor *m, int dirfd,
 	return 0;
 }
 
+bool
+files_socket(uid_t *uid, gid_t *gid, struct monitor *m)
+{
+	struct buf b;
+	bool said;
+
+	buf_init(&b, FILES_CONF_MAX + 1);
+	said = record_read(&b, m->state_fd, CONF_NAME, NULL) == 1 &&
+	    file_record_socket(uid, gid, (const char *)b.data);
+	buf_fini(&b);
+	return said;
+}
+
 /* --- opening -------------------------------------------------------------- */
 
 static int

@@ -33,6 +33,9 @@ int	files_record(struct monitor *, const struct priv_files *,
  */
 int	files_keep(struct monitor *, int fd, struct err *);
 
+/* What it said of the API's socket; false: nothing, or it cannot be read. */
+bool	files_socket(uid_t *, gid_t *, struct monitor *);
+
 /* A descriptor for vmd-conf to write to. */
 int	files_new(struct err *);
 

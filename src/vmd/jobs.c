@@ -296,6 +296,8 @@ job_ended(void *arg, pid_t pid, int status)
 	if (j->files != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
 	    files_keep(j->m, j->files, &e) == -1)
 		log_err(&e, "vm.conf");
+	if (j->files != -1)
+		control_own_socket(j->m);
 	LIST_REMOVE(j, next);
 	j->m->jobs->n--;
 	control_tell(j->m, PRIV_E_JOB_ENDED, &ended);

@@ -162,6 +162,27 @@ listen_open(struct listen *l, const struct monitor *m, struct err *e)
 	return unix_listen(l, m, e);
 }
 
+int
+listen_own(const struct listen *l, const struct monitor *m,
+    const struct listen_owner *o, struct err *e)
+{
+	const struct listen_owner ours = { geteuid(), getegid() };
+	mode_t mode = o != NULL ? 0660 : m->separate ? 0666 : 0600;
+	const char *path = m->o->socket;
+
+	if (!l->made)
+		return o == NULL ? 0 : err_set(e, EPERM, "socket owner: the "
+		    "socket is the service manager's");
+	if (o == NULL)
+		o = &ours;
+	/* Nobody's in between. */
+	if (fchmodat(AT_FDCWD, path, 0600, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    fchownat(AT_FDCWD, path, o->uid, o->gid, AT_SYMLINK_NOFOLLOW) ==
+	    -1 || fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW) == -1)
+		return err_sys(e, "socket owner: %s", path);
+	return 0;
+}
+
 void
 listen_close(struct listen *l, const struct monitor *m)
 {

@@ -4,6 +4,8 @@
 #ifndef VMD_LISTEN_H
 #define VMD_LISTEN_H
 
+#include <sys/types.h>
+
 #include "lib/err.h"
 #include "priv/request.h"
 #include "vmd/monitor.h"
@@ -21,6 +23,17 @@ struct listen {
  * manager passed (sd_listen_fds(3)).
  */
 int	listen_open(struct listen *, const struct monitor *, struct err *);
+/*
+ * The unix socket is a user's and a group's, and nobody else may connect;
+ * NULL: as it was made.  -1 as an id leaves that one.
+ */
+struct listen_owner {
+	uid_t	 uid;
+	gid_t	 gid;
+};
+int	listen_own(const struct listen *, const struct monitor *,
+	    const struct listen_owner *, struct err *);
+
 void	listen_close(struct listen *, const struct monitor *);
 
 /* "READY=1" and the like, to the service manager if there is one. */

@@ -28,6 +28,21 @@ check(const struct files *f, bool disks)
 		abort();
 }
 
+static void
+socket_line(const uint8_t *data, size_t len)
+{
+	char *text = malloc(len + 1);
+	uid_t uid;
+	gid_t gid;
+
+	if (text == NULL)
+		abort();
+	memcpy(text, data, len);
+	text[len] = '\0';
+	(void)file_record_socket(&uid, &gid, text);
+	free(text);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -46,5 +61,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			check(&f, disks == 1);
 		free(text);
 	}
+	socket_line(data, len);
 	return 0;
 }
