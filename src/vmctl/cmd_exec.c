@@ -177,8 +177,16 @@ console_attach(struct ctx *ctx, const char *name)
 	struct session s = { .input = true, .greet = true };
 	struct err e = { 0 };
 
-	if (vm_find(&vm, ctx, name, &e) == -1)
+	if (vm_find(&vm, ctx, name, &e) == -1) {
+		if (api_is_missing(&e))
+			(void)err_prefix(&e, "console not found");
 		return cmd_fail(ctx, &e);
+	}
+	if (!vm_is_running(vm)) {
+		(void)err_set(&e, ENOENT, "console not found: vm %s is not "
+		    "running", js_str(vm, "name"));
+		return cmd_fail(ctx, &e);
+	}
 	path = api_path("/instances/%/console", js_str(vm, "id"));
 	s.path = path;
 	s.console = js_str(vm, "name");

@@ -121,7 +121,8 @@ status_run(struct ctx *ctx, const void *values, int argc, char **argv)
 	    "TTY", "OWNER", "STATE", "NAME");
 	json_array_foreach(shown, i, vm)
 		status_row(ctx, vm);
-	return 0;
+	/* As OpenBSD's: the one that was asked for is not shown. */
+	return argc > 0 && json_array_size(shown) == 0 ? EXIT_ERROR : 0;
 }
 
 const struct command cmd_status = {

@@ -14,6 +14,7 @@
 #include "vmctl/api.h"
 #include "vmctl/vm.h"
 
+#define NAME_LEN_MAX	63	/* bytes of what names a VM */
 #define NAMES_MAX	1000	/* names looked through for the nearest */
 #define WAIT_MS	300000U	/* of one request, the daemon's maximum */
 
@@ -88,6 +89,23 @@ no_such_vm(const json_t *list, const char *arg, struct err *e)
 	return err_set(e, ENOENT, "no VM is called %s", arg);
 }
 
+/* What OpenBSD's vmctl takes for a name, an id or a number. */
+static int
+check_name(const char *arg, struct err *e)
+{
+	if (arg[0] == '\0')
+		return err_set(e, EINVAL, "the name of a VM is empty");
+	if (strlen(arg) > NAME_LEN_MAX)
+		return err_set(e, ENAMETOOLONG, "name too long");
+	if (strchr("-._", arg[0]) != NULL)
+		return err_set(e, EINVAL, "invalid VM name");
+	for (; *arg != '\0'; arg++)
+		if (!isalnum((unsigned char)*arg) &&
+		    strchr("-._", *arg) == NULL)
+			return err_set(e, EINVAL, "invalid VM name");
+	return 0;
+}
+
 int
 vm_find(json_t **ret, struct ctx *ctx, const char *arg, struct err *e)
 {
@@ -95,10 +113,8 @@ vm_find(json_t **ret, struct ctx *ctx, const char *arg, struct err *e)
 	own_mem char *path = api_path("/instances/%", arg);
 	own_json json_t *vm = NULL, *list = NULL;
 
-	if (api == NULL)
+	if (api == NULL || check_name(arg, e) == -1)
 		return -1;
-	if (arg[0] == '\0')
-		return err_set(e, EINVAL, "the name of a VM is empty");
 	if (api_get(api, path, &vm, e) == -1) {
 		if (!api_is_missing(e))
 			return -1;
@@ -121,7 +137,7 @@ vm_find_whole(json_t **ret, struct ctx *ctx, const char *arg, struct err *e)
 	json_t *vm;
 	size_t i;
 
-	if (vm_list(&list, ctx, e) == -1)
+	if (check_name(arg, e) == -1 || vm_list(&list, ctx, e) == -1)
 		return -1;
 	json_array_foreach(list, i, vm) {
 		if (strcmp(js_str(vm, "name"), arg) != 0 &&

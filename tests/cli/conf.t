@@ -106,6 +106,46 @@ result $? "a file has at most 1 MiB"
 timeout 60 "$BUILD/bin/vmd-conf" "$dir/bomb.conf" > "$dir/out" 2>&1
 [ $? -eq 1 ] && [ "$(wc -l < "$dir/out")" -le 101 ]
 result $? "macros that make it large end it, and 100 errors are enough"
+
+# Errors whose files are long, or not text.
+long()
+{
+	"$BUILD/bin/vmd-conf" "$dir/long.conf" 2>&1 | grep -qF ": $1"
+	result $? "$1"
+}
+words() { # PREFIX N SUFFIX: that many, numbered
+	i=1
+	while [ $i -le "$2" ]; do
+		printf '%s%d%s' "$1" $i "$3"
+		i=$((i + 1))
+	done
+}
+printf 'vm "%08097d" { disable }\n' 0 > "$dir/long.conf"
+long "string too long"
+printf 'vm "a\000b" { disable }\n' > "$dir/long.conf"
+long "a NUL character"
+words 'switch "s' 65 '" { interface bridge0 }
+' > "$dir/long.conf"
+long "more than 64 switches"
+words m 257 ' = "x"
+' > "$dir/long.conf"
+long "more than 256 macros"
+{
+	echo 'vm "a" { image x'
+	words 'volume "v' 15 '":"/v"
+' | sed 's/"v\([0-9]*\)":"\/v"/"v\1:\/v\1"/'
+	echo '}'
+} > "$dir/long.conf"
+long "more than 14 of them"
+{
+	printf 'vm "a" { image x, command {'
+	printf ' "%08000d"' 1 2 3 4 5
+	echo ' } }'
+} > "$dir/long.conf"
+long "more than 32768 bytes in lists of a vm"
+echo 'vm "a" { memory 2T, disable }' > "$dir/long.conf"
+long "failed to parse size: 2199023255552: memory size too large"
+
 yes 'vm "a" { disable }' | head -3000 | awk '{ sub("a", "a" NR); print }' \
     > "$dir/many.conf"
 "$BUILD/bin/vmd-conf" "$dir/many.conf" 2>&1 | grep -q 'more than 1024 VMs'

@@ -192,6 +192,8 @@ refused "no permission to set disks" $bob start -t ofgroup \
     -d "$d/$bob/disk.img" i
 refused "invalid template: vm.conf has no vm \"nothing\"" $carol start \
     -t nothing i
+refused "no permission to set cdrom" $carol start -t base \
+    -r "$c/disk.img" i
 is "by a group" "vmctl: started vm 10 successfully" \
     "$(vmctl $bob start -t ofgroup j)"
 is "with a kernel of one's own" "vmctl: started vm 11 successfully" \
@@ -212,5 +214,62 @@ is "the kernel of a template is not recorded as one's own" "" \
 is "a kernel of root's" "1" "$(post "{\"name\":\"x\",\"hypervisor\":\"null\",\
 \"kernel\":\"$c/kernel\",\"disks\":[{\"path\":\"$d/base.img\"}]}" |
     jq -r .message | grep -c 'base.img: Permission denied')"
+
+# Who may do what: each user, each command, of a VM that runs and one that
+# does not.  A stranger is told what he is told of a VM that is not there.
+may() { # USER COMMAND: yes or no, and what it is now
+	out=$(vmctl "$1" "$2" both)
+	case $out in
+	*"no VM is called"* | *"vm not found"*) echo no ;;
+	*"only root and the user"*) echo never ;;
+	*) echo yes ;;
+	esac
+}
+matrix() { # WANTED USERS...: of start, stop, pause, unpause, console, status
+	want=$1; shift
+	for u; do
+		"$bin/vmctl" stop -wf both > /dev/null 2>&1
+		got="$(may "$u" console) $(may "$u" pause) $(may "$u" start)"
+		[ "$(state both)" = running ] ||
+		    "$bin/vmctl" start both 2> /dev/null
+		got="$got $(may "$u" console) $(may "$u" pause)"
+		got="$got $(may "$u" unpause) $(may "$u" status)"
+		got="$got $(may "$u" stop)"
+		is "user $u, stopped: console, pause, start; running: console, \
+pause, unpause, status, stop" "$want" "$got"
+	done
+}
+matrix "yes yes yes yes yes yes yes yes" 0 $alice $bob
+matrix "no no no no no no no no" $carol
+
+# The socket itself: who may connect at all.
+mode() { stat -c '%u:%g %a' "$sock"; }
+is "without socket owner everybody may connect" "0:0 666" "$(mode)"
+cp "$d/vm.conf" "$d/vm.conf.all"
+echo "socket owner \"$alice:$wheel\"" >> "$d/vm.conf"
+"$bin/vmctl" reload > /dev/null 2>&1
+is "socket owner is its owner, group and mode" "$alice:$wheel 660" "$(mode)"
+is "the owner connects" 0 "$(vmctl $alice ps > /dev/null; echo $?)"
+is "the group connects" 1 "$(vmctl $bob ps | grep -c NAME)"
+is "another does not" 0 "$(vmctl $carol ps | grep -c NAME)"
+is "root does" 1 "$("$bin/vmctl" ps | grep -c NAME)"
+echo "nonsense" >> "$d/vm.conf"
+"$bin/vmctl" reload > /dev/null 2>&1
+is "a file with an error changes nothing" "$alice:$wheel 660" "$(mode)"
+kill -KILL "$pid"
+wait "$pid" 2> /dev/null
+cp "$d/vm.conf.all" "$d/vm.conf"
+echo "socket owner \":$wheel\"" >> "$d/vm.conf"
+"$bin/vmd" -d -f "$d/vm.conf" -s "$d/state" -S "$sock" -o user=nobody \
+    -o cpu_ratio=100 -o memory_ratio=10 -o disk_ratio=100 \
+    -o hypervisor=null 2>> "$d/log" &
+pid=$!
+until_true serves
+of_wheel() { [ "$(mode)" = "0:$wheel 660" ]; }
+until_true of_wheel
+is "a group alone" "0:$wheel 660" "$(mode)"
+cp "$d/vm.conf.all" "$d/vm.conf"
+"$bin/vmctl" reload > /dev/null 2>&1
+is "and back without it" "0:0 666" "$(mode)"
 echo "1..$n"
 exit $bad
