@@ -161,8 +161,8 @@ scrollback(void **state)
 static void
 scrollback_is_text(void **state)
 {
-	static const char said[] = "\033[6n\033]0;title\007a\033[31mb\033[?1049h"
-	    "\033[cc";
+	static const char said[] = "\033[6n\033]0;title\007a\033[31mb"
+	    "\033[?1049h\033[cc";
 	struct world *w = *state;
 	int fd;
 

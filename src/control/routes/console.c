@@ -320,8 +320,8 @@ on_upgrade(void *arg, int fd, const void *early, size_t len,
 	};
 	struct console *c = arg;
 
-	if (fd == -1 || ws_new(&c->ws, c->control->base, fd, early, len, u, NULL) ==
-	    -1) {
+	if (fd == -1 || ws_new(&c->ws, c->control->base, fd, early, len, u,
+	    NULL) == -1) {
 		console_free(c);
 		return;
 	}
@@ -354,7 +354,8 @@ console_open(struct console **ret, const struct vm *vm, struct err *e)
 	buf_init(&c->held, 4 * WS_MESSAGE_MAX);
 	c->readable = event_new(c->control->base, sock, EV_READ | EV_PERSIST,
 	    on_readable, c);
-	c->writable = event_new(c->control->base, sock, EV_WRITE, on_writable, c);
+	c->writable = event_new(c->control->base, sock, EV_WRITE,
+	    on_writable, c);
 	if (c->readable == NULL || c->writable == NULL) {
 		console_free(c);
 		return err_set(e, ENOMEM, "console: out of memory");
