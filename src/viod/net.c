@@ -384,6 +384,35 @@ control_run(struct net *d, unsigned queue)
 	viod_flush(v, queue);
 }
 
+/* --- a card that has moved ------------------------------------------------ */
+
+#define RARP_BYTES	60		/* the shortest frame there is */
+
+/*
+ * A guest goes on, restored or from another host: whoever forwards frames
+ * learns where its card is now.  We know no address of the guest's, so it is
+ * a reverse ARP request (RFC 903), which nobody answers.
+ */
+static void
+announce(struct net *d)
+{
+	static const uint8_t request[] = {
+		0x80, 0x35,		/* type: reverse ARP */
+		0, 1, 8, 0, 6, 4,	/* Ethernet, IPv4, their lengths */
+		0, 3,			/* request */
+	};
+	uint8_t *f = d->out.frame;
+
+	memset(&d->out.hdr, 0, sizeof(d->out.hdr));
+	memset(f, 0, RARP_BYTES);
+	memset(f, 0xff, 6);
+	memcpy(f + 6, d->config.mac, 6);
+	memcpy(f + 12, request, sizeof(request));
+	memcpy(f + 22, d->config.mac, 6);
+	memcpy(f + 32, d->config.mac, 6);
+	d->packets(d->arg, &d->out, RARP_BYTES);
+}
+
 /* --- the class ------------------------------------------------------------ */
 
 static void
@@ -397,6 +426,16 @@ net_notify(struct viod *v, unsigned queue)
 		rx_run(d, queue / 2);
 	else
 		tx_run(d, queue);
+}
+
+/* Queues of a guest that goes on do not begin at 0. */
+static void
+net_start(struct viod *v, unsigned queue)
+{
+	struct net *d = (struct net *)v;
+
+	if (queue == 1 && d->packets != NULL && v->queues[queue].base != 0)
+		announce(d);
 }
 
 static void
@@ -437,6 +476,7 @@ static const struct viod_class net_class = {
 	.name	= "net",
 	.id	= VIRTIO_ID_NET,
 	.config	= net_config,
+	.start	= net_start,
 	.notify	= net_notify,
 	.counters = net_counters,
 	.reset	= net_reset,

@@ -22,7 +22,8 @@
 #define LEN	16		/* of the queue */
 #define DISK	(1UL << 20)
 
-enum { FLAG_EVENT = 1, FLAG_READONLY = 2, FLAG_THREADS = 4, FLAG_WCE = 8 };
+enum { FLAG_EVENT = 1, FLAG_READONLY = 2, FLAG_THREADS = 4, FLAG_WCE = 8,
+	FLAG_LOG = 16 };
 #define DEVICES	8		/* by the first three flags */
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -55,6 +56,8 @@ device(uint8_t flags)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static uint8_t bits[1];
+	static const struct guest_log log = { bits, sizeof(bits), -1 };
 	uint8_t *mem = aligned_alloc(4096, BYTES);
 	struct guest_region r = {
 		.gpa = GPA, .user = GPA, .len = BYTES, .host = mem,
@@ -73,6 +76,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	v = device(data[0]);
 	q = &v->queues[0];
 	(void)guest_memory_add(&v->mem, &r, NULL);
+	v->mem.log = data[0] & FLAG_LOG ? &log : NULL;
 	v->acked = v->features;
 	if (!(data[0] & FLAG_EVENT))
 		v->acked &= ~VIRTIO_BIT(VIRTIO_F_EVENT_IDX);

@@ -282,6 +282,37 @@ no_driver(void **state)
 	down();
 }
 
+/* A card whose queue goes on is told to the network; a new one is not. */
+static void
+announced(void **state)
+{
+	static const uint8_t mac[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
+	const char *const locked_[4] = { "-l" };
+	struct frontend_queue fq;
+	struct err e;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		up(ALL, i == 0 ? NULL : locked_);
+		number_to_host(mac, 1);
+		assert_int_equal(host_gets(), 60);
+		assert_int_equal(get16(pkt.b + 14), 1);
+		fq = drive_queue(&g.d, 1);
+		assert_int_equal(frontend_stop(&g.d.fe, 1, &fq.base, &e), 0);
+		assert_int_equal(frontend_start(&g.d.fe, 1, &fq, &e), 0);
+		assert_int_equal(host_gets(), 60);
+		assert_int_equal(get16(pkt.b + 12), 0x8035);
+		assert_int_equal(get16(pkt.b + 20), 3);
+		assert_memory_equal(pkt.b + 6, mac, 6);
+		assert_memory_equal(pkt.b + 22, mac, 6);
+		assert_memory_equal(pkt.b + 32, mac, 6);
+		number_to_host(mac, 2);
+		assert_int_equal(host_gets(), 60);
+		assert_int_equal(get16(pkt.b + 14), 2);
+		down();
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -292,6 +323,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(cut_short),
 		cmocka_unit_test(dhcp),
 		cmocka_unit_test(no_driver),
+		cmocka_unit_test(announced),
 	};
 
 	(void)argc;
