@@ -610,11 +610,11 @@ send_done(void *arg, const struct err *why)
 		    (unsigned long long)n->last);
 	}
 	send_destroy(take(&b->send));
-	if (why != NULL && !b->paused && machine_resume(b->machine, &e) == -1)
+	b->paused = b->paused || why == NULL;
+	if (!b->paused && machine_resume(b->machine, &e) == -1)
 		vmm_end(b->vmm, VM_EXIT_HYPERVISOR_DIED, "send: %s", e.text);
 	else
 		vmm_done(b->vmm, why);
-	b->paused = b->paused || why == NULL;
 }
 
 static int

@@ -188,7 +188,6 @@ stop(struct send *s, struct err *e)
 	if (s->setup.running &&
 	    machine_written(s->setup.machine, s->todo, e) == -1)
 		return -1;
-	s->counts.last = count(s);
 	s->step = LAST;
 	return 0;
 }
@@ -205,8 +204,11 @@ next_round(struct send *s, struct err *e)
 	s->counts.rounds++;
 	if (machine_written(s->setup.machine, s->todo, e) == -1)
 		return -1;
-	if (count(s) <= SEND_LAST_MAX || s->counts.rounds == SEND_ROUNDS_MAX)
-		return stop(s, e);
+	if (count(s) > SEND_LAST_MAX && s->counts.rounds < SEND_ROUNDS_MAX)
+		return 0;
+	if (stop(s, e) == -1)
+		return -1;
+	s->counts.last = count(s);
 	return 0;
 }
 
@@ -272,15 +274,21 @@ on_writable(void *arg, unsigned what)
 
 /* --- life ---------------------------------------------------------------- */
 
-/* The log first: what is written while pages are counted is in it. */
+/*
+ * The log first: what is written while pages are counted is in it.  Where
+ * there is none nothing writes any more: a paused guest's devices have
+ * stopped, too.
+ */
 static int
 begin(struct send *s, struct err *e)
 {
-	if (s->setup.running && machine_log(s->setup.machine, true, e) == -1)
+	bool running = s->setup.running;
+
+	if ((running ? machine_log(s->setup.machine, true, e) :
+	    stop(s, e)) == -1)
 		return -1;
 	memory_file_pages(s->memory, s->todo);
-	if (!s->setup.running && stop(s, e) == -1)
-		return -1;
+	s->counts.last = running ? 0 : count(s);
 	/* As if a record without bytes had been written. */
 	s->out = sizeof(s->head);
 	if (event_watch_set(&s->writable, EVENT_WRITE) == -1)
