@@ -231,7 +231,9 @@ vmm-null_LIBS	= jansson
 
 PROGRAMS	+= vmm-qemu
 vmm-qemu_DIR	= qemu
-vmm-qemu_FILES	= check child command launch main qemu qmp runstate
+vmm-qemu_Linux	= host_linux
+vmm-qemu_Darwin	= host_darwin
+vmm-qemu_FILES	= check child command launch main qemu qmp runstate $(vmm-qemu_$(HOST_OS))
 vmm-qemu_LAYERS	= chapi accel os lib
 vmm-qemu_LIBS	= jansson
 

@@ -18,6 +18,7 @@
 
 #include "lib/own.h"
 #include "qemu/command.h"
+#include "qemu/host.h"
 
 /*
  * What QEMU's virtio-mmio offers whatever the device says; the in-flight
@@ -162,22 +163,21 @@ add_machine(struct command *c, const struct vm_config *v,
 	add(c, "-nodefaults");
 	add(c, "-no-user-config");
 	option(c, "-display", "none");
-	option(c, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,"
-	    "spawn=deny,resourcecontrol=deny");
+	if (qemu_host.sandbox != NULL)
+		option(c, "-sandbox", "%s", qemu_host.sandbox);
 	option(c, "-chardev", "socket,id=qmp,fd=%d", h->qmp_fd);
 	option(c, "-mon", "chardev=qmp,mode=control");
 	option(c, "-machine", "%s%s%s,memory-backend=mem", b->machine,
 	    v->serial.mode == VM_STREAM_OFF ? b->machine_silent : "",
-	    h->kvm ? b->machine_kvm : b->machine_tcg);
+	    h->kvm && qemu_host.irqchip ? b->machine_kvm : b->machine_tcg);
 	if (firmware != NULL)
 		option(c, "-bios", "%s", firmware);
-	option(c, "-accel", h->kvm ? "kvm" : "tcg");
+	option(c, "-accel", "%s", h->kvm ? qemu_host.accel : "tcg");
 	option(c, "-cpu", "%s", h->kvm ? b->cpu_kvm : b->cpu_tcg);
 	option(c, "-smp", "%u", v->cpus);
 	option(c, "-m", "%" PRIu64 "M", v->memory.size >> 20);
-	option(c, "-object",
-	    "memory-backend-memfd,id=mem,size=%" PRIu64 "M,share=on",
-	    v->memory.size >> 20);
+	option(c, "-object", "%s,id=mem,size=%" PRIu64 "M,share=on",
+	    qemu_host.memory, v->memory.size >> 20);
 	option(c, "-global", "%s", b->modern);
 }
 

@@ -19,7 +19,7 @@
 
 /* What the command line depends on beside the VmConfig. */
 struct command_host {
-	bool		kvm;		/* else TCG */
+	bool		kvm;		/* the host's own, else TCG */
 	uint64_t	tsc_khz;	/* of the TSC a TCG guest sees */
 	int		qmp_fd;		/* connected sockets in QEMU */
 	int		console_fd;

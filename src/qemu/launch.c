@@ -17,6 +17,7 @@
 #include "os/sandbox.h"
 #include "qemu/child.h"
 #include "qemu/command.h"
+#include "qemu/host.h"
 #include "qemu/launch.h"
 
 #define TSC_KHZ_UNKNOWN	1000000	/* TCG's own where the host has no TSC */
@@ -27,7 +28,7 @@ enum { FD_QMP, FD_CONSOLE, FD_COUNT };
 int
 launch_accel_parse(enum launch_accel *ret, const char *word, struct err *e)
 {
-	static const char *const words[] = { "auto", "kvm", "tcg" };
+	const char *const words[] = { "auto", qemu_host.accel, "tcg" };
 
 	for (size_t i = 0; i < COUNT(words); i++) {
 		if (strcmp(words[i], word) == 0) {
@@ -35,7 +36,8 @@ launch_accel_parse(enum launch_accel *ret, const char *word, struct err *e)
 			return 0;
 		}
 	}
-	return err_set(e, EINVAL, "-A %s: not auto, kvm or tcg", word);
+	return err_set(e, EINVAL, "-A %s: not auto, %s or tcg", word,
+	    qemu_host.accel);
 }
 
 /* KVM runs only guests of the host's own architecture. */
@@ -58,15 +60,16 @@ choose_accel(struct launch *l, const struct vm_config *v, struct err *e)
 		l->kvm_good = accel_probe(&slowdown, e) == 0;
 		if (!l->kvm_good) {
 			(void)snprintf(l->why, sizeof(l->why), "%s", e->text);
-			log_info("KVM is not used: %s", l->why);
+			log_info("%s is not used: %s", qemu_host.accel,
+			    l->why);
 		}
 	}
 	if (l->accel == LAUNCH_KVM && !l->kvm_good)
-		return err_set(e, ENOTSUP, "KVM cannot be used: %.400s",
-		    l->why);
+		return err_set(e, ENOTSUP, "%s cannot be used: %.400s",
+		    qemu_host.accel, l->why);
 	if (l->accel == LAUNCH_KVM && !launch_kvm(l, v))
-		return err_set(e, ENOTSUP, "KVM cannot run %s guests here",
-		    vm_arch_name(v->arch));
+		return err_set(e, ENOTSUP, "%s cannot run %s guests here",
+		    qemu_host.accel, vm_arch_name(v->arch));
 	return 0;
 }
 

@@ -15,7 +15,7 @@ struct vm_config;
 
 /* What runs the guest's processors. */
 enum launch_accel {
-	LAUNCH_AUTO,	/* KVM where it is worth it, else TCG */
+	LAUNCH_AUTO,	/* the host's own where it is worth it, else TCG */
 	LAUNCH_KVM,	/* or fail */
 	LAUNCH_TCG,
 };
@@ -36,7 +36,7 @@ struct launched {
 	struct console	*console;	/* NULL: the VM has none */
 };
 
-/* "auto", "kvm" or "tcg" */
+/* "auto", "kvm" ("hvf" on macOS) or "tcg" */
 int	launch_accel_parse(enum launch_accel *ret, const char *, struct err *);
 
 /* Would a guest of this config run on KVM?  Known after the first start. */

@@ -15,6 +15,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "os/event.h"
+#include "qemu/host.h"
 #include "qemu/qemu.h"
 
 #define REPORT_FD	3	/* by contract */
@@ -22,9 +23,9 @@
 static void __attribute__((noreturn))
 usage(void)
 {
-	(void)dprintf(STDERR_FILENO, "usage: vmm-qemu [-v] [-A auto | kvm | "
+	(void)dprintf(STDERR_FILENO, "usage: vmm-qemu [-v] [-A auto | %s | "
 	    "tcg] [-n NAME] -a FD [-L NAME=FD]...\n"
-	    "       vmm-qemu -p | -P\n");
+	    "       vmm-qemu -p | -P\n", qemu_host.accel);
 	exit(2);
 }
 
@@ -36,7 +37,7 @@ probe(void)
 	struct err e;
 
 	if (accel_probe(&slowdown, &e) == 0)
-		printf("kvm\n");
+		printf("%s\n", qemu_host.accel);
 	else
 		printf("tcg: %s\n", e.text);
 	return 0;
@@ -53,7 +54,7 @@ probe_job(void)
 	int r = accel_probe(&slowdown, &e);
 
 	line = json_pack("{s:s, s:s, s:s, s:s*}", "event", "probe", "accel",
-	    r == 0 ? "kvm" : "tcg", "reason", e.text,
+	    r == 0 ? qemu_host.accel : "tcg", "reason", e.text,
 	    "hint", r == 0 ? accel_probe_hint() : NULL);
 	text = line == NULL ? NULL : json_print(line);
 	return text == NULL || dprintf(REPORT_FD,

@@ -18,6 +18,7 @@
 #include "os/event.h"
 #include "qemu/check.h"
 #include "qemu/child.h"
+#include "qemu/host.h"
 #include "qemu/launch.h"
 #include "qemu/qemu.h"
 #include "qemu/qmp.h"
@@ -407,7 +408,7 @@ qemu_info(void *arg)
 	bool kvm = launch_kvm(&q->launch, vmm_config(q->vmm));
 
 	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:I}",
-	    "hypervisor", "qemu", "accel", kvm ? "kvm" : "tcg",
+	    "hypervisor", "qemu", "accel", kvm ? qemu_host.accel : "tcg",
 	    "accel_reason", q->launch.why,
 	    "pid", q->child != NULL ? (int)child_pid(q->child) : 0,
 	    "run_state", q->run != NULL ? q->run->word : "",

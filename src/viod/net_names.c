@@ -82,7 +82,7 @@ serve(struct net_names *n, struct net_asker asker, const uint8_t *msg,
 			    found ? &r : NULL);
 			break;
 		}
-		/* FALLTHROUGH */
+		__attribute__((fallthrough));
 	case NET_DNS_OTHERS:
 		net_relay_ask(n->relay, asker, &q, msg, len);
 		return;
