@@ -26,9 +26,12 @@
 
 #include <linux/fs.h>
 
+#include "lib/io.h"
+#include "lib/num.h"
 #include "lib/own.h"
 #include "lib/util.h"
 #include "os/os.h"
+#include "os/passed.h"
 
 void
 os_random(void *to, size_t len)
@@ -358,6 +361,21 @@ int
 os_unix_connect_now(int dirfd, const char *name, struct err *e)
 {
 	return unix_connect(dirfd, name, SOCK_NONBLOCK, e);
+}
+
+#define PASSED_FD	3	/* the first that systemd passes */
+
+int
+os_passed_socket(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	uint64_t v;
+
+	if (pid == NULL || fds == NULL || strcmp(fds, "1") != 0 ||
+	    num_parse(&v, pid, 1, INT32_MAX, NULL) == -1 ||
+	    (pid_t)v != getpid() || fd_cloexec(PASSED_FD, 1) == -1)
+		return -1;
+	return PASSED_FD;
 }
 
 int

@@ -14,8 +14,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <launch.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +25,7 @@
 #include "lib/own.h"
 #include "lib/util.h"
 #include "os/os.h"
+#include "os/passed.h"
 
 /* Of libpthread, exported since 10.12 and in no header: -1 is the process's. */
 int	pthread_fchdir_np(int dirfd);
@@ -199,6 +202,22 @@ int
 os_unix_connect_now(int dirfd, const char *name, struct err *e)
 {
 	return unix_connect(dirfd, name, false, e);
+}
+
+int
+os_passed_socket(void)
+{
+	int *fds = NULL, fd = -1;
+	size_t n = 0;
+
+	if (launch_activate_socket("vmd", &fds, &n) != 0)
+		return -1;
+	if (n > 0 && quiet(fds[0]) == 0)
+		fd = fds[0];
+	for (size_t i = 1; i < n; i++)
+		(void)close(fds[i]);
+	free(fds);
+	return fd;
 }
 
 int

@@ -15,16 +15,15 @@
 
 #include "lib/buf.h"
 #include "lib/io.h"
-#include "lib/num.h"
 #include "lib/own.h"
 #include "os/os.h"
+#include "os/passed.h"
 #include "vmd/listen.h"
 
 #define BACKLOG		128
 #define LISTEN_TRIES	250	/* 5 s */
 #define LISTEN_PAUSE_US	20000
 #define SECRET_MIN	32	/* bytes: as long as HS256's digest */
-#define PASSED_FD	3	/* first of sd_listen_fds(3) */
 
 /* --- TCP ------------------------------------------------------------------ */
 
@@ -109,20 +108,6 @@ secret_read(struct listen *l, const char *path, struct err *e)
 
 /* --- the unix socket ------------------------------------------------------ */
 
-/* From systemd: LISTEN_PID is us, LISTEN_FDS is 1. */
-static int
-passed(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	uint64_t v;
-
-	if (pid == NULL || fds == NULL || strcmp(fds, "1") != 0 ||
-	    num_parse(&v, pid, 1, INT32_MAX, NULL) == -1 ||
-	    (pid_t)v != getpid() || fd_cloexec(PASSED_FD, 1) == -1)
-		return -1;
-	return PASSED_FD;
-}
-
 /*
  * As root any user may connect: vmd-control asks the kernel who it is and
  * shows each their own VMs.
@@ -130,7 +115,7 @@ passed(void)
 static int
 unix_listen(struct listen *l, const struct monitor *m, struct err *e)
 {
-	l->api = passed();
+	l->api = os_passed_socket();
 	if (l->api != -1)
 		return 0;
 	/* The vmd-control of a vmd that was killed holds it a moment longer. */
