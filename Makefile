@@ -73,12 +73,14 @@ accel_hvf	= hvf \
 		  hvf_sysreg \
 		  hvf_vcpu \
 		  hvf_walk
-accel_FILES	= device \
+accel_Linux	= device \
 		  null \
 		  null_x86 \
 		  probe \
 		  state \
 		  $(accel_$(HOST_ARCH))
+accel_Darwin	= state
+accel_FILES	= $(accel_$(HOST_OS))
 chapi_FILES	= client \
 		  console \
 		  counters \

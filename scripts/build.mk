@@ -290,6 +290,10 @@ check:
 	    echo "check: no packages for arm64: its tests are skipped"
 	@[ ! -f $(CROSS_ROOT)/complete ] || \
 	    $(MAKE) --no-print-directory -s arm64
+	@$(MAKE) --no-print-directory -s $(DARWIN_SDK)/complete || \
+	    echo "check: no system for macOS: its tests are skipped"
+	@[ ! -f $(DARWIN_SDK)/complete ] || \
+	    $(MAKE) --no-print-directory -s darwin
 	@BUILD=$(O) scripts/check
 
 check-lab:

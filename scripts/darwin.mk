@@ -10,7 +10,6 @@
 DARWIN_SDK	= $(VMD_CACHE)/darwin-sdk
 DARWIN_MIN	= 13.0
 DARWIN_ARCHS	= arm64 x86_64
-DARWIN_PROGRAMS	= vmctl
 
 $(DARWIN_SDK)/complete: scripts/darwin-sdk $(wildcard etc/darwin/*.tbd)
 	VMD_CACHE=$(VMD_CACHE) scripts/darwin-sdk $(DARWIN_SDK)
@@ -24,8 +23,8 @@ darwin_make	= $(MAKE) --no-print-directory O=build/darwin-$(1) \
 		  -Wno-unused-command-line-argument" AR=llvm-ar \
 		  PKG_CONFIG="env PKG_CONFIG_LIBDIR=$(abspath \
 		  $(DARWIN_SDK))/$(1)/brew/lib/pkgconfig pkg-config" \
-		  LDFLAGS="$(LD_Darwin) -Wl,-adhoc_codesign" \
-		  $(patsubst %,build/darwin-$(1)/bin/%,$(DARWIN_PROGRAMS))
+		  OPT=-O2 LDFLAGS="$(LD_Darwin) -Wl,-adhoc_codesign" \
+		  programs
 
 define darwin_rules
 darwin-$(1): $(DARWIN_SDK)/complete
@@ -35,4 +34,15 @@ $(foreach a,$(DARWIN_ARCHS),$(eval $(call darwin_rules,$(a))))
 
 darwin: $(patsubst %,darwin-%,$(DARWIN_ARCHS))
 
-.PHONY: darwin $(patsubst %,darwin-%,$(DARWIN_ARCHS))
+# On a Mac: say in the programs' signatures what they are to be allowed, last
+# of all, and try what could be tried nowhere else.
+sign: programs
+	for p in $(BINARIES); do \
+		e=etc/darwin/$${p##*/}.entitlements; \
+		codesign -s - -f $$([ ! -f $$e ] || echo --entitlements $$e) \
+		    $$p || exit 1; \
+	done
+macos-smoke: sign
+	@BUILD=$(O) scripts/macos-smoke
+
+.PHONY: darwin sign macos-smoke $(patsubst %,darwin-%,$(DARWIN_ARCHS))
