@@ -181,13 +181,6 @@ hvf_vm_new(struct accel_vm **ret, const struct accel_setup *s, struct err *e)
 	return 0;
 }
 
-static int
-hvf_vm_reset(struct accel_vm *vm, struct err *e)
-{
-	hvf_events_flush(vm);
-	return DO(hv_gic_reset);
-}
-
 /* --- memory --------------------------------------------------------------- */
 
 void *
@@ -225,10 +218,6 @@ check_memory(const struct accel_vm *vm, const struct accel_memory *m,
 	return 0;
 }
 
-/*
- * A slot that is there is mapped anew even when it stays where it is: the
- * framework holds the pages that were behind the address then.
- */
 static int
 hvf_map(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
 {
@@ -248,6 +237,32 @@ hvf_map(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
 		return -1;
 	*old = *m;
 	return 0;
+}
+
+/*
+ * The framework holds the pages that were behind an address when it was
+ * mapped.  Memory that was cleared meanwhile has others.
+ */
+static int
+map_again(struct accel_vm *vm, struct err *e)
+{
+	struct accel_memory m;
+
+	for (unsigned i = 0; i < ACCEL_SLOTS_MAX; i++) {
+		m = vm->slot[i];
+		if (m.bytes != 0 && hvf_map(vm, &m, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+hvf_vm_reset(struct accel_vm *vm, struct err *e)
+{
+	hvf_events_flush(vm);
+	if (map_again(vm, e) == -1)
+		return -1;
+	return DO(hv_gic_reset);
 }
 
 static int

@@ -19,7 +19,7 @@
 #include "vmm/devtree.h"
 
 /* What nodes are called where others mean them. */
-enum { GIC = 1, ITS, CLOCK, GPIO };
+enum { GIC = 1, MESSAGES, CLOCK, GPIO };
 
 /* An interrupt: which kind, its number there, how it is told. */
 #define SHARED		0
@@ -160,9 +160,37 @@ firmware(struct tree *t)
 	end(t);
 }
 
+/* What takes messages. */
 static void
-interrupts(struct tree *t, unsigned n)
+its(struct tree *t)
 {
+	begin(t, "its", ARM64_ITS);
+	text(t, "compatible", "arm,gic-v3-its");
+	flag(t, "msi-controller");
+	CELLS(t, "#msi-cells", 1);
+	CELLS(t, "reg", WIDE(ARM64_ITS), WIDE(ARM64_ITS_LEN));
+	CELLS(t, "phandle", MESSAGES);
+	end(t);
+}
+
+static void
+frame(struct tree *t)
+{
+	begin(t, "v2m", ARM64_FRAME);
+	text(t, "compatible", "arm,gic-v2m-frame");
+	flag(t, "msi-controller");
+	CELLS(t, "reg", WIDE(ARM64_FRAME), WIDE(ARM64_FRAME_LEN));
+	CELLS(t, "arm,msi-base-spi", ARM64_MSI_FIRST);
+	CELLS(t, "arm,msi-num-spis", ARM64_MSI_COUNT);
+	CELLS(t, "phandle", MESSAGES);
+	end(t);
+}
+
+static void
+interrupts(struct tree *t, const struct devtree_setup *s)
+{
+	uint64_t redistributors = s->frame ? ARM64_GICR_FRAME : ARM64_GICR;
+
 	begin(t, "intc", ARM64_GICD);
 	text(t, "compatible", "arm,gic-v3");
 	flag(t, "interrupt-controller");
@@ -171,15 +199,12 @@ interrupts(struct tree *t, unsigned n)
 	CELLS(t, "#size-cells", 2);
 	flag(t, "ranges");
 	CELLS(t, "reg", WIDE(ARM64_GICD), WIDE(ARM64_GICD_LEN),
-	    WIDE(ARM64_GICR), WIDE(n * ARM64_GICR_LEN));
+	    WIDE(redistributors), WIDE(s->cpus * ARM64_GICR_LEN));
 	CELLS(t, "phandle", GIC);
-	begin(t, "its", ARM64_ITS);
-	text(t, "compatible", "arm,gic-v3-its");
-	flag(t, "msi-controller");
-	CELLS(t, "#msi-cells", 1);
-	CELLS(t, "reg", WIDE(ARM64_ITS), WIDE(ARM64_ITS_LEN));
-	CELLS(t, "phandle", ITS);
-	end(t);
+	if (s->frame)
+		frame(t);
+	else
+		its(t);
 	end(t);
 }
 
@@ -241,7 +266,7 @@ button(struct tree *t)
 
 /* Slot n's INTA is line n modulo 4: what pci_intx_gsi() says. */
 static void
-pci(struct tree *t)
+pci(struct tree *t, const struct devtree_setup *s)
 {
 	uint32_t lines[4][10];
 
@@ -263,7 +288,11 @@ pci(struct tree *t)
 	    WIDE(ARM64_PCI_END - ARM64_PCI));
 	CELLS(t, "interrupt-map-mask", 0x1800, 0, 0, 7);
 	cells(t, "interrupt-map", lines[0], sizeof(lines) / sizeof(uint32_t));
-	CELLS(t, "msi-map", 0, ITS, 0, 0x10000);
+	/* A frame has no names for those who send. */
+	if (s->frame)
+		CELLS(t, "msi-parent", MESSAGES);
+	else
+		CELLS(t, "msi-map", 0, MESSAGES, 0, 0x10000);
 	flag(t, "dma-coherent");
 	end(t);
 }
@@ -284,11 +313,11 @@ root(struct tree *t, const struct devtree_setup *s)
 	end(t);
 	cpus(t, s->cpus);
 	firmware(t);
-	interrupts(t, s->cpus);
+	interrupts(t, s);
 	devices(t, s->serial);
 	button(t);
 	if (s->pci)
-		pci(t);
+		pci(t, s);
 	end(t);
 }
 

@@ -19,6 +19,7 @@
 struct devtree_setup {
 	uint64_t	 memory;	/* bytes */
 	unsigned	 cpus;
+	bool		 frame;		/* messages go there, not to an ITS */
 	bool		 pci;
 	bool		 serial;
 	const char	*cmdline;

@@ -38,10 +38,18 @@ struct machine_arch {
 
 const bool machine_arch_hotplug = false;
 
-static const struct arm64_gic gic = {
+static const struct arm64_gic gic_its = {
 	.distributor	= ARM64_GICD,
 	.redistributors	= ARM64_GICR,
 	.its		= ARM64_ITS,
+};
+
+static const struct arm64_gic gic_frame = {
+	.distributor	= ARM64_GICD,
+	.redistributors	= ARM64_GICR_FRAME,
+	.frame		= ARM64_FRAME,
+	.frame_first	= ARM64_MSI_FIRST,
+	.frame_count	= ARM64_MSI_COUNT,
 };
 
 /* --- building ------------------------------------------------------------ */
@@ -60,7 +68,7 @@ machine_arch_setup(struct machine *m, const struct vm_config *c,
 	m->arch = calloc(1, sizeof(*m->arch));
 	if (m->arch == NULL)
 		return err_sys(e, "machine");
-	s->gic = &gic;
+	s->gic = m->board.accel->arm64->frame ? &gic_frame : &gic_its;
 	return 0;
 }
 
@@ -122,6 +130,7 @@ machine_arch_enter(struct accel_vcpu *v, void *arg, struct err *e)
 	struct devtree_setup tree = {
 		.memory = memory_bytes(m->memory),
 		.cpus = m->cpus,
+		.frame = m->board.accel->arm64->frame,
 		.pci = m->board.pci != NULL,
 		.serial = m->arch->uart != NULL,
 		.cmdline = m->cmdline,

@@ -175,6 +175,32 @@ described(void **state)
 	    fdt_getprop(again, chosen, "rng-seed", &len), 32);
 }
 
+/* Where there is no ITS: Linux, arm,gic-v2m-frame in arm,gic.yaml. */
+static void
+frame(void **state)
+{
+	struct devtree_setup s = { .memory = 512 * MIB, .cpus = 2,
+	    .pci = true, .frame = true, .cmdline = "" };
+	const char *node = "/intc@8000000/v2m@8020000";
+	static uint8_t fdt[IMAGE_TREE_MAX];
+	const fdt32_t *v;
+	int at;
+
+	(void)state;
+	assert_int_equal(devtree_write(fdt, sizeof(fdt), &s, NULL), 0);
+	assert_int_equal(fdt_check_full(fdt, sizeof(fdt)), 0);
+	assert_int_equal(wide(fdt, node, "reg", 0), ARM64_FRAME);
+	assert_int_equal(wide(fdt, "/intc@8000000", "reg", 2),
+	    ARM64_GICR_FRAME);
+	assert_true(fdt_path_offset(fdt, "/intc@8000000/its@8080000") < 0);
+	at = fdt_path_offset(fdt, node);
+	v = fdt_getprop(fdt, at, "arm,msi-base-spi", NULL);
+	assert_int_equal(fdt32_to_cpu(*v), ARM64_MSI_FIRST);
+	v = fdt_getprop(fdt, fdt_path_offset(fdt, "/pcie@10000000"),
+	    "msi-parent", NULL);
+	assert_int_equal(fdt32_to_cpu(*v), fdt_get_phandle(fdt, at));
+}
+
 static void
 tree_refused(void **state)
 {
@@ -197,11 +223,14 @@ static void
 apart(void **state)
 {
 	static const uint64_t at[][2] = {
-		{ ARM64_GICD, ARM64_GICD_LEN }, { ARM64_ITS, ARM64_ITS_LEN },
+		{ ARM64_GICD, ARM64_GICD_LEN },
+		{ ARM64_FRAME, ARM64_FRAME_LEN },
+		{ ARM64_ITS, ARM64_ITS_LEN },
 		{ ARM64_GICR, 64 * ARM64_GICR_LEN },
 		{ ARM64_UART, ARM64_DEVICE_LEN },
 		{ ARM64_RTC, ARM64_DEVICE_LEN },
 		{ ARM64_GPIO, ARM64_DEVICE_LEN },
+		{ ARM64_GICR_FRAME, 32 * MIB },
 		{ ARM64_PCI, ARM64_PCI_END - ARM64_PCI },
 		{ ARM64_ECAM, MEMORY_ECAM_LEN }, { ARM64_RAM, ARM64_RAM_MAX },
 	};
@@ -219,6 +248,7 @@ main(void)
 		cmocka_unit_test(old),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(described),
+		cmocka_unit_test(frame),
 		cmocka_unit_test(tree_refused),
 		cmocka_unit_test(apart),
 	};
