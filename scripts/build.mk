@@ -124,6 +124,16 @@ $(HVF): $(patsubst %,$(O)/obj/accel/%.o,$(accel_hvf))
 	@rm -f $@
 	@$(AR) rc $@ $^
 
+# vmm on a double of Hypervisor.framework, which needs KVM of arm64.
+HV_DOUBLE	= $(patsubst tests/double/hv/%.c,$(O)/obj/double/%.o,\
+		  $(wildcard tests/double/hv/*.c))
+$(O)/obj/double/%.o: tests/double/hv/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(O)/tests/double/vmm-hvf: $(vmm_OBJS) $(HVF) $(HV_DOUBLE) $(vmm_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(call ld_flags,vmm) -o $@ $^ $(call ld_libs,vmm)
+
 BINARIES	= $(patsubst %,$(O)/bin/%,$(PROGRAMS))
 programs: $(BINARIES)
 

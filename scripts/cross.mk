@@ -18,6 +18,7 @@ arm64: $(CROSS_ROOT)/complete
 	@$(MAKE) --no-print-directory HOST_ARCH=aarch64 O=$(CROSS_O) \
 	    SYSROOT=$(CROSS_ROOT) CC="$(CROSS_CC)" AR=aarch64-linux-gnu-ar \
 	    RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
-	    PKG_CONFIG="$(CROSS_PC)" $(CROSS_O)/bin/vmm $(CROSS_O)/bin/viod
+	    PKG_CONFIG="$(CROSS_PC)" $(CROSS_O)/bin/vmm $(CROSS_O)/bin/viod \
+	    $(CROSS_O)/tests/double/vmm-hvf
 
 .PHONY: arm64

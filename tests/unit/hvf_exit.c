@@ -55,7 +55,7 @@ end(struct world *w)
 	accel_hvf.vm_destroy(w->vm);
 }
 
-/* Run until something is to be done; a kick waits behind the script. */
+/* Run until something is to be done. */
 static struct accel_exit
 run(struct world *w)
 {
@@ -78,17 +78,18 @@ fault(uint64_t syndrome, uint64_t at)
 	return x;
 }
 
-/* Let the exits be handled: nothing comes of them but the kick. */
+/* Let the exits be handled: nothing comes of them. */
 static void
 play(struct world *w, const hv_vcpu_exit_t *exits, unsigned n)
 {
-	hv_vcpu_exit_t with_kick[8];
+	hv_vcpu_exit_t script[8];
 
-	assert_true(n < COUNT(with_kick));
-	memcpy(with_kick, exits, n * sizeof(*exits));
+	assert_true(n < COUNT(script));
+	if (n > 0)
+		memcpy(script, exits, n * sizeof(*exits));
 	/* The last one, of a reason that ends the run. */
-	with_kick[n] = (hv_vcpu_exit_t){ .reason = 99 };
-	hvf_script(0, with_kick, n + 1);
+	script[n] = (hv_vcpu_exit_t){ .reason = 99 };
+	hvf_script(0, script, n + 1);
 	assert_int_equal(run(w).why, ACCEL_EXIT_BROKEN);
 }
 
