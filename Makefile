@@ -59,6 +59,9 @@ accel_x86_64	= cpuid_x86 \
 		  loop_x86
 accel_aarch64	= kvm \
 		  kvm_arm64 \
+		  kvm_arm64_gic \
+		  kvm_arm64_gic_state \
+		  kvm_arm64_state \
 		  kvm_vcpu \
 		  loop_arm64
 # Hypervisor.framework: built everywhere, for tests.

@@ -189,7 +189,8 @@ struct accel {
 	 *
 	 * All vCPUs are stopped.  The caller owns what save returns; NULL
 	 * with the err filled.  vm: interrupt controllers and clock; load
-	 * sets the clock forward by the time that has passed since the save.
+	 * sets the clock forward by the time that has passed since the save,
+	 * except on arm64, where the counter has stood meanwhile.
 	 * Load when the vCPUs have been made, the VM first, then each vCPU.
 	 * Messages of GSIs, irqfds and ioeventfds are not in it.
 	 */
