@@ -22,7 +22,8 @@ mkdir -p "$t/d" "$t/initrd"
 cp "$build/arm64/bin/vmm" "$build/arm64/bin/viod" tests/lab/guest/arm64-run \
     "$t/d"
 cp "$guest/vmlinux" "$t/d/Image"
-$cc -static -O1 -o "$t/initrd/init" tests/lab/guest/arm64-init.c || exit 1
+$cc -D_GNU_SOURCE -static -O1 -o "$t/initrd/init" tests/lab/guest/arm64-init.c &&
+    $cc -static -O1 -o "$t/d/api" tests/lab/guest/api.c || exit 1
 # The init of an archive that comes later replaces the first one's.
 (cd "$t/initrd" && echo init | cpio -o -H newc --quiet -R 0:0) > "$t/mine"
 cat "$guest/initrd" "$t/mine" > "$t/d/initrd"
@@ -30,5 +31,5 @@ truncate -s 1M "$t/d/disk"
 printf 'sixteen letters:' | dd of="$t/d/disk" conv=notrunc 2> /dev/null
 # Some snapshots of this machine stop for ever when a guest is entered: a boot
 # takes no longer.
-tests/lab/lab-run arm64 -c -m 1024 -t "${LAB_SECONDS:-900}" -f 64 \
+tests/lab/lab-run arm64 -c -m 1024 -t "${LAB_SECONDS:-900}" -f 400 \
     -e "GUEST_SECONDS=${GUEST_SECONDS:-600}" -d "$t/d" sh ./arm64-run

@@ -2,21 +2,28 @@
 /*
  * arm64-init.c - process 1 of the guest of arm64.t: says what it finds
  *
- * It boots twice: the first time it ends with a reboot.
+ * It boots twice: the first time it ends with a reboot.  With "busy" on its
+ * command line it counts, until the disk says that it is enough.
  */
 
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BOOTS	8192		/* offset on the disk: how often it came up */
 #define WRITTEN	4096
+#define COUNTED	12288
+#define ENOUGH	16384
 
 static void
 load_modules(void)
@@ -77,6 +84,80 @@ chance(void)
 	printf("rng: %s\n", or != 0 ? "bytes" : "no");
 }
 
+/* --- busy ---------------------------------------------------------------- */
+
+/* The other processor counts in registers and memory, and never sleeps. */
+static volatile unsigned long *
+other_processor(void)
+{
+	volatile unsigned long *n = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	cpu_set_t set;
+
+	if (fork() != 0)
+		return n;
+	CPU_ZERO(&set);
+	CPU_SET(1, &set);
+	(void)sched_setaffinity(0, sizeof(set), &set);
+	for (unsigned long i = 1;; i++)
+		*n = i;
+}
+
+static unsigned long
+now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (unsigned long)ts.tv_sec * 1000 +
+	    (unsigned long)ts.tv_nsec / 1000000;
+}
+
+/* To the disk, and back from there: no cache of ours is asked. */
+static int
+through_disk(int fd, char *page, unsigned n)
+{
+	unsigned back;
+
+	memset(page, (int)n, 4096);
+	memcpy(page, &n, sizeof(n));
+	if (pwrite(fd, page, 4096, COUNTED) != 4096)
+		return -1;
+	memset(page, 0, 4096);
+	if (pread(fd, page, 4096, COUNTED) != 4096)
+		return -1;
+	memcpy(&back, page, sizeof(back));
+	return back == n && page[4095] == (char)n ? 0 : -1;
+}
+
+static void
+busy(void)
+{
+	const struct timespec some = { .tv_nsec = 50000000 };
+	volatile unsigned long *other = other_processor();
+	unsigned long last = 0, then = 0, now;
+	int fd = open("/dev/vda", O_RDWR | O_DIRECT);
+	char *page = aligned_alloc(4096, 4096);
+
+	for (unsigned n = 1;; n++) {
+		(void)nanosleep(&some, NULL);
+		now = now_ms();
+		/* It counts on as soon as the host lets it. */
+		while (*other == last)
+			(void)nanosleep(&some, NULL);
+		printf("count: %u%s%s\n", n, now <= then ? " back" : "",
+		    through_disk(fd, page, n) == -1 ? " disk" : "");
+		(void)fflush(stdout);
+		then = now;
+		last = *other;
+		if (pread(fd, page, 4096, ENOUGH) == 4096 && page[0] == 'e')
+			break;
+	}
+	printf("enough\n");
+	(void)fflush(stdout);
+	(void)reboot(RB_POWER_OFF);
+}
+
 int
 main(void)
 {
@@ -89,6 +170,8 @@ main(void)
 	(void)mount("none", "/sys", "sysfs", 0, NULL);
 	(void)mount("none", "/dev", "devtmpfs", 0, NULL);
 	load_modules();
+	if (count("/proc/cmdline", "busy") > 0)
+		busy();
 	boots = disk();
 	printf("boot: %d\n", boots);
 	printf("cpus: %ld\n", sysconf(_SC_NPROCESSORS_ONLN));
