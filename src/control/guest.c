@@ -570,7 +570,8 @@ fill_guest(struct vm_config *c, struct names *n, const struct vm *vm,
 	c->rng = true;
 	if (vm->spec.image == NULL) {
 		c->vmmci = vm->hypervisor != NULL &&
-		    (vm->hypervisor->can & CAN_VMMCI) != 0;
+		    (vm->hypervisor->can & CAN_VMMCI) != 0 &&
+		    c->arch == VM_ARCH_AMD64;
 		return 0;
 	}
 	c->vsock.cid = GUEST_CID;

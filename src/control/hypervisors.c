@@ -25,7 +25,7 @@
 
 const struct hypervisor hypervisors[] = {
 	{ .name = "vmm", .priv = PRIV_HV_VMM, .probed = true,
-	    .by_auto = true, .shown = true, .arch = "amd64",
+	    .by_auto = true, .shown = true, .native = true,
 	    .can = CAN_ALL | CAN_SNAPSHOT | CAN_VMMCI },
 	{ .name = "cloud-hypervisor", .shown = true,
 	    .missing = "this version does not start cloud-hypervisor" },
@@ -233,9 +233,7 @@ why_not(const struct control *ctl, const struct hypervisor *h,
 
 	if (h->missing != NULL)
 		return h->missing;
-	if (h->arch != NULL && strcmp(h->arch, os_arch()) != 0)
-		return "it is for amd64 hosts";
-	if (h->arch != NULL && strcmp(h->arch, arch) != 0)
+	if (h->native && strcmp(arch, os_arch()) != 0)
 		return "it runs guests of the host's architecture only";
 	/* One that has not answered is tried when it is wanted. */
 	return h->probed && p != NULL && p->done && !p->works ?
@@ -339,8 +337,7 @@ bool
 hypervisor_state(char reason[HYPERVISOR_REASON_MAX],
     const struct control *ctl, const struct hypervisor *h)
 {
-	const char *arch = h->arch != NULL ? h->arch : os_arch();
-	const char *why = why_not(ctl, h, arch);
+	const char *why = why_not(ctl, h, os_arch());
 
 	if (why == NULL)
 		why_usable(reason, ctl, h);

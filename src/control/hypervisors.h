@@ -28,7 +28,7 @@ enum hypervisor_can {
 	CAN_RESET	= 0x02,
 	CAN_CONSOLE	= 0x04,
 	CAN_SNAPSHOT	= 0x08,		/* and standby, fork */
-	CAN_VMMCI	= 0x10,		/* OpenBSD's device for control */
+	CAN_VMMCI	= 0x10,		/* OpenBSD's device; amd64's only */
 };
 
 struct hypervisor {
@@ -39,7 +39,7 @@ struct hypervisor {
 	bool		 probed;	/* it is asked whether it works */
 	bool		 by_auto;	/* chosen where nobody chooses */
 	bool		 shown;		/* in capabilities */
-	const char	*arch;		/* the only guests it runs; NULL: any */
+	bool		 native;	/* guests of the host's kind only */
 };
 
 /* In the order in which they are tried. */

@@ -655,9 +655,10 @@ backend_kill(void *arg)
 static int
 backend_check(const struct vm_config *c, struct err *e)
 {
-	if (c->arch != VM_ARCH_AMD64)
+	if (strcmp(vm_arch_name(c->arch), os_arch()) != 0)
 		return err_api(e, ENOTSUP, "invalid_request",
-		    "platform: arch: vmm runs amd64 guests only");
+		    "platform: arch: vmm runs %s guests only here",
+		    os_arch());
 	if (MAX(c->cpus, c->cpus_max) > ACCEL_CPUS_MAX)
 		return err_api(e, ENOTSUP, "invalid_request",
 		    "cpus: more than %d are not supported by vmm",

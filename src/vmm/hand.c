@@ -9,11 +9,13 @@
 
 #include "lib/num.h"
 #include "lib/util.h"
+#include "os/os.h"
 #include "vmm/hand.h"
 #include "vmm/subopt.h"
 
 #define MEMORY_DEFAULT	(256ULL << 20)
 #define SERIAL_CMDLINE	"console=ttyS0"
+#define SERIAL_ARM64	"console=ttyAMA0"
 #define CONSOLE_CMDLINE	"console=hvc0"
 
 /* Devices' names; as many as there can be of a kind. */
@@ -569,8 +571,9 @@ complete(struct hand *h, struct err *e)
 	if (c->balloon.size > c->memory.size)
 		return err_set(e, EINVAL, "--balloon: larger than --memory");
 	if (c->cmdline == NULL && c->firmware == NULL)
-		c->cmdline = c->serial.mode != VM_STREAM_OFF ?
-		    SERIAL_CMDLINE : CONSOLE_CMDLINE;
+		c->cmdline = c->serial.mode == VM_STREAM_OFF ?
+		    CONSOLE_CMDLINE : c->arch == VM_ARCH_ARM64 ?
+		    SERIAL_ARM64 : SERIAL_CMDLINE;
 	return 0;
 }
 
@@ -599,7 +602,8 @@ hand_parse(struct hand *ret, int argc, char *argv[], struct err *e)
 		longs[i] = (struct option){ .name = rows[i].name,
 		    .has_arg = rows[i].argument };
 	memset(&longs[COUNT(rows)], 0, sizeof(longs[0]));
-	h.config.arch = VM_ARCH_AMD64;
+	if (vm_arch_parse(&h.config.arch, os_arch(), e) == -1)
+		return -1;
 	h.config.cpus = 1;
 	h.config.memory = (struct vm_memory){ .size = MEMORY_DEFAULT,
 	    .shared = true, .thp = true };
