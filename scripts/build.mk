@@ -27,7 +27,9 @@ HARDEN		= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 # What only a linker of macOS or of ELF knows.
 LD_Linux	= $(if $(SAN),,-pie -Wl,-z,relro,-z,now) \
 		  -Wl,--as-needed -Wl,--gc-sections \
-		  $(if $(SYSROOT),-L$(SYSROOT)/usr/lib/$(HOST_ARCH)-linux-gnu,\
+		  $(if $(SYSROOT),-L$(SYSROOT)/usr/lib/$(HOST_ARCH)-linux-gnu \
+		  $(foreach d,lib usr/lib,\
+		  -Wl,-rpath-link,$(SYSROOT)/$(d)/$(HOST_ARCH)-linux-gnu),\
 		  -Wl,-z,pack-relative-relocs)
 LD_Darwin	= -Wl,-dead_strip -Wl,-dead_strip_dylibs
 # A section each, so that a program keeps only what it uses.

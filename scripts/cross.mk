@@ -1,8 +1,8 @@
 # Programs for the other processor, made here.
 #
-#	make arm64	vmm and viod, into build/arm64/bin
+#	make arm64	into build/arm64/bin
 #
-# They are static: the machine they run in, a test's, has no libraries.
+# What these find at their start, where they are not static, is in the sysroot.
 
 CROSS_O		= build/arm64
 CROSS_ROOT	= $(CROSS_O)/sysroot
@@ -27,6 +27,6 @@ arm64: $(CROSS_ROOT)/complete
 	@$(MAKE) --no-print-directory HOST_ARCH=aarch64 O=$(CROSS_O) \
 	    SYSROOT=$(CROSS_ROOT) CC="$(CROSS_CC)" AR=aarch64-linux-gnu-ar \
 	    RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
-	    PKG_CONFIG="$(CROSS_PC)" $(CROSS_O)/bin/vmm $(CROSS_O)/bin/viod
+	    PKG_CONFIG="$(CROSS_PC)" programs
 
 .PHONY: arm64
