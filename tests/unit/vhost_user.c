@@ -112,7 +112,7 @@ checks(void **state)
 	assert_int_equal(check(VHOST_USER_GET_FEATURES, 1, 0, 0, 0), 0);
 	assert_int_equal(check(VHOST_USER_GET_FEATURES, 9, 0, 0, 0), 0);
 	assert_int_equal(check(0, 1, 0, 0, 0), -1);
-	assert_int_equal(check(6, 1, 16, 1, 0), -1);	/* SET_LOG_BASE */
+	assert_int_equal(check(7, 1, 0, 1, 0), -1);	/* SET_LOG_FD */
 	assert_int_equal(check(UINT32_MAX, 1, 0, 0, 0), -1);
 	assert_int_equal(check(VHOST_USER_GET_FEATURES, 5, 0, 0, 0), -1);
 	assert_int_equal(check(VHOST_USER_GET_FEATURES, 1, 8, 0, 0), -1);
