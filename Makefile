@@ -30,7 +30,8 @@ os_Linux	= event_linux \
 		  process_linux \
 		  sandbox_linux \
 		  user_linux
-os_Darwin	= event_kqueue \
+os_Darwin	= darwin/signature \
+		  event_kqueue \
 		  files_darwin \
 		  image_lock_darwin \
 		  os_darwin \
@@ -118,6 +119,7 @@ guest_FILES	= agent conn dhcp guest_config links net passwd power proc \
 # A list that ends in _Linux or _Darwin is that system's alone.
 PROGRAMS	= viod vmctl vmd vmd-control vmd-image
 PROGRAMS_Linux	= viod-tap vmd-share
+PROGRAMS_Darwin	= vmm-vz
 PROGRAMS	+= $(PROGRAMS_$(HOST_OS))
 
 viod_DIR	= viod
@@ -248,7 +250,8 @@ vmm-vz_FILES	= backend check config devices identity machine main ns relay \
 		  snapshot state vsock vsock_device
 vmm-vz_DARWIN	= signature
 vmm-vz_LAYERS	= chapi os lib
-vmm-vz_LIBS	= jansson
+vmm-vz_Darwin_LIBS = libobjc
+vmm-vz_LIBS	= jansson $(vmm-vz_$(HOST_OS)_LIBS)
 
 vmd_DIR		= vmd
 vmd_Linux	= nat taps

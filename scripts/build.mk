@@ -45,7 +45,7 @@ LDFLAGS		= $(SANFLAGS) $(LD_$(HOST_OS))
 all_LIBS	= $(sort jansson libevent_core libfdt \
 		  $(foreach p,$(PROGRAMS),$($(p)_LIBS) $($(p)_STATIC_LIBS)))
 # Libraries without a pkg-config file: the name says the flag.
-NO_PC		= libfdt libwslay
+NO_PC		= libfdt libobjc libwslay
 pkg_libs	= $(patsubst lib%,-l%,$(filter $(NO_PC),$(1))) \
 		  $(if $(strip $(filter-out $(NO_PC),$(1))),\
 		  $(shell $(PKG_CONFIG) --libs $(filter-out $(NO_PC),$(1))))
@@ -180,10 +180,12 @@ $(O)/tests/double/vmm-vz: $(VZ_OBJS) $(VZ_DOUBLE) \
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(LDFLAGS) -Wl,--wrap=dlopen -o $@ $^ \
 	    $(call pkg_libs,$(vmm-vz_LIBS)) -lpthread
+ifneq ($(HOST_OS),Darwin)
 $(O)/lib/prog-vmm-vz.a: $(filter-out %/main.o,$(VZ_OBJS))
 	@mkdir -p $(@D)
 	@rm -f $@
 	@$(AR) rc $@ $^
+endif
 
 ARCHIVES	= $(patsubst %,$(O)/lib/prog-%.a,$(PROGRAMS) vmm-vz) \
 		  $(patsubst %,$(O)/lib/%.a,$(LAYERS)) $(OTHER) $(HVF)

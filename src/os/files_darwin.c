@@ -190,6 +190,21 @@ os_reopen(int fd, int access, struct err *e)
 	return take_fd(&ret);
 }
 
+int
+os_fd_path(char *ret, size_t size, int fd, struct err *e)
+{
+	char path[MAXPATHLEN];
+	size_t len;
+
+	if (fcntl(fd, F_GETPATH, path) == -1)
+		return err_sys(e, "path of a descriptor");
+	len = strlen(path);
+	if (len >= size)
+		return err_set(e, ENAMETOOLONG, "path of a descriptor");
+	memcpy(ret, path, len + 1);
+	return 0;
+}
+
 void
 os_dev_split(dev_t dev, uint32_t *hi, uint32_t *lo)
 {
