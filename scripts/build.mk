@@ -358,11 +358,23 @@ uninstall:
 	rm -f $(patsubst man/%.7,$(DESTDIR)$(mandir)/man7/%.7,$(wildcard man/*.7))
 	@scripts/install-system -u "$(DESTDIR)" "$(prefix)" "$(sbindir)"
 
+# A release, and a formula that knows its checksum.  DIST_URL is where it will
+# be.
+DIST		= build/dist/vmd-$(VERSION).tar.gz
+DIST_URL	= https://vmd.invalid
+dist:
+	@mkdir -p build/dist
+	git archive --format=tar --prefix=vmd-$(VERSION)/ HEAD | gzip -9n > $(DIST)
+	cd build/dist && sha256sum $(notdir $(DIST)) > $(notdir $(DIST)).sha256
+	sed -e 's|url ".*"|url "$(DIST_URL)/$(notdir $(DIST))"|' \
+	    -e "s|sha256 \".*\"|sha256 \"$$(cut -c 1-64 $(DIST).sha256)\"|" \
+	    Formula/vmd.rb > build/dist/vmd.rb
+
 clean:
 	rm -rf build
 
 .PHONY: all programs unit bench-programs fuzz-programs fuzz clean run check \
-	check-lab bench completion syntax install uninstall
+	check-lab bench completion syntax install uninstall dist
 .SECONDARY:
 .DELETE_ON_ERROR:
 
