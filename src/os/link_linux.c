@@ -332,20 +332,36 @@ link_address6(unsigned index, const uint8_t addr[16], unsigned len,
 	return add_address(index, addr, 16, len, e);
 }
 
+static int
+option_open(const char *name, const char *family, const char *option,
+    int flags)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s",
+	    family, name, option);
+	return open(path, flags | O_CLOEXEC);
+}
+
 int
 link_option(const char *name, const char *family, const char *option,
     const char *value, struct err *e)
 {
-	char path[PATH_MAX];
-	own_fd int fd = -1;
+	own_fd int fd = option_open(name, family, option, O_WRONLY);
 
-	(void)snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s",
-	    family, name, option);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd == -1)
-		return errno == ENOENT ? 0 : err_sys(e, "%s", path);
-	return write_full(fd, value, strlen(value)) == -1 ?
-	    err_sys(e, "%s", path) : 0;
+	if (fd == -1 && errno == ENOENT)
+		return 0;
+	return fd == -1 || write_full(fd, value, strlen(value)) == -1 ?
+	    err_sys(e, "%s: %s of %s", name, option, family) : 0;
+}
+
+bool
+link_option_on(const char *name, const char *family, const char *option)
+{
+	own_fd int fd = option_open(name, family, option, O_RDONLY);
+	char c = '0';
+
+	return fd != -1 && read(fd, &c, 1) == 1 && c != '0';
 }
 
 int

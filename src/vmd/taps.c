@@ -146,8 +146,8 @@ ordinal(const struct priv_start *r, unsigned net)
 }
 
 /*
- * What a guest says must not become the host's own routes; the source of a
- * local interface's packets is what belongs there (RFC 3704).
+ * What a guest says must not become the host's own routes.  Packets of a local
+ * interface have a source that belongs there (RFC 3704).
  */
 static int
 harden(const char *name, const struct priv_tap *t, struct err *e)
