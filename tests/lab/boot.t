@@ -17,7 +17,7 @@ done
 for f in bin/vmd bin/vmm share/guest/x86_64/initrd; do
 	[ -e "$build/$f" ] || { echo "1..0 # SKIP no $build/$f"; exit 0; }
 done
-part="null conf killed users exec net vmctl snapshot fork share"
+part="null conf killed users exec net vmctl snapshot fork share send"
 tests=${BOOT_TESTS:-$part${LAB_FULL:+ vmm refused image survive disk_full storm}}
 [ -n "${LAB_FULL:-}" ] || {
 	EXEC_BIG_MIB=${EXEC_BIG_MIB:-64} EXEC_COUNT=${EXEC_COUNT:-20}
