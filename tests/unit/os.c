@@ -81,6 +81,30 @@ full_queue(void **state)
 	(void)close(listener);
 }
 
+/* A directory has a path, a pipe none; one too long for us is refused. */
+static void
+fd_path(void **state)
+{
+	char path[4096];
+	struct stat a, b;
+	struct err e;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(os_fd_path(path, sizeof(path), dirfd_, &e), 0);
+	assert_int_equal(path[0], '/');
+	assert_int_equal(stat(path, &a), 0);
+	assert_int_equal(fstat(dirfd_, &b), 0);
+	assert_true(a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+	assert_int_equal(os_fd_path(path, strlen(path), dirfd_, &e), -1);
+	assert_int_equal(e.num, ENAMETOOLONG);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(os_fd_path(path, sizeof(path), fds[0], &e), -1);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	assert_int_equal(os_fd_path(path, sizeof(path), fds[0], &e), -1);
+}
+
 /* As root a file would open for more than its descriptor may. */
 static void
 reopen(void **state)
@@ -277,6 +301,7 @@ main(void)
 		    tear_down),
 		cmocka_unit_test_setup_teardown(full_queue, set_up,
 		    tear_down),
+		cmocka_unit_test_setup_teardown(fd_path, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reopen, set_up, tear_down),
 		cmocka_unit_test(descriptors),
 		cmocka_unit_test(received),
