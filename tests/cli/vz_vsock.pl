@@ -15,7 +15,8 @@ use Socket;
 my ($path, $command, @args) = @ARGV;
 $SIG{PIPE} = 'IGNORE';
 $SIG{ALRM} = sub { print "no answer\n"; exit 1 };
-alarm 60;
+# Of a hang, not of a slow machine.
+alarm 900;
 
 sub dial {
 	my ($line) = @_;

@@ -30,7 +30,8 @@
 #include "double.h"
 #include "lib/io.h"
 
-#define SAID_MAX	(4 << 20)	/* bytes that are kept to be repeated */
+#define CHUNK		65536		/* bytes a read */
+#define SAID_MAX	(4 << 20)	/* that are kept to be repeated */
 #define NETS_MAX	4
 #define CONNS_MAX	4096
 #define DIAL_PORTS	2000
@@ -186,13 +187,18 @@ const struct method double_listener[] = {
 
 /* Read to the end; how many bytes there were. */
 static size_t
-read_all(int fd, char *to, size_t max)
+read_all(int fd, char **said)
 {
-	size_t len = 0;
+	size_t len = 0, room = CHUNK;
 	ssize_t n;
 
-	while (len < max && (n = read(fd, to + len, max - len)) > 0)
+	while (len < SAID_MAX && (n = read(fd, *said + len, room - len)) > 0) {
 		len += (size_t)n;
+		if (len < room)
+			continue;
+		room *= 2;
+		*said = realloc(*said, room);
+	}
 	return len;
 }
 
@@ -228,7 +234,7 @@ dial(void *arg)
 }
 
 static void
-talk_dial(struct talk *t, char *said)
+talk_dial(struct talk *t, char **said)
 {
 	struct dialling d = { .guest = t->guest, .port = t->port - DIAL_PORTS };
 	size_t n;
@@ -240,22 +246,23 @@ talk_dial(struct talk *t, char *said)
 	}
 	(void)write_full(d.fd, "ready\n", 6);
 	(void)shutdown(d.fd, SHUT_WR);
-	n = read_all(d.fd, said, SAID_MAX);
-	(void)write_full(t->fd, said, n);
+	n = read_all(d.fd, said);
+	(void)write_full(t->fd, *said, n);
 	(void)close(d.fd);
 }
 
 static void
-talk_first(struct talk *t, char *said)
+talk_first(struct talk *t, char **said)
 {
+	char line[32];
 	int n;
 
-	memset(said, 'x', 65536);
-	(void)write_full(t->fd, said, 65536);
+	memset(*said, 'x', CHUNK);
+	(void)write_full(t->fd, *said, CHUNK);
 	(void)shutdown(t->fd, SHUT_WR);
-	n = snprintf(said, SAID_MAX, "%zu bytes\n",
-	    read_all(t->fd, said, SAID_MAX));
-	(void)write_full(t->guest->console, said, (size_t)n);
+	n = snprintf(line, sizeof(line), "%zu bytes\n",
+	    read_all(t->fd, said));
+	(void)write_full(t->guest->console, line, (size_t)n);
 }
 
 static void
@@ -263,7 +270,7 @@ talk_now(struct talk *t, char *said)
 {
 	ssize_t n;
 
-	while ((n = read(t->fd, said, 65536)) > 0)
+	while ((n = read(t->fd, said, CHUNK)) > 0)
 		if (write_full(t->fd, said, (size_t)n) == -1)
 			return;
 }
@@ -290,21 +297,24 @@ talk(void *arg)
 {
 	struct talk *t = arg;
 	struct guest *g = t->guest;
-	char *said = malloc(SAID_MAX);
+	char *said = malloc(CHUNK);
+	size_t n;
 
-	if (t->port == 7)
-		(void)write_full(t->fd, said, read_all(t->fd, said, SAID_MAX));
-	else if (t->port == 8)
+	if (t->port == 7) {
+		n = read_all(t->fd, &said);
+		(void)write_full(t->fd, said, n);
+	} else if (t->port == 8) {
 		talk_now(t, said);
-	else if (t->port == 9)
-		talk_first(t, said);
-	else if (t->port == 13)
+	} else if (t->port == 9) {
+		talk_first(t, &said);
+	} else if (t->port == 13) {
 		(void)write_full(t->fd, "bye", 3);
-	else if (t->port >= DIAL_PORTS)
-		talk_dial(t, said);
-	else if (t->port >= 1000)
+	} else if (t->port >= DIAL_PORTS) {
+		talk_dial(t, &said);
+	} else if (t->port >= 1000) {
 		machine_event(g->setup.vm,
 		    (enum guest_event)(t->port - 1000));
+	}
 	free(said);
 	(void)pthread_mutex_lock(&g->lock);
 	g->conns[t->place] = -1;
