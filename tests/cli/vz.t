@@ -31,13 +31,11 @@ ok() {
 	fi
 }
 
-# has TEXT FILE-WORDS: how often the log says it.
-log() {
+log() { # TEXT: how often the log says it
 	grep -c -- "$1" "$d/vmm.log"
 }
 
-# until_log TEXT: it will say so.
-until_log() {
+until_log() { # TEXT: the same, once it does
 	i=0
 	until grep -q -- "$1" "$d/vmm.log" || [ $((i += 1)) -gt 1000 ]; do
 		sleep 0.02
@@ -100,7 +98,7 @@ finish() {
 	    "$d/vmm.log" | head -n 3; cat "$d/exit.json" 2>/dev/null)
 }
 
-minimal() { # CMDLINE [MEMBERS]
+minimal() { # CMDLINE [MEMBERS]: a VmConfig
 	echo "{\"payload\":{\"kernel\":\"k\",\"cmdline\":\"$1\"},
 	    \"cpus\":{\"boot_vcpus\":1},\"memory\":{\"size\":268435456}
 	    ${2:+,$2}}"
@@ -120,9 +118,8 @@ for host in "absent:this host has no Virtualization.framework" \
     "unsigned:the program is not signed" \
     "unentitled:the program's signature lacks the entitlement com.apple"; do
 	VZ_DOUBLE=${host%%:*} "$vz" -a 9 3> "$d/report" 9< "$d/k" 2> /dev/null
-	ok "host ${host%%:*}" "$(cut -c1-$((${#host} - ${#host} + 6 + \
-	    $(printf %s "${host#*:}" | wc -c))) "$d/report")" \
-	    "error ${host#*:}"
+	ok "host ${host%%:*}: ${host#*:}" \
+	    "$(grep -c "^error ${host#*:}" "$d/report")" 1
 	VZ_DOUBLE=${host%%:*} "$vz" -P 3> "$d/report"
 	ok "its probe" "$(grep -o '"usable":[a-z]*' "$d/report")" \
 	    '"usable":false'
