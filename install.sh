@@ -92,7 +92,6 @@ cd "$(dirname "$0")"
 # --- Debian --------------------------------------------------------------------
 
 linux() {
-	make=make
 	run scripts/deps run
 	run make -s all guest "prefix=$prefix"
 	as_root make -s install "prefix=$prefix"
@@ -126,38 +125,27 @@ packages() {
 }
 # An agent of this user, or a daemon of the host.
 launch() {
-	label=portable.vmd
+	label=org.portable-vmd.vmd
 	if [ "$(id -u)" -eq 0 ]; then
-		domain=system dir=/Library/LaunchDaemons from=daemon
+		domain=system dir=/Library/LaunchDaemons
 	else
-		domain=gui/$(id -u) dir=$HOME/Library/LaunchAgents from=agent
+		label=$label.agent
+		domain=gui/$(id -u) dir=$HOME/Library/LaunchAgents
 	fi
-	plist=$dir/$label.plist
 	run mkdir -p "$dir"
-	echo "+ etc/launchd/$from.plist to $plist"
-	[ -n "$dry" ] || {
-		sed -e "s|@sbindir@|$prefix/sbin|g" -e "s|@home@|$HOME|g" \
-		    "etc/launchd/$from.plist" > "$plist.new"
-		chmod 644 "$plist.new"
-		mv "$plist.new" "$plist"
-	}
+	run install -m 644 "$prefix/share/vmd/launchd/$label.plist" "$dir"
 	# One that runs is ended, which ends no virtual machine.
 	if launchctl print "$domain/$label" > /dev/null 2>&1; then
 		run launchctl bootout "$domain/$label"
 	fi
-	run launchctl bootstrap "$domain" "$plist"
+	run launchctl bootstrap "$domain" "$dir/$label.plist"
 }
 darwin() {
 	packages
-	make=gmake
 	run gmake -s all "prefix=$prefix"
-	# Last of all: whatever changes a program undoes its signature.
+	# Whatever changes a program undoes its signature; a copy does not.
+	run gmake -s sign "prefix=$prefix"
 	as_root gmake -s install "prefix=$prefix"
-	for p in vmm vmm-vz; do
-		[ ! -f "$prefix/libexec/vmd/$p" ] ||
-		    as_root codesign -s - -f --entitlements \
-		    "etc/darwin/$p.entitlements" "$prefix/libexec/vmd/$p"
-	done
 	[ -z "$start" ] || launch
 }
 

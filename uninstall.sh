@@ -65,10 +65,11 @@ of() {
 case $(uname -s) in
 Darwin)
 	make=gmake
-	label=portable.vmd
+	label=org.portable-vmd.vmd
 	if [ "$(id -u)" -eq 0 ]; then
-		domain=system dir=/Library/LaunchDaemons data=/var/lib/vmd
+		domain=system dir=/Library/LaunchDaemons data=/var/db/vmd
 	else
+		label=$label.agent
 		domain=gui/$(id -u) dir=$HOME/Library/LaunchAgents
 		data="$HOME/Library/Application Support/vmd"
 	fi

@@ -28,12 +28,8 @@ class Vmd < Formula
   depends_on "zstd"
 
   def install
+    system "gmake", "all", "sign", "prefix=#{prefix}"
     system "gmake", "install", "prefix=#{prefix}"
-    %w[vmm vmm-vz].each do |p|
-      next unless (libexec/"vmd"/p).exist?
-      system "codesign", "-s", "-", "-f", "--entitlements",
-             "etc/darwin/#{p}.entitlements", libexec/"vmd"/p
-    end
   end
 
   test do

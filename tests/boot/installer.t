@@ -82,7 +82,7 @@ says "another word" "usage:" 2 ./install.sh --frefix /here
 
 mac=/tmp/mac
 mkdir -p $mac/bin "$mac/home"
-for p in brew launchctl codesign xcode-select gmake; do
+for p in brew launchctl xcode-select gmake; do
 	cat > $mac/bin/$p << 'END'
 #!/bin/sh
 # Writes down what it is told.
@@ -94,9 +94,11 @@ launchctl,print) [ -f /tmp/mac/runs ] ;;
 launchctl,bootstrap) : > /tmp/mac/runs ;;
 launchctl,bootout) rm /tmp/mac/runs ;;
 gmake,-s) case $2 in
-	install) mkdir -p /tmp/mac/usr/libexec/vmd
-		: > /tmp/mac/usr/libexec/vmd/vmm
-		: > /tmp/mac/usr/libexec/vmd/vmm-vz ;;
+	install) mkdir -p /tmp/mac/usr/share/vmd/launchd
+		for f in etc/launchd/*; do
+			sed "s|@sbindir@|/tmp/mac/usr/sbin|" "$f" \
+			    > "/tmp/mac/usr/share/vmd/launchd/${f##*/}"
+		done ;;
 	uninstall) rm -r /tmp/mac/usr ;;
 	esac ;;
 esac
@@ -110,16 +112,16 @@ printf '#!/bin/sh\n"$@"\n' > $mac/bin/sudo
 chmod 755 $mac/bin/*
 on_mac() { HOME=$mac/home PATH=$mac/bin:$PATH "$@" --prefix $mac/usr; }
 told() { grep -c "^$1" $mac/told; }
-agent=$mac/home/Library/LaunchAgents/portable.vmd.plist
+agent=$mac/home/Library/LaunchAgents/org.portable-vmd.vmd.agent.plist
 
 ok "mac: installed" on_mac ./install.sh
 is "libraries from Homebrew" 1 "$(told 'brew install make ')"
-is "what needs entitlements is signed, last" 2 "$(sed '1,/gmake -s install/d' \
-    $mac/told | grep -c '^codesign -s - -f --entitlements etc/.* /tmp/mac/usr/libexec/vmd/vmm')"
+is "made, signed, installed" "all sign install" \
+    "$(sed -n 's/^gmake -s \([a-z]*\) .*/\1/p' $mac/told | xargs)"
 is "an agent of the user" 1 "$(told "launchctl bootstrap gui/501 $agent")"
 ok "which is a property list" python3 -c 'import plistlib, sys
 p = plistlib.load(open(sys.argv[1], "rb"))
-assert p["Label"] == "portable.vmd"
+assert p["Label"] == "org.portable-vmd.vmd.agent"
 assert p["ProgramArguments"][0] == "/tmp/mac/usr/sbin/vmd"
 assert p["AbandonProcessGroup"] is True
 assert not any("$" in a or "~" in a for a in p["ProgramArguments"])' "$agent"
@@ -127,7 +129,7 @@ is "with nothing left to put in" "" "$(grep @ "$agent")"
 : > $mac/told
 ok "mac: installed again" on_mac ./install.sh
 is "nothing is brewed" 0 "$(told 'brew install')"
-is "the one that ran ends first" "launchctl bootout gui/501/portable.vmd
+is "the one that ran ends first" "launchctl bootout gui/501/org.portable-vmd.vmd.agent
 launchctl bootstrap gui/501 $agent" "$(grep -e bootout -e bootstrap $mac/told)"
 mkdir -p "$mac/home/Library/Application Support/vmd"
 says "mac: uninstalled" "Application Support/vmd stays" 0 on_mac ./uninstall.sh
@@ -139,5 +141,5 @@ is "with its data" "" "$(ls "$mac/home/Library/Application Support")"
 : > $mac/told
 ok "mac: by root" env MAC_UID=0 HOME=$mac/home PATH=$mac/bin:"$PATH" \
     ./install.sh --prefix $mac/usr
-is "for the host" 1 "$(told 'launchctl bootstrap system /Library/LaunchDaemons')"
+is "for the host" 1 "$(told 'launchctl bootstrap system /Library/LaunchDaemons/org.portable-vmd.vmd.plist')"
 view_done
