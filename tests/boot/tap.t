@@ -16,7 +16,7 @@ fi
 
 # The world: 192.0.2.2, with a name server that says what it is asked for.
 ip link set lo up
-unshare -n sleep 3600 &
+unshare -n sleep 3600 > /dev/null 2>&1 &
 world=$!
 at_end() { kill $world $servers 2> /dev/null; }
 wait_for 10 sh -c "[ \$(readlink /proc/$world/ns/net) != \
@@ -37,10 +37,11 @@ while (my $from = recv($s, my $q, 2000, 0)) {
 	    pack('C4', 192, 0, 2, 2), 0, $from);
 }
 END
-in_world perl "$t/dns.pl" &
+# By their own process ids, so that they can be ended.
+nsenter -t $world -n perl "$t/dns.pl" > /dev/null 2>&1 &
 servers=$!
-in_world socat TCP-LISTEN:7000,reuseaddr,fork \
-    'SYSTEM:echo to $SOCAT_PEERADDR; cat' &
+nsenter -t $world -n socat TCP-LISTEN:7000,reuseaddr,fork \
+    'SYSTEM:echo to $SOCAT_PEERADDR; cat' > /dev/null 2>&1 &
 servers="$servers $!"
 echo 'nameserver 192.0.2.2' > "$t/resolv.conf"
 mount --bind "$t/resolv.conf" /etc/resolv.conf

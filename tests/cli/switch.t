@@ -279,7 +279,7 @@ while (my $from = recv($s, my $q, 2000, 0)) {
 	    pack('C4', 203, 0, 113, 7), 0, $from);
 }
 DNS
-in_guest $world perl "$d/dns.pl" &
+nsenter -t $world -n perl "$d/dns.pl" > /dev/null 2>&1 &
 guests="$guests $!"
 echo 'nameserver 192.0.2.2' > "$d/resolv.conf"
 until_true in_guest $world sh -c 'ss -lun | grep :53'
