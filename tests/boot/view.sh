@@ -67,7 +67,10 @@ stop() {
 	[ -s $pid ] || return 0
 	grep -q '^KillMode=process$' $unit || exit 1
 	kill "$(cat $pid)"
-	while kill -0 "$(cat $pid)" 2> /dev/null; do sleep 0.1; done
+	# Nobody may have waited for it yet.
+	while grep -q '^State:[^Z]*$' "/proc/$(cat $pid)/status"; do
+		sleep 0.1
+	done 2> /dev/null
 	rm -f $pid
 }
 start() {
