@@ -23,6 +23,9 @@
 #define FIRMWARE_MIN		4096U		/* bytes of an image */
 #define FIRMWARE_MAX		(256U << 10)
 
+/* What boots from virtio network cards: iPXE, as it is packaged for QEMU. */
+#define FIRMWARE_NET	"/usr/lib/ipxe/qemu/pxe-virtio.rom"
+
 /* The ACPI tables are at the end of memory below 4 GiB, so many bytes. */
 #define FIRMWARE_TABLES_LEN	0x10000ULL
 

@@ -25,6 +25,7 @@
 #include "vmm/dev/cpuplug.h"
 #include "vmm/dev/hotplug.h"
 #include "vmm/dev/vmmci.h"
+#include "vmm/firmware.h"
 #include "vmm/machine_private.h"
 #include "vmm/memory.h"
 #include "vmm/pci.h"
@@ -164,8 +165,10 @@ machine_open(struct machine_files *ret, const struct vm_config *c,
 	    open_file(&f.kernel, c->kernel, "kernel", e) :
 	    open_file(&f.kernel, c->firmware, "firmware", e)) == -1)
 		return -1;
-	if (c->initramfs != NULL &&
-	    open_file(&f.initrd, c->initramfs, "initramfs", e) == -1) {
+	if ((c->initramfs != NULL &&
+	    open_file(&f.initrd, c->initramfs, "initramfs", e) == -1) ||
+	    (c->boot == VM_BOOT_NET && open_file(&f.initrd, FIRMWARE_NET,
+	    "network boot (ipxe-qemu)", e) == -1)) {
 		machine_close(&f);
 		return -1;
 	}

@@ -38,7 +38,7 @@ enum machine_event {
 /* What a VM begins with; -1: there is none, or it was given away. */
 struct machine_files {
 	int	kernel;		/* or firmware */
-	int	initrd;
+	int	initrd;		/* or the program that boots from a network */
 };
 
 /* Open them, for who soon may not. */

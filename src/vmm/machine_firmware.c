@@ -3,11 +3,13 @@
  * machine_firmware.c - what firmware is told of a machine; see
  * machine_private.h
  *
- * In files of fw_cfg: where memory is, what to boot from, and where the ACPI
- * tables are.  These stay where they are; the firmware is told to copy their
- * root to where guests look for it.
+ * In files of fw_cfg: where memory is, what to boot from, the program that
+ * does it for network cards, and where the ACPI tables are.  These stay where
+ * they are; the firmware is told to copy their root to where guests look for
+ * it.
  *
- * Source: SeaBIOS, docs/Runtime_config.md; QEMU, docs/specs/fw_cfg.rst,
+ * Source: SeaBIOS, docs/Runtime_config.md, src/optionroms.c; PCI Firmware
+ * Specification 3.2, section 5.1 (images); QEMU, docs/specs/fw_cfg.rst,
  * hw/acpi/bios-linker-loader.c (the commands); ACPI 6.5, section 15 (types
  * of memory).
  */
@@ -119,6 +121,29 @@ add_order(struct machine *m, struct fw_cfg *f, enum vm_boot boot,
 	return fw_cfg_add(f, "bootorder", o.text, o.len + 1, e);
 }
 
+/* --- boot from a network -------------------------------------------------- */
+
+/* In place of a ROM of the cards', whose identification its name has. */
+#define ROM_BLOCK	512U
+
+static int
+add_net_rom(struct machine *m, struct fw_cfg *f, struct err *e)
+{
+	uint8_t image[UINT8_MAX * ROM_BLOCK];
+	const char *name = m->board.transitional ? "pci1af4,1000.rom" :
+	    "pci1af4,1041.rom";
+	size_t len;
+
+	if (loader_read(m->files.initrd, image, ROM_BLOCK, 0, e) == -1)
+		return err_prefix(e, FIRMWARE_NET);
+	len = image[2] * ROM_BLOCK;
+	if (image[0] != 0x55 || image[1] != 0xaa || len == 0)
+		return err_set(e, ENOEXEC, FIRMWARE_NET ": no image of a ROM");
+	if (loader_read(m->files.initrd, image, len, 0, e) == -1)
+		return err_prefix(e, FIRMWARE_NET);
+	return fw_cfg_add(f, name, image, len, e);
+}
+
 /* --- the tables ----------------------------------------------------------- */
 
 #define LOADER_ALLOCATE		1	/* commands and zones */
@@ -161,7 +186,8 @@ machine_firmware_files(struct machine *m, struct fw_cfg *f, enum vm_boot boot,
 	if (serial &&
 	    fw_cfg_add(f, "etc/sercon-port", &port, sizeof(port), e) == -1)
 		return -1;
-	if (add_order(m, f, boot, e) == -1)
+	if (add_order(m, f, boot, e) == -1 ||
+	    (boot == VM_BOOT_NET && add_net_rom(m, f, e) == -1))
 		return -1;
 	return add_tables(m, f, e);
 }

@@ -5,6 +5,7 @@
 #include "event_kit.h"
 
 #include <endian.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,6 +37,7 @@ struct world {
 	struct machine		*machine;
 	int			 peer;		/* of COM1 */
 	char			 image[32];
+	struct machine_files	 files;		/* opened by the caller */
 };
 
 static void
@@ -70,7 +72,7 @@ begin(struct world *w, size_t len)
 
 	null_forget();
 	memset(w, 0, sizeof(*w));
-	w->peer = -1;
+	w->peer = w->files.kernel = w->files.initrd = -1;
 	w->loop = kit_loop();
 	(void)snprintf(w->image, sizeof(w->image), "/tmp/bios.XXXXXX");
 	fd = mkstemp(w->image);
@@ -89,7 +91,7 @@ make(struct world *w, bool serial, const json_t *state, struct err *e)
 	struct machine_setup s = { .loop = w->loop, .accel = &accel_null,
 	    .config = &w->config, .console = -1, .serial = -1,
 	    .memory = -1, .event = on_event, .arg = w, .state = state,
-	    .restore = state != NULL };
+	    .restore = state != NULL, .files = &w->files };
 	int sv[2], r;
 
 	if (serial) {
@@ -286,6 +288,7 @@ files(void **state)
 	assert_int_equal(command[0], 1);
 	assert_string_equal((char *)command + 4, "etc/acpi/rsdp");
 
+	assert_int_equal(file(&w, "pci1af4,1041.rom", order, 0), -1);
 	assert_int_equal(file(&w, "bootorder", order, sizeof(order)), 5);
 	assert_string_equal(order, "HALT");
 	assert_int_equal(file(&w, "etc/sercon-port", &n, sizeof(n)), 2);
@@ -296,6 +299,60 @@ files(void **state)
 	assert_int_equal(n, 3);
 	item(&w, FW_CFG_NO_SCREEN, &n, sizeof(n));
 	assert_int_equal(n, 1);
+	end(&w);
+}
+
+/* A file of its own, with the bytes, to be read. */
+static int
+unnamed(const void *bytes, size_t len)
+{
+	int fd = os_memfd("file", len, NULL);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(pwrite(fd, bytes, len, 0), len);
+	return fd;
+}
+
+/* As a machine that boots from a network is told; -1: it is refused. */
+static int
+make_net(struct world *w, const void *rom, size_t len, struct err *e)
+{
+	int r;
+
+	begin(w, FIRMWARE_MIN);
+	w->config.boot = VM_BOOT_NET;
+	w->files.kernel = open(w->image, O_RDONLY | O_CLOEXEC);
+	assert_int_not_equal(w->files.kernel, -1);
+	w->files.initrd = unnamed(rom, len);
+	r = make(w, false, NULL, e);
+	assert_int_equal(w->files.initrd, -1);	/* taken */
+	return r;
+}
+
+/* The image of a ROM, which says itself how long it is. */
+static void
+net_rom(void **state)
+{
+	uint8_t rom[3 * 512], got[sizeof(rom)];
+	struct world w;
+	struct err e;
+
+	(void)state;
+	memset(rom, 7, sizeof(rom));
+	memcpy(rom, "\x55\xaa\x02", 3);
+	assert_int_equal(make_net(&w, rom, sizeof(rom), &e), 0);
+	assert_int_equal(file(&w, "pci1af4,1041.rom", got, sizeof(got)), 1024);
+	assert_memory_equal(got, rom, 1024);
+	assert_int_equal(got[1024], 0);
+	end(&w);
+	rom[2] = 4;		/* longer than its file */
+	assert_int_equal(make_net(&w, rom, sizeof(rom), &e), -1);
+	end(&w);
+	rom[2] = 0;
+	assert_int_equal(make_net(&w, rom, sizeof(rom), &e), -1);
+	assert_non_null(strstr(e.text, "no image of a ROM"));
+	end(&w);
+	assert_int_equal(make_net(&w, "MZ", 2, &e), -1);
 	end(&w);
 }
 
@@ -414,6 +471,7 @@ main(void)
 		cmocka_unit_test(image),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(files),
+		cmocka_unit_test(net_rom),
 		cmocka_unit_test(reset),
 		cmocka_unit_test(saved),
 		cmocka_unit_test(messages),
