@@ -18,17 +18,39 @@
 #include "viod/viod.h"
 
 #define HOSTNAME_LEN_MAX	32	/* bytes; libslirp keeps no more */
+#define BOOT_FILE_MAX		127	/* bytes; a field of BOOTP */
 #define FDS_OTHER		1024	/* beside those of connections: queues,
 					   and what begins within a round */
 
 struct options {
 	struct net_options	 net;
 	const char		*hostname;
+	const char		*boot_file;	/* in boot_dir */
+	char			 boot_dir[PATH_MAX];
 	unsigned		 nports;
 	struct net_port		 ports[NET_PORTS_MAX];
 	bool			 have_mac;
 	bool			 frames;	/* no vhost-user */
 };
+
+/* A file that is there, and the directory that it is in. */
+static int
+parse_boot(struct options *o, const char *arg, struct err *e)
+{
+	const char *slash = strrchr(arg, '/');
+	const char *name = slash == NULL ? arg : slash + 1;
+	own_mem char *dir = slash == NULL ? strdup(".") :
+	    strndup(arg, (size_t)(slash - arg) + 1);
+
+	if (name[0] == '\0' || strlen(name) > BOOT_FILE_MAX)
+		return err_set(e, EINVAL, "boot file \"%.200s\": its name is "
+		    "not 1 to %d bytes", arg, BOOT_FILE_MAX);
+	if (dir == NULL || realpath(dir, o->boot_dir) == NULL ||
+	    access(arg, R_OK) == -1)
+		return err_sys(e, "boot file \"%.200s\"", arg);
+	o->boot_file = name;
+	return 0;
+}
 
 static int
 parse(struct options *o, int ch, const char *arg, struct err *e)
@@ -36,6 +58,8 @@ parse(struct options *o, int ch, const char *arg, struct err *e)
 	uint64_t n;
 
 	switch (ch) {
+	case 'b':
+		return parse_boot(o, arg, e);
 	case 'D':
 		return rate_parse(&o->net.down, arg, e);
 	case 'F':
@@ -159,7 +183,7 @@ net_main(struct viod_start *start, int argc, char **argv)
 	struct err e, bad = { .num = 0 };
 	int ch;
 
-	while ((ch = getopt(argc, argv, VIOD_OPTIONS "D:FH:m:p:q:U:")) != -1)
+	while ((ch = getopt(argc, argv, VIOD_OPTIONS "b:D:FH:m:p:q:U:")) != -1)
 		if (viod_option(start, ch, optarg) == -1 &&
 		    parse(&opt, ch, optarg, &e) == -1 && bad.num == 0)
 			bad = e;
@@ -173,6 +197,11 @@ net_main(struct viod_start *start, int argc, char **argv)
 	config.hostname = opt.hostname;
 	config.ports = opt.ports;
 	config.nports = opt.nports;
+	if (opt.boot_file != NULL) {
+		config.boot_dir = opt.boot_dir;
+		config.boot_file = opt.boot_file;
+		sandbox_add(&start->sandbox, opt.boot_dir, SANDBOX_READ);
+	}
 	memcpy(config.mac, opt.net.mac, sizeof(config.mac));
 	limit_fds();
 	/* libslirp asks the name servers of the day. */

@@ -332,6 +332,8 @@ slirp_config(SlirpConfig *c, const struct net_user_config *config)
 	set_addr6(&c->vhost6, 2);
 	set_addr6(&c->vnameserver6, 3);
 	c->vhostname = config->hostname;
+	c->tftp_path = config->boot_dir;
+	c->bootfile = config->boot_file;
 	/* Of its segments; the device cuts what a guest does not take. */
 	c->if_mtu = NET_SEGMENT_MAX + HEADERS_MAX;
 	c->if_mru = NET_SEGMENT_MAX + HEADERS_MAX;
@@ -435,6 +437,7 @@ net_user_new(struct net_user **ret, const struct net_user_config *config,
 		return -1;
 	u->config.ports = NULL;		/* the caller's, until here */
 	u->config.hostname = NULL;
+	u->config.boot_dir = u->config.boot_file = NULL;
 	notify(u);
 	*ret = take(&u);
 	return 0;

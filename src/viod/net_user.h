@@ -37,6 +37,8 @@ struct net_user_config {
 	struct event_loop	*loop;
 	uint8_t			 mac[6];	/* the guest's */
 	const char		*hostname;	/* offered by DHCP, or NULL */
+	/* What a network boots from, read by TFTP; both or neither. */
+	const char		*boot_dir, *boot_file;
 	const struct net_port	*ports;		/* published */
 	unsigned		 nports;
 	/* A frame for the guest; called from within net_user_input() too. */

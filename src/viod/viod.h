@@ -52,8 +52,8 @@ struct viod_command {
 /* Of the program, up to a name of NULL. */
 extern const struct viod_command viod_commands[];
 
-#define VIOD_NET_SYNOPSIS "-m mac [-Fv] [-D rate] [-H hostname] [-n name] " \
-	"[-p [addr:]host:guest[/udp]] [-q pairs] [-S path] [-U rate]"
+#define VIOD_NET_SYNOPSIS "-m mac [-Fv] [-b file] [-D rate] [-H hostname] " \
+	"[-n name] [-p [addr:]host:guest[/udp]] [-q pairs] [-S path] [-U rate]"
 
 #define VIOD_TAP_SYNOPSIS "-m mac -t fd [-lv] [-6 address] [-a address] " \
 	"[-b file] [-D rate] [-H hostname] [-N fd] [-n name] [-q pairs] " \

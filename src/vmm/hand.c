@@ -284,6 +284,8 @@ opt_net(struct hand *h, char *s, struct err *e)
 		    NULL },
 		{ "hostname", SUBOPT_TEXT,
 		    offsetof(struct hand_net, hostname), 0, 0, NULL },
+		{ "boot", SUBOPT_TEXT, offsetof(struct hand_net, boot), 0, 0,
+		    NULL },
 		{ "queues", SUBOPT_NUMBER, offsetof(struct hand_net, queues),
 		    1, VM_QUEUES_MAX, NULL },
 		{ "port", SUBOPT_CALL, 0, 0, 0, set_port },

@@ -21,6 +21,7 @@ struct hand_net {
 	const char	*mode;		/* "user" */
 	const char	*mac;
 	const char	*hostname;
+	const char	*boot;		/* a file, or NULL */
 	uint64_t	 queues;	/* pairs */
 	const char	*ports[HAND_PORTS_MAX];
 	unsigned	 nports;

@@ -369,6 +369,8 @@ start_net(struct helpers *h, struct hand *hand, unsigned i,
 	add(&s, "-q", queues);
 	if (n->hostname != NULL)
 		add(&s, "-H", n->hostname);
+	if (n->boot != NULL)
+		add(&s, "-b", n->boot);
 	for (unsigned k = 0; k < n->nports; k++)
 		add(&s, "-p", n->ports[k]);
 	v->socket = s.helper->socket;

@@ -35,6 +35,7 @@
 struct world {
 	struct event_loop	*loop;
 	struct net_user		*user;
+	const char		*boot_dir, *boot_file;
 	struct frame		 out;	/* being built */
 	/* Frames for the guest, not looked at yet. */
 	unsigned		 head, tail;
@@ -143,6 +144,7 @@ make(struct world *w, const char *const *ports)
 {
 	struct net_port list[4];
 	struct net_user_config config = { .loop = w->loop, .hostname = "web",
+	    .boot_dir = w->boot_dir, .boot_file = w->boot_file,
 	    .ports = list, .deliver = deliver, .arg = w };
 	struct err e = { .text = "" };
 
@@ -247,6 +249,63 @@ dhcp(void **state)
 	o = frame_dhcp_option(w->seen.data, w->seen.len, 12, &olen);
 	assert_int_equal(olen, 3);
 	assert_memory_equal(o, "web", 3);
+}
+
+/* Ask for a file by TFTP (RFC 1350); the block or the error that comes. */
+static unsigned
+tftp(struct world *w, const char *name, uint16_t port)
+{
+	char p[64];
+	int n = snprintf(p, sizeof(p), "%c%c%s%coctet", 0, 1, name, 0);
+
+	frame_udp(&w->out, GUEST, port, GATEWAY, 69, p, (size_t)n + 1);
+	send_frame(w);
+	expect_proto(w, 17);
+	assert_int_equal(w->seen.dport, port);
+	return get16(w->seen.data);
+}
+
+/* What boots from a network is named by DHCP and read by TFTP. */
+static void
+boot_file(void **state)
+{
+	char dir[] = "/tmp/net_user.XXXXXX", path[64];
+	struct world *w = *state;
+	uint8_t p[300];
+	FILE *f;
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/loader", dir);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	(void)fputs("boot me", f);
+	(void)fclose(f);
+	w->boot_dir = dir;
+	w->boot_file = "loader";
+	make(w, NULL);
+	frame_udp(&w->out, "0.0.0.0", 68, "255.255.255.255", 67, p,
+	    frame_dhcp(p, 1));
+	send_frame(w);
+	expect_proto(w, 17);
+	assert_int_equal(get32(w->seen.data + 20),
+	    ntohl(inet_addr(GATEWAY)));		/* the next server */
+	assert_string_equal((const char *)w->seen.data + 108, "loader");
+	assert_int_equal(tftp(w, "loader", 2000), 3);
+	assert_memory_equal(w->seen.data + 4, "boot me", 7);
+	assert_int_equal(tftp(w, "nothing", 2001), 5);
+	assert_int_equal(tftp(w, "../../etc/passwd", 2002), 5);
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
+/* Without one nobody serves files. */
+static void
+no_boot_file(void **state)
+{
+	struct world *w = *state;
+
+	make(w, NULL);
+	assert_int_equal(tftp(w, "etc/passwd", 2000), 5);
 }
 
 static void
@@ -699,6 +758,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(ports_as_written),
 		TEST(dhcp),
+		TEST(boot_file),
+		TEST(no_boot_file),
 		TEST(names),
 		TEST(published_tcp),
 		TEST(published_burst),
