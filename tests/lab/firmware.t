@@ -1,15 +1,20 @@
 #!/bin/sh
 # firmware.t: SeaBIOS boots disks, with vmm by hand on the lab's KVM: sectors
-# of our own, raw and qcow2, on a CD, every way to reset, a snapshot.
+# of our own, raw and qcow2, on a CD, every way to reset, a snapshot;
+# GRUB and a Linux.
+#
+#   LAB_GUESTS=all   a Debian, too, to its login prompt, DHCP and power button,
+#                    raw and qcow2 (half a gigabyte is fetched, once; as root)
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
+cache=${VMD_CACHE:-build/cache}
 bios=${BIOS:-/usr/share/seabios/bios-256k.bin}
 PATH=$PATH:/usr/sbin:/sbin
 skip() { echo "1..0 # SKIP $*"; exit 0; }
 for p in qemu-system-x86_64 mke2fs debugfs busybox curl cc ld; do
 	command -v $p > /dev/null || skip "no $p"
 done
-for p in vmm viod vmctl; do
+for p in vmm viod viod-net vmctl; do
 	[ -x "$build/bin/$p" ] || skip "no $build/bin/$p"
 done
 [ -f "$bios" ] || skip "no $bios (seabios)"
@@ -19,7 +24,8 @@ trap 'rm -rf "$t"' EXIT
 trap 'exit 1' INT TERM HUP
 d=$t/d
 mkdir "$d"
-cp "$build/bin/vmm" "$build/bin/viod" "$bios" tests/lab/guest/firmware-run "$d"
+cp "$build/bin/vmm" "$build/bin/viod" "$build/bin/viod-net" "$bios" \
+    tests/lab/guest/firmware-run "$d"
 mv "$d/${bios##*/}" "$d/bios"
 cp "$(command -v busybox)" "$(command -v curl)" "$d"
 cc -m32 -c -o "$t/sector.o" tests/lab/guest/sector.S &&
@@ -44,11 +50,42 @@ put 18 30 '\125\252\210\000\000\000\000\000\001\000\023'	# 19 boots
 dd if="$d/disk-o" of="$d/cd" bs=512 count=1 seek=76 conv=notrunc 2> "$t/log"
 dd if="$d/disk-o" of="$d/cd" bs=512 count=2 skip=1 seek=4 conv=notrunc \
     2> "$t/log"
-"$build/bin/vmctl" create -i "$d/disk-o" "$d/disk-o.qcow2" > "$t/log" 2>&1 || {
-	sed 's/^/# /' "$t/log"
-	exit 1
+qcow2() { # qcow2 NAME: a copy of it
+	"$build/bin/vmctl" create -i "$d/$1" "$d/$1.qcow2" > "$t/log" 2>&1 || {
+		sed 's/^/# /' "$t/log"
+		exit 1
+	}
 }
+qcow2 disk-o
 
-tests/lab/lab-run x86 -t "${LAB_SECONDS:-900}" \
-    -l "$build/bin/vmm" -l "$build/bin/viod" -l "$(command -v curl)" \
-    -d "$d" sh ./firmware-run
+# Our guest's kernel, with an initrd that says what it found.
+kernel=$build/guest/x86_64/kernel
+grub() {
+	mkdir -p "$t/initrd/bin" "$t/initrd/vmd" "$t/root/boot"
+	cp "$(command -v busybox)" "$t/initrd/bin"
+	cp tests/lab/guest/init "$t/initrd/init"
+	cp -r "$kernel/modules" "$t/initrd/vmd"
+	(cd "$t/initrd" && find . | cpio -o -H newc --quiet -R 0:0) \
+	    > "$t/root/boot/initrd"
+	cp "$kernel/vmlinuz" "$t/root/boot/vmlinuz"
+	tests/lab/grub-disk "$t/root" "$d/grub.raw" 128 \
+	    "console=ttyS0 panic=-1 quiet"
+}
+mem=1024 free=64 limit=1800
+if [ ! -f /usr/lib/grub/i386-pc/boot.img ]; then
+	echo "# no GRUB for a BIOS (grub-pc-bin)"
+elif [ ! -f "$kernel/vmlinuz" ]; then
+	echo "# no guest kernel (make guest)"
+else
+	grub || exit 1
+	[ "${LAB_GUESTS:-}" != all ] || {
+		tests/lab/debian-disk "$cache/lab-debian" || exit 1
+		cp --sparse=always "$cache/lab-debian/disk" "$d/debian.raw"
+		qcow2 debian.raw
+		mem=1536 free=400 limit=3600
+	}
+fi
+
+tests/lab/lab-run x86 -m $mem -f $free -t "${LAB_SECONDS:-$limit}" \
+    -l "$build/bin/vmm" -l "$build/bin/viod" -l "$build/bin/viod-net" \
+    -l "$(command -v curl)" -d "$d" sh ./firmware-run

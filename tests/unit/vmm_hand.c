@@ -86,7 +86,7 @@ everything(void **state)
 
 	assert_int_equal(parse(&h, "--kernel k --disk a --disk b,readonly,"
 	    "queues=2 --net user,port=8080:80,port=127.0.0.1:53:53/udp,"
-	    "mac=02:00:00:00:00:09 --vsock cid=7,socket=v "
+	    "mac=02:00:00:00:00:09,boot=d/f --vsock cid=7,socket=v "
 	    "--fs tag=t,socket=s", &e), 0);
 	assert_int_equal(c->ndisks, 2);
 	assert_string_equal(h.disks[1], "b");
@@ -95,6 +95,7 @@ everything(void **state)
 	assert_int_equal(c->disks[1].queues, 2);
 	assert_int_equal(h.nets[0].nports, 2);
 	assert_string_equal(h.nets[0].ports[1], "127.0.0.1:53:53/udp");
+	assert_string_equal(h.nets[0].boot, "d/f");
 	assert_string_equal(c->nets[0].mac, "02:00:00:00:00:09");
 	assert_int_equal(h.formats[1], IMAGE_RAW);
 	assert_true(h.vsock);
