@@ -2,8 +2,8 @@
 /*
  * pm.c - ACPI's fixed hardware: power button and sleep
  *
- * Events that never come have no bits: a timer, a sleep button, an alarm, the
- * global lock.
+ * Only the power button's event comes.  Those of a timer, the global lock, a
+ * sleep button and an alarm can be enabled: kernels complain if they cannot.
  *
  * Process: vmm.  Sandbox, Needs: nothing.
  * Source: ACPI 6.5, sections 4.8.2.2 (buttons) and 4.8.3 (registers).
@@ -20,6 +20,7 @@
 #include "vmm/dev/power.h"
 
 #define BUTTON		0x0100		/* of status and enable */
+#define ENABLES		(BUTTON | 0x0621)	/* others that there could be */
 #define CONTROL_SCI	0x0001		/* ACPI is on: always */
 #define CONTROL_TYPE	0x1c00
 #define CONTROL_SLEEP	0x2000		/* now; reads as 0 */
@@ -72,7 +73,7 @@ pm_write(void *arg, uint64_t offset, unsigned len, uint64_t value)
 
 	all = (all & ~(mask << 8 * offset)) | value << 8 * offset;
 	p->status &= (uint16_t)~all;
-	p->enable = (uint16_t)(all >> 16 & BUTTON);
+	p->enable = (uint16_t)(all >> 16 & ENABLES);
 	if (offset + len > PM_CONTROL)
 		write_control(p, (uint16_t)(all >> 32));
 	update_irq(p);
@@ -135,11 +136,11 @@ pm_load(struct pm *p, const json_t *o, struct err *e)
 	uint64_t status, enable, control;
 
 	if (json_get_u64(&status, o, "status", 0, BUTTON, e) != 1 ||
-	    json_get_u64(&enable, o, "enable", 0, BUTTON, e) != 1 ||
+	    json_get_u64(&enable, o, "enable", 0, ENABLES, e) != 1 ||
 	    json_get_u64(&control, o, "control", 0, CONTROL_TYPE, e) != 1)
 		return err_prefix(e, "power management");
 	p->status = status & BUTTON;
-	p->enable = enable & BUTTON;
+	p->enable = enable & ENABLES;
 	p->control = control & CONTROL_TYPE;
 	/* The interrupt chip has a state of its own, the line is new. */
 	p->level = false;
