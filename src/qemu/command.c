@@ -239,9 +239,11 @@ add_disk(struct command *c, const struct vm_config *v,
 
 	add_socket(c, d->id, d->socket);
 	if (d->cdrom)
+		/* Features QEMU asks for without asking the back-end. */
 		option(c, "-device", "vhost-user-scsi%s,id=%s,chardev=c-%s,"
-		    "num_queues=%u%s%s", end, d->id, d->id, d->queues,
-		    next_place(c, v), boot_index(c, v, VM_BOOT_CDROM));
+		    "hotplug=off,param_change=off,num_queues=%u%s%s", end,
+		    d->id, d->id, d->queues, next_place(c, v),
+		    boot_index(c, v, VM_BOOT_CDROM));
 	else
 		option(c, "-device", "vhost-user-blk%s,id=%s,chardev=c-%s,"
 		    "num-queues=%u,queue-size=%d%s%s", end, d->id, d->id,
