@@ -209,10 +209,13 @@ until grep -q hello "$d/console.log" || [ $((i += 1)) -gt 500 ]; do
 done
 ok 'the console is recorded' "$(cat "$d/console.log")" \
     'hello from the double'
-ok 'and served' "$(perl -MSocket -e 'alarm 20; socket(S, PF_UNIX,
-    SOCK_STREAM, 0); connect(S, sockaddr_un($ARGV[0])) or die;
-    syswrite S, "typed\n"; sysread S, $x, 100; print $x' \
-    "$d/console.sock")" typed
+ok 'and served, with what it said before' "$(perl -MSocket -e 'alarm 20;
+    socket(S, PF_UNIX, SOCK_STREAM, 0);
+    connect(S, sockaddr_un($ARGV[0])) or die;
+    syswrite S, "typed\n";
+    sysread S, $x, 100, length $x or die until $x =~ /typed/;
+    print $x' "$d/console.sock")" 'hello from the double
+typed'
 id=$(cat "$d/vz-machine")
 
 # --- sockets
