@@ -92,6 +92,7 @@ chapi_FILES	= client \
 		  http \
 		  migration \
 		  server \
+		  snapshot_dir \
 		  vm_config \
 		  vm_config_json \
 		  vmm \

@@ -10,48 +10,27 @@
 #include <unistd.h>
 
 #include "chapi/migration.h"
+#include "chapi/snapshot_dir.h"
 #include "chapi/vm_config.h"
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/util.h"
 #include "null/snapshot.h"
 
-#define FORMAT		"vmm-null"
 #define SET_FILE	"working-set"
 #define SET		"{\"format\":\"vmm-null working-set\"}"
-#define VERSION		1
-#define STATE_MAX	4096			/* bytes of state.json */
+#define STATE_MAX	4096			/* bytes of a file of it */
 #define TMP_NAME_MAX		(VM_PATH_MAX + 16)
 
-static int
-write_json(int dir, const char *name, const json_t *v, struct err *e)
-{
-	own_mem char *text = v != NULL ? json_print(v) : NULL;
-
-	if (text == NULL)
-		return err_set(e, ENOMEM, "%s: out of memory", name);
-	return file_replace(dir, name, text, strlen(text), 0660, e);
-}
-
-/* What a VMM that was killed left, or what failed. */
-static void
-discard(int dirfd, const char *path)
-{
-	static const char *const files[] = { "config.json", "state.json",
-	    ".config.json.new", ".state.json.new" };
-	own_fd int dir = openat(dirfd, path,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	for (size_t i = 0; dir != -1 && i < COUNT(files); i++)
-		(void)unlinkat(dir, files[i], 0);
-	(void)unlinkat(dirfd, path, AT_REMOVEDIR);
-}
+static const struct snapshot_format format = {
+	.name = "vmm-null", .version = 1, .max = STATE_MAX
+};
 
 static json_t *
 state_json(uint64_t reboots)
 {
-	return json_pack("{s:s, s:i, s:I}", "format", FORMAT,
-	    "version", VERSION, "reboots", (json_int_t)reboots);
+	return json_pack("{s:s, s:i, s:I}", "format", format.name,
+	    "version", format.version, "reboots", (json_int_t)reboots);
 }
 
 static int
@@ -60,16 +39,12 @@ fill(int dirfd, const char *tmp, const struct vm_config *c, uint64_t reboots,
 {
 	own_json json_t *config = vm_config_json(c);
 	own_json json_t *state = state_json(reboots);
-	own_fd int dir = -1;
+	own_fd int dir = snapshot_dir_make(dirfd, tmp, e);
 
-	if (mkdirat(dirfd, tmp, 0770) == -1)
-		return err_sys(e, "make %s", tmp);
-	dir = openat(dirfd, tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir == -1)
-		return err_sys(e, "open %s", tmp);
-	if (write_json(dir, "config.json", config, e) == -1)
+	if (dir == -1 ||
+	    snapshot_dir_write(dir, "config.json", config, e) == -1)
 		return -1;
-	return write_json(dir, "state.json", state, e);
+	return snapshot_dir_write(dir, "state.json", state, e);
 }
 
 int
@@ -77,19 +52,14 @@ snapshot_write(int dirfd, const char *path, const struct vm_config *c,
     uint64_t reboots, struct err *e)
 {
 	char tmp[TMP_NAME_MAX];
-	struct stat st;
 
-	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return err_set(e, EEXIST, "%s: is there already", path);
-	(void)snprintf(tmp, sizeof(tmp), "%s.new", path);
-	discard(dirfd, tmp);
-	if (fill(dirfd, tmp, c, reboots, e) == -1) {
-		discard(dirfd, tmp);
+	if (snapshot_dir_free(dirfd, path, e) == -1)
 		return -1;
-	}
-	if (renameat(dirfd, tmp, dirfd, path) == -1) {
-		(void)err_sys(e, "rename %s", tmp);
-		discard(dirfd, tmp);
+	(void)snprintf(tmp, sizeof(tmp), "%s.new", path);
+	snapshot_dir_discard(dirfd, tmp, NULL, 0);
+	if (fill(dirfd, tmp, c, reboots, e) == -1 ||
+	    snapshot_dir_publish(dirfd, tmp, path, e) == -1) {
+		snapshot_dir_discard(dirfd, tmp, NULL, 0);
 		return -1;
 	}
 	return 0;
@@ -143,38 +113,15 @@ snapshot_send(int dirfd, const char *path, const struct vm_config *c,
 
 /* --- read --------------------------------------------------------------- */
 
-static int
-parse(uint64_t *reboots, const struct buf *b, struct err *e)
-{
-	own_json json_t *v = NULL;
-	const char *format = "";
-	uint64_t version = 0;
-
-	if (json_parse(&v, b->data, b->len, e) == -1 ||
-	    json_get_str(&format, v, "format", 64, e) == -1 ||
-	    json_get_u64(&version, v, "version", 0, INT32_MAX, e) == -1)
-		return -1;
-	if (strcmp(format, FORMAT) != 0)
-		return err_set(e, ENOTSUP, "was not made by " FORMAT);
-	if (version != VERSION)
-		return err_set(e, ENOTSUP, "version %d is not known",
-		    (int)version);
-	return json_get_u64(reboots, v, "reboots", 0, INT64_MAX, e) == -1 ?
-	    -1 : 0;
-}
-
 int
 snapshot_read(uint64_t *reboots, int dirfd, struct err *e)
 {
-	struct buf b;
-	int r;
+	own_json json_t *v = NULL;
 
-	buf_init(&b, STATE_MAX);
-	r = file_read(&b, dirfd, "state.json", e);
-	if (r == 0)
-		r = parse(reboots, &b, e);
-	buf_fini(&b);
-	return r == -1 ? err_prefix(e, "snapshot") : 0;
+	if (snapshot_dir_state(&v, dirfd, &format, e) == -1 ||
+	    json_get_u64(reboots, v, "reboots", 0, INT64_MAX, e) == -1)
+		return err_prefix(e, "snapshot");
+	return 0;
 }
 
 int
@@ -198,7 +145,7 @@ snapshot_read_set(int dirfd, struct err *e)
 	r = file_read(&b, dirfd, SET_FILE, e);
 	if (r == 0 && (b.len != strlen(SET) || memcmp(b.data, SET, b.len)))
 		r = err_set(e, EINVAL, "working-set: was not made by "
-		    FORMAT);
+		    "vmm-null");
 	buf_fini(&b);
 	return r == -1 ? err_prefix(e, "snapshot") : 0;
 }

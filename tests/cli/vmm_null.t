@@ -166,7 +166,7 @@ ok 'that is the config' "$(call GET vm.info | grep -o '"kernel":"[a-z]*"')" \
 call PUT vm.delete > /dev/null
 sed -i 's/vmm-null/vmm/' "$d/snap/state.json"
 ok 'a snapshot of another VMM' "$(call PUT vm.restore \
-    '{"source_url":"file:snap"}')" '["snapshot: was not made by vmm-null"]500'
+    '{"source_url":"file:snap"}')" '["snapshot: state.json: was not made by vmm-null"]500'
 rm -r "$d/snap"
 
 head -c 10000 /dev/urandom | timeout 5 socat - "UNIX-CONNECT:$d/api.sock" \

@@ -305,7 +305,7 @@ ok 'a memory that is not its own' "$(call PUT vm.restore \
 echo '{"format":"vmm","version":1}' > "$d/snap/state.json"
 ok 'a snapshot of another VMM' "$(call PUT vm.restore \
     '{"source_url":"file:snap"}')" \
-    '["snapshot: was not made by vmm-vz"]500'
+    '["snapshot: state.json: was not made by vmm-vz"]500'
 echo nonsense > "$d/vz-machine"
 call PUT vm.create "$(minimal q)" > /dev/null
 ok 'an identifier that is none' "$(call PUT vm.boot)" \
