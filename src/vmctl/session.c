@@ -38,7 +38,7 @@ struct pump {
 	bool		 input_open;
 	bool		 closed;	/* the WebSocket has ended */
 	bool		 attached;	/* to a console: our role is known */
-	bool		 reader;	/* another session types */
+	bool		 reader;	/* another types */
 	bool		 refused;	/* and that was said */
 	bool		 leave;
 	bool		 failed;	/* the daemon reported 'error' */
@@ -90,10 +90,10 @@ take_role(struct pump *pump, const char *role, uint64_t attached)
 	pump->reader = reader;
 	pump->refused = false;
 	if (pump->attached && other)
-		note(pump, reader ? "[another session types now; ~w takes it "
-		    "back]" : "[this session types now]");
+		note(pump, reader ? "[another terminal types now; ~w takes it "
+		    "back]" : "[you type now]");
 	else if (!pump->attached && reader) {
-		note(pump, "Connected to vm %s to read: of %llu sessions "
+		note(pump, "Connected to vm %s to read: of %llu terminals "
 		    "another types.", pump->s->console,
 		    (unsigned long long)attached);
 		note(pump, "When it leaves the one that came next does; ~w "
@@ -223,7 +223,7 @@ send_input(struct pump *pump, const uint8_t *p, size_t len, struct err *e)
 	if (!pump->reader)
 		return ws_send(pump->ws, false, p, len, e);
 	if (!pump->refused)
-		note(pump, "[another session types; ~w takes over]");
+		note(pump, "[another terminal types; ~w takes over]");
 	pump->refused = true;
 	return 0;
 }

@@ -59,21 +59,21 @@ echo first >&5
 until_true has "$d/one.out" first; ok "the first one types"
 attach two
 exec 6> "$d/two.in"
-until_true has "$d/two.err" "Connected to vm a to read: of 2 sessions another"
+until_true has "$d/two.err" "Connected to vm a to read: of 2 terminals another"
 ok "the second is told that it reads"
 echo lost >&6
-until_true has "$d/two.err" "[another session types; ~w takes over]"
+until_true has "$d/two.err" "[another terminal types; ~w takes over]"
 ok "and that nobody gets what it types"
 
 # With a terminal.
 tm new-session -d -x 100 -y 30 "exec $vmctl console a"
-until_true shows 'Connected to vm a to read: of 3 sessions'
+until_true shows 'Connected to vm a to read: of 3 terminals'
 ok "a third, on a terminal, reads too"
 tm send-keys '~#'
 tm send-keys Enter
 tm send-keys '~w'
-until_true shows '[this session types now]'; ok "it takes over"
-until_true has "$d/one.err" "[another session types now; ~w takes it back]"
+until_true shows '[you type now]'; ok "it takes over"
+until_true has "$d/one.err" "[another terminal types now; ~w takes it back]"
 ok "who typed is told"
 until_true counted cols 100 && counted rows 30; ok "the console has its size"
 counted breaks 0; ok "a reader's break was not sent"
@@ -85,14 +85,14 @@ until_true counted cols 90 && counted rows 25; ok "and its new size"
 tm send-keys '~#'
 until_true counted breaks 1; ok "a break"
 tm send-keys Enter '~.'
-until_true has "$d/one.err" "[this session types now]"
+until_true has "$d/one.err" "[you type now]"
 ok "when it leaves the next one types"
 echo again >&5
 until_true has "$d/one.out" again; ok "indeed"
 ! has "$d/one.out" late && ! has "$d/two.out" lost
 ok "what readers typed is nowhere"
 kill -KILL "$one"
-until_true has "$d/two.err" "[this session types now]"
+until_true has "$d/two.err" "[you type now]"
 ok "who was killed has left too"
 echo second >&6
 until_true has "$d/two.out" second; ok "and the next one types"
@@ -103,7 +103,7 @@ while [ $k -lt 7 ]; do
 	attach "more$k"
 	sleep 100 > "$d/more$k.in" &
 	readers="$readers $!"
-	until_true has "$d/more$k.err" "of $((k + 2)) sessions"
+	until_true has "$d/more$k.err" "of $((k + 2)) terminals"
 	k=$((k + 1))
 done
 out=$("$vmctl" console a 2>&1 < /dev/null)

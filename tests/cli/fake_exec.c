@@ -220,7 +220,7 @@ fake_exec(struct sock *s, const char *path)
 
 /*
  * What is typed comes back; a line "bye" ends the VM.  The path says whether
- * another session types: "GET /.../reads/console" is that one's.
+ * another types: "GET /.../reads/console" is that one's.
  */
 void
 fake_console(struct sock *s, const char *path)

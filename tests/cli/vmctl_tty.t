@@ -132,15 +132,15 @@ shows 'login:'
 tm send-keys Enter '~' C-d
 restored "console, left by ~^D" 0
 on_tty "$vmctl" console r
-shows 'Connected to vm r to read: of 2 sessions another types'
+shows 'Connected to vm r to read: of 2 terminals another types'
 check "console of a reader: says so" $?
 shows 'login:'
 tm send-keys 'lost'
-shows '^.another session types; ~w takes over.$'
+shows '^.another terminal types; ~w takes over.$'
 check "console of a reader: typing is refused" $?
 tm send-keys '~w'
 tm send-keys Enter '~w'
-shows '^.this session types now.$'
+shows '^.you type now.$'
 check "console of a reader: ~w takes over" $?
 tm send-keys 'kept'
 shows 'kept'
