@@ -45,7 +45,7 @@ struct send {
 	struct event_watch	 writable;
 	const struct memory	*memory;
 	enum step		 step;
-	uint64_t		*todo;		/* pages, a bit each */
+	uint64_t		*unsent;	/* pages, a bit each */
 	uint64_t		 npages;
 	uint64_t		 at;		/* the next to look at */
 	char			*config;	/* once the guest stands */
@@ -63,9 +63,9 @@ struct send {
 /* --- pages --------------------------------------------------------------- */
 
 static bool
-is_todo(const struct send *s, uint64_t page)
+is_unsent(const struct send *s, uint64_t page)
 {
-	return (s->todo[page / 64] & 1ULL << page % 64) != 0;
+	return (s->unsent[page / 64] & 1ULL << page % 64) != 0;
 }
 
 static uint64_t
@@ -74,7 +74,7 @@ count(const struct send *s)
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; i < s->npages / 64; i++)
-		n += (unsigned)__builtin_popcountll(s->todo[i]);
+		n += (unsigned)__builtin_popcountll(s->unsent[i]);
 	return n;
 }
 
@@ -82,8 +82,8 @@ count(const struct send *s)
 static bool
 seek(struct send *s)
 {
-	while (s->at < s->npages && !is_todo(s, s->at))
-		s->at += s->todo[s->at / 64] >> s->at % 64 == 0 ?
+	while (s->at < s->npages && !is_unsent(s, s->at))
+		s->at += s->unsent[s->at / 64] >> s->at % 64 == 0 ?
 		    64 - s->at % 64 : 1;
 	return s->at < s->npages;
 }
@@ -142,11 +142,11 @@ send_run(struct send *s, unsigned *budget)
 	uint64_t first = s->at, n = 1;
 	bool zero = is_zero(s, first);
 
-	while (n < RUN_MAX && first + n < s->npages && is_todo(s, first + n) &&
-	    is_zero(s, first + n) == zero)
+	while (n < RUN_MAX && first + n < s->npages &&
+	    is_unsent(s, first + n) && is_zero(s, first + n) == zero)
 		n++;
 	for (uint64_t i = first; i < first + n; i++)
-		s->todo[i / 64] &= ~(1ULL << i % 64);
+		s->unsent[i / 64] &= ~(1ULL << i % 64);
 	s->at = first + n;
 	*budget -= MIN(*budget, (unsigned)n);
 	/* What was never said of a page is that it is zeroes. */
@@ -186,7 +186,7 @@ stop(struct send *s, struct err *e)
 	    r == -1)
 		return -1;
 	if (s->setup.running &&
-	    machine_written(s->setup.machine, s->todo, e) == -1)
+	    machine_written(s->setup.machine, s->unsent, e) == -1)
 		return -1;
 	s->step = LAST;
 	return 0;
@@ -202,7 +202,7 @@ next_round(struct send *s, struct err *e)
 		return 0;
 	}
 	s->counts.rounds++;
-	if (machine_written(s->setup.machine, s->todo, e) == -1)
+	if (machine_written(s->setup.machine, s->unsent, e) == -1)
 		return -1;
 	if (count(s) > SEND_LAST_MAX && s->counts.rounds < SEND_ROUNDS_MAX)
 		return 0;
@@ -287,7 +287,7 @@ begin(struct send *s, struct err *e)
 	if ((running ? machine_log(s->setup.machine, true, e) :
 	    stop(s, e)) == -1)
 		return -1;
-	memory_file_pages(s->memory, s->todo);
+	memory_file_pages(s->memory, s->unsent);
 	s->counts.last = running ? 0 : count(s);
 	/* As if a record without bytes had been written. */
 	s->out = sizeof(s->head);
@@ -310,8 +310,8 @@ send_new(struct send **ret, const struct send_setup *setup, struct err *e)
 	    s);
 	s->memory = machine_board(setup->machine)->memory;
 	s->npages = memory_bytes(s->memory) / PAGE;
-	s->todo = calloc(s->npages / 64, sizeof(*s->todo));
-	if (s->todo == NULL)
+	s->unsent = calloc(s->npages / 64, sizeof(*s->unsent));
+	if (s->unsent == NULL)
 		return err_sys(e, "send");
 	if (begin(s, e) == -1)
 		return -1;
@@ -327,7 +327,7 @@ send_destroy(struct send *s)
 	event_watch_fini(&s->writable);
 	(void)machine_log(s->setup.machine, false, NULL);
 	(void)close(s->setup.fd);
-	free(s->todo);
+	free(s->unsent);
 	free(s->config);
 	free(s->state);
 	free(s);
