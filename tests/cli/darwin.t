@@ -25,16 +25,29 @@ for v in 11 12 13; do
 	tr ',[]' '\n\n\n' < "$sdk/versions/libSystem.$v.tbd" | tr -d " '" |
 	    grep '^_' | sort -u > "$d/$v"
 done
-# What of frameworks came with which macOS: "name version".
-sed -n 's/^# *since *\([0-9.]*\): *\(.*\)/\1 \2/p' etc/darwin/*.tbd 2>/dev/null |
-    while read -r v names; do
-	for s in $names; do echo "$s $v"; done
-    done | sort > "$d/since"
-
-newer() { # VERSION: above the oldest that we build for
-	[ "$1" != $min ] &&
-	    [ "$(printf '%s\n%s\n' "$1" $min | sort -V | tail -n 1)" = "$1" ]
+# newer FILE: what it binds strongly that is newer than the oldest macOS we
+# build for; tests/darwin-since has names (or their beginnings) and versions.
+newer() {
+	llvm-nm -um "$1" | sed -n '/weak external/d
+	    s/.*external \([^ ]*\).*/\1/p' | while read -r s; do
+		while read -r name v; do
+			case $name in \#*) continue ;; esac
+			# shellcheck disable=SC2254
+			case $s in
+			$name)	[ "$(printf '%s\n%s\n' $min "$v" | sort -V |
+				    tail -n 1)" = $min ] || echo "$s" ;;
+			esac
+		done < tests/darwin-since
+	done | xargs
 }
+for weak in "" "__attribute__((weak_import))"; do
+	printf 'extern int hv_gic_create(void *) %s;\nextern int hv_vm_map(void);
+	int f(void) { return hv_gic_create(0) + hv_vm_map(); }\n' "$weak" |
+	    clang --target=arm64-apple-macos$min -x c -c -o "$d/since.o" - &&
+	    newer "$d/since.o"
+done > "$d/found"
+printf '_hv_gic_create\n\n' | cmp -s - "$d/found"
+ok "a call that is newer is found, and not a weak one"
 
 for arch in arm64 x86_64; do
 	cpu=ARM64
@@ -58,12 +71,7 @@ for arch in arm64 x86_64; do
 		test -z "$late" || echo "# not in macOS 13: $late"
 		test -z "$late"
 		ok "$name asks libSystem for what macOS $min has"
-		strong=$(sed -n '/weak external/d
-		    s/.*external \([^ ]*\) (from .*/\1/p' "$d/undefined" |
-		    while read -r s; do
-			v=$(awk -v s="$s" '$1 == s { print $2 }' "$d/since")
-			[ -z "$v" ] || ! newer "$v" || echo "$s"
-		    done | xargs)
+		strong=$(newer "$p")
 		test -z "$strong" || echo "# newer than macOS $min: $strong"
 		test -z "$strong"
 		ok "$name binds nothing that is newer, but weakly"
