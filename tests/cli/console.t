@@ -7,7 +7,7 @@ name=console
 for p in socat tmux; do
 	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
 done
-vmctl=$(pwd)/$bin/vmctl
+vmctl=$bin/vmctl
 VMCTL_HOST=unix://$sock
 export VMCTL_HOST
 echoing=

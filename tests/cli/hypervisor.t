@@ -2,46 +2,11 @@
 # hypervisor.t: which hypervisor auto takes, and what is said of the others.
 # The VMMs of this test only answer what they are asked: vmm -P, vmm-qemu -P.
 cd "$(dirname "$0")/../.." || exit 1
-build=${BUILD:-build}
-bin=$PWD/$build/bin
-case $build in /*) bin=$build/bin ;; esac
-for p in "$bin/vmd" "$bin/vmd-control" "$bin/vmctl"; do
-	[ -x "$p" ] || { echo "1..0 # SKIP no $p"; exit 0; }
-done
-for p in curl jq; do
-	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
-done
-
-d=$(mktemp -d "${TMPDIR:-/tmp}/vmd-hypervisor.XXXXXX")
-sock=$d/sock
+name=hypervisor
+. tests/cli/api.sh
 lib=$d/lib
 user=
 [ "$(id -u)" -ne 0 ] || user="-o user=root"
-pid=
-cleanup() {
-	[ -z "$pid" ] || kill "$pid" 2> /dev/null
-	wait 2> /dev/null
-	rm -rf "$d"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
-
-n=0 bad=0
-ok() {
-	rc=$?
-	n=$((n + 1))
-	[ $rc -eq 0 ] && echo "ok $n - $1" || {
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$d/body"
-		echo
-		bad=1
-	}
-}
-api() {
-	status=$(curl -s -g -m 60 --unix-socket "$sock" -X "$1" \
-	    -o "$d/body" -w '%{http_code}' ${3+-d "$3"} "http://vmd$2")
-}
-is() { [ "$status" = "$1" ] && jq -e "$2" "$d/body" > /dev/null; }
 
 # with NAME COMMANDS: the program NAME is this shell script
 with() {
@@ -60,12 +25,7 @@ start() { # start [OPTION]...
 	"$bin/vmd" -d -s "$d/state" -S "$sock" -o "libexec=$lib" $user "$@" \
 	    2>> "$d/log" &
 	pid=$!
-	i=0
-	until curl -sf --unix-socket "$sock" http://vmd/health > /dev/null; do
-		i=$((i + 1))
-		[ $i -lt 200 ] && kill -0 $pid 2> /dev/null || return 1
-		sleep 0.05
-	done
+	serving
 }
 stop() {
 	kill "$pid"

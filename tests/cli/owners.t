@@ -2,59 +2,16 @@
 # owners.t: who may do what with VMs of vm.conf: users, groups, instances.
 # As root, on the null hypervisor, with callers of several users.
 cd "$(dirname "$0")/../.." || exit 1
-build=${BUILD:-build}
-case $build in /*) ;; *) build=$PWD/$build ;; esac
-bin=$build/bin
 [ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP not root"; exit 0; }
-for p in "$bin/vmd" "$bin/vmd-control" "$bin/vmd-conf" "$bin/vmm-null" \
-    "$bin/viod"; do
-	[ -x "$p" ] || { echo "1..0 # SKIP no $p"; exit 0; }
-done
-for p in curl jq setpriv; do
-	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
-done
+command -v setpriv > /dev/null || { echo "1..0 # SKIP no setpriv"; exit 0; }
 id nobody > /dev/null 2>&1 || { echo "1..0 # SKIP no user nobody"; exit 0; }
-
-d=$(mktemp -d "${TMPDIR:-/tmp}/vmd-owners.XXXXXX")
-chmod 755 "$d"
-sock=$d/sock
+name=owners
+. tests/cli/conf.sh
 # Others may not be able to come to the build tree.
 cp "$bin/vmctl" "$d/vmctl"
-VMCTL_HOST=unix://$sock
-export VMCTL_HOST
-pid=
 alice=12001 bob=12002 carol=12003	# users; none of them has a name
 wheel=12100				# a group of bob's
 
-serves() { curl -sf --unix-socket "$sock" http://vmd/health > /dev/null; }
-until_true() { # COMMAND: at most a minute; no test depends on how long
-	i=0
-	until "$@"; do
-		i=$((i + 1))
-		[ $i -lt 1200 ] && kill -0 $pid 2> /dev/null || return 1
-		sleep 0.05
-	done
-}
-cleanup() {
-	"$bin/vmctl" rm -af > /dev/null 2>&1
-	[ -z "$pid" ] || kill "$pid" 2> /dev/null
-	wait 2> /dev/null
-	rm -rf "$d"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
-
-n=0 bad=0
-is() { # is TEXT WANTED FOUND
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		printf 'wanted: %s\nfound:  %s\n' "$2" "$3" | sed 's/^/# /'
-		bad=1
-	fi
-}
 as() { # USER COMMAND...: bob is in wheel too
 	who=$1 groups=--clear-groups; shift
 	[ "$who" != $bob ] || groups="--groups $wheel"

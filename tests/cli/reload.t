@@ -2,23 +2,10 @@
 # reload.t: what vmd makes of vm.conf, on the null hypervisor: at its start,
 # by reload, load and reset, after a kill at any moment; and what it refuses.
 cd "$(dirname "$0")/../.." || exit 1
-build=${BUILD:-build}
-bin=$build/bin
-for p in "$bin/vmd" "$bin/vmd-control" "$bin/vmd-conf" "$bin/vmm-null"; do
-	[ -x "$p" ] || { echo "1..0 # SKIP no $p"; exit 0; }
-done
-for p in curl jq; do
-	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
-done
-
-d=$(mktemp -d "${TMPDIR:-/tmp}/vmd-conf.XXXXXX")
-sock=$d/sock
-conf=$d/vm.conf
-VMCTL_HOST=unix://$sock
-export VMCTL_HOST
+name=reload
+. tests/cli/conf.sh
 opts="-o cpu_ratio=100 -o memory_ratio=10 -o disk_ratio=100"
 [ "$(id -u)" -ne 0 ] || opts="$opts -o user=root"
-pid=
 
 start() {
 	# shellcheck disable=SC2086
@@ -26,35 +13,6 @@ start() {
 	    2>> "$d/log" &
 	pid=$!
 	until_true serves
-}
-serves() { curl -sf --unix-socket "$sock" http://vmd/health > /dev/null; }
-until_true() { # COMMAND: at most a minute; no test depends on how long
-	i=0
-	until "$@"; do
-		i=$((i + 1))
-		[ $i -lt 1200 ] && kill -0 $pid 2> /dev/null || return 1
-		sleep 0.05
-	done
-}
-cleanup() {
-	"$bin/vmctl" rm -af > /dev/null 2>&1
-	[ -z "$pid" ] || kill "$pid" 2> /dev/null
-	wait 2> /dev/null
-	rm -rf "$d"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
-
-n=0 bad=0
-is() { # is TEXT WANTED FOUND
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		printf 'wanted: %s\nfound:  %s\n' "$2" "$3" | sed 's/^/# /'
-		bad=1
-	fi
 }
 vms() { # NAME=STATE of each, in the order of names
 	"$bin/vmctl" status 2>&1 |

@@ -2,27 +2,11 @@
 # snapshot_users.t: snapshots and forks where each VM has a user of its own:
 # who owns the files, who reads them, and who does not.
 cd "$(dirname "$0")/../.." || exit 1
-build=${BUILD:-build}
 [ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP not root"; exit 0; }
-for p in curl jq setpriv; do
-	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
-done
+command -v setpriv > /dev/null || { echo "1..0 # SKIP no setpriv"; exit 0; }
 id nobody > /dev/null 2>&1 || { echo "1..0 # SKIP no user nobody"; exit 0; }
-d=$(mktemp -d "${TMPDIR:-/tmp}/vmd-snapusers.XXXXXX")
-pid=
-cleanup() {
-	for i in $(curl -s --unix-socket "$sock" http://vmd/instances |
-	    jq -r '.[].id' 2> /dev/null); do
-		curl -s --unix-socket "$sock" -X DELETE \
-		    "http://vmd/instances/$i" > /dev/null
-	done
-	[ -z "$pid" ] || kill "$pid" 2> /dev/null
-	wait 2> /dev/null
-	rm -rf "$d"
-}
-sock=$d/sock
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
+name=snapusers
+. tests/cli/api.sh
 chmod 755 "$d"
 mkdir -m 755 "$d/bin"
 for p in vmd vmd-control vmm-null vmm vmm-qemu viod vmd-image; do
@@ -34,33 +18,12 @@ setpriv --reuid nobody --clear-groups "$d/bin/vmd" -n -s /nonexistent \
 [ $? -ne 126 ] && [ $? -ne 127 ] ||
     { echo "1..0 # SKIP other users may not enter $d"; exit 0; }
 
-n=0 bad=0
-ok() {
-	rc=$?
-	n=$((n + 1))
-	[ $rc -eq 0 ] && echo "ok $n - $1" || {
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$d/body"
-		echo
-		bad=1
-	}
-}
-api() {
-	status=$(curl -s -g -m 60 --unix-socket "$sock" -X "$1" -o "$d/body" \
-	    -w '%{http_code}' ${3+-d "$3"} "http://vmd$2")
-}
-is() { [ "$status" = "$1" ] && jq -e "$2" "$d/body" > /dev/null; }
 vm() { curl -s --unix-socket "$sock" "http://vmd/instances/$1" | jq -r .id; }
 
 "$d/bin/vmd" -d -s "$d/state" -S "$sock" -o user=nobody \
     -o uid_base=1910000000 2> "$d/log" &
 pid=$!
-i=0
-until curl -sf --unix-socket "$sock" http://vmd/health > /dev/null; do
-	i=$((i + 1))
-	[ $i -lt 200 ] && kill -0 $pid 2> /dev/null || break
-	sleep 0.05
-done
+serving
 api POST /instances '{"name":"a","image":"none","hypervisor":"null",
     "size":"64MB"}'
 is 201 '.state == "Running"'
