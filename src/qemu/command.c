@@ -41,10 +41,15 @@ struct board {
 	bool		 place;
 	const char	*blk, *net, *other;	/* ends of devices' names */
 	const char	*modern;	/* no virtio before 1.0 */
+	/*
+	 * QEMU 7.2's vhost_net_start() unmasks a card's MSI-X vectors through
+	 * irqfds of KVM's, and dies where there are none.
+	 */
+	const char	*net_no_irqfd;
 };
 
 #define MMIO .blk = "", .net = "-device", .other = "-device",		\
-	.modern = "virtio-mmio.force-legacy=false"
+	.modern = "virtio-mmio.force-legacy=false", .net_no_irqfd = ""
 
 static const struct board boards[] = {
 	[VM_ARCH_AMD64] = {
@@ -85,6 +90,7 @@ static const struct board pc = {
 	.cpu_tcg = "max,la57=off,erms=off,fsrm=off",
 	.blk = "-pci", .net = "-pci", .other = "-pci",
 	.modern = "virtio-pci.disable-legacy=on",
+	.net_no_irqfd = ",vectors=0",
 };
 
 static const struct board *
@@ -106,6 +112,13 @@ add(struct command *c, const char *fmt, ...)
 	else
 		c->argv[c->argc++] = s;
 	va_end(ap);
+}
+
+/* Are interrupts of devices the kernel's business? */
+static bool
+has_irqchip(const struct command_host *h)
+{
+	return h->kvm && qemu_host.irqchip;
 }
 
 /* An option and its value. */
@@ -169,7 +182,7 @@ add_machine(struct command *c, const struct vm_config *v,
 	option(c, "-mon", "chardev=qmp,mode=control");
 	option(c, "-machine", "%s%s%s,memory-backend=mem", b->machine,
 	    v->serial.mode == VM_STREAM_OFF ? b->machine_silent : "",
-	    h->kvm && qemu_host.irqchip ? b->machine_kvm : b->machine_tcg);
+	    has_irqchip(h) ? b->machine_kvm : b->machine_tcg);
 	if (firmware != NULL)
 		option(c, "-bios", "%s", firmware);
 	option(c, "-accel", "%s", h->kvm ? qemu_host.accel : "tcg");
@@ -253,28 +266,31 @@ add_disk(struct command *c, const struct vm_config *v,
 
 /* With firmware: the program that boots from it only where that is wanted. */
 static void
-add_net(struct command *c, const struct vm_config *v, const struct vm_net *n)
+add_net(struct command *c, const struct vm_config *v,
+    const struct command_host *h, const struct vm_net *n)
 {
 	const char *boot = boot_index(c, v, VM_BOOT_NET);
 
 	add_socket(c, n->id, n->socket);
 	option(c, "-netdev", "vhost-user,id=n-%s,chardev=c-%s,queues=%u",
 	    n->id, n->id, n->queues);
-	option(c, "-device", "virtio-net%s,id=%s,netdev=n-%s,mac=%s%s%s%s%s",
+	option(c, "-device", "virtio-net%s,id=%s,netdev=n-%s,mac=%s%s%s%s%s%s",
 	    board_of(v)->net, n->id, n->id, n->mac,
 	    n->queues > 1 ? ",mq=on" : "", next_place(c, v), boot,
+	    has_irqchip(h) ? "" : board_of(v)->net_no_irqfd,
 	    v->firmware != NULL && v->boot != VM_BOOT_NET ? ",romfile=" : "");
 }
 
 static void
-add_devices(struct command *c, const struct vm_config *v)
+add_devices(struct command *c, const struct vm_config *v,
+    const struct command_host *h)
 {
 	const char *other = board_of(v)->other;
 
 	for (size_t i = 0; i < v->ndisks; i++)
 		add_disk(c, v, &v->disks[i]);
 	for (size_t i = 0; i < v->nnets; i++)
-		add_net(c, v, &v->nets[i]);
+		add_net(c, v, h, &v->nets[i]);
 	for (size_t i = 0; i < v->nfs; i++)
 		add_share(c, &v->fs[i], other);
 	if (v->vsock.vhost_socket != NULL) {
@@ -313,7 +329,7 @@ command_make(struct command *ret, const struct vm_config *v,
 
 	add_machine(&c, v, h);
 	add_payload(&c, v, h);
-	add_devices(&c, v);
+	add_devices(&c, v, h);
 	add_console(&c, v, h);
 	if (c.failed) {
 		command_fini(&c);
