@@ -322,16 +322,17 @@ static const struct reg regs[] = {
 };
 #define COMMON_BYTES	0x3c
 
-/* A register is accessed at its width (section 4.1.3.1), or not at all. */
+/* The register that has [at, at + len); NULL: none, or more than one has. */
 static const struct reg *
 reg_find(uint64_t at, unsigned len)
 {
 	for (size_t i = 0; i < COUNT(regs); i++)
-		if (regs[i].at == at && regs[i].len == len)
+		if (at >= regs[i].at && at + len <= regs[i].at + regs[i].len)
 			return &regs[i];
 	return NULL;
 }
 
+/* Section 4.1.3.1 has drivers read whole registers; iPXE reads parts. */
 static uint64_t
 common_read(struct vio *vio, uint64_t at, unsigned len)
 {
@@ -340,7 +341,7 @@ common_read(struct vio *vio, uint64_t at, unsigned len)
 	if (len == 8)
 		return common_read(vio, at, 4) |
 		    common_read(vio, at + 4, 4) << 32;
-	return r == NULL ? 0 : r->read(vio, r->half);
+	return r == NULL ? 0 : r->read(vio, r->half) >> (at - r->at) * 8;
 }
 
 static void
@@ -351,7 +352,7 @@ common_write(struct vio *vio, uint64_t at, unsigned len, uint64_t v)
 	if (len == 8) {
 		common_write(vio, at, 4, v);
 		common_write(vio, at + 4, 4, v >> 32);
-	} else if (r != NULL && r->write != NULL)
+	} else if (r != NULL && r->len == len && r->write != NULL)
 		r->write(vio, r->half, (uint32_t)v);
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # firmware.t: SeaBIOS boots disks, with vmm by hand on the lab's KVM: sectors
-# of our own, raw and qcow2, on a CD, every way to reset, a snapshot;
-# GRUB and a Linux.
+# of our own, raw and qcow2, on a CD, from a network, every way to reset, a
+# snapshot; GRUB and a Linux.
 #
 #   LAB_GUESTS=all   a Debian, too, to its login prompt, DHCP and power button,
 #                    raw and qcow2 (half a gigabyte is fetched, once; as root)
@@ -57,6 +57,9 @@ qcow2() { # qcow2 NAME: a copy of it
 	}
 }
 qcow2 disk-o
+head -c 512 "$d/disk-o" > "$d/loader"
+rom=/usr/lib/ipxe/qemu/pxe-virtio.rom
+if [ -f $rom ]; then cp $rom "$d"; else echo "# no $rom (ipxe-qemu)"; fi
 
 # Our guest's kernel, with an initrd that says what it found.
 kernel=$build/guest/x86_64/kernel

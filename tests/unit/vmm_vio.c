@@ -225,8 +225,15 @@ queue_rules(void **state)
 	assert_int_equal(kit_common(&d, 0x1c, 2), 0);
 	kit_common_set(&d, 0x16, 2, 0xffff);
 	assert_int_equal(kit_common(&d, 0x1a, 2), PCI_NO_VECTOR);
-	/* Widths that are not the register's. */
-	assert_int_equal(kit_common(&d, 0x12, 1), 0);
+	/* Parts of a register are read, and not written; two are neither. */
+	assert_int_equal(kit_common(&d, 0x04, 2), VIO_FEATURES & 0xffff);
+	kit_common_set(&d, 0, 4, 1);
+	assert_int_equal(kit_common(&d, 0x04, 2), VIO_FEATURES >> 32 & 0xffff);
+	assert_int_equal(kit_common(&d, 0x19, 1), 0);
+	assert_int_equal(kit_common(&d, 0x12, 4), 0);
+	kit_common_set(&d, 0x16, 2, 0);
+	kit_common_set(&d, 0x18, 1, 8);
+	assert_int_equal(kit_common(&d, 0x18, 2), 64);
 	kit_common_set(&d, 0x14, 4, 0);
 	assert_int_equal(kit_common(&d, 0x14, 1), 11);
 	/* An enabled queue stays as it is. */
