@@ -255,11 +255,11 @@ vmm-vz_Darwin_LIBS = libobjc
 vmm-vz_LIBS	= jansson $(vmm-vz_$(HOST_OS)_LIBS)
 
 vmd_DIR		= vmd
-vmd_Linux	= nat taps
+vmd_Linux	= nat nat_links taps
 vmd_Darwin	= taps_none
 vmd_FILES	= children conf control file files jobs listen main names \
-		  options record report requests shares spawn state user vm_retry \
-		  vm_start vm_words vms vms_adopt $(vmd_$(HOST_OS))
+		  options ports record report requests shares spawn state user \
+		  vm_retry vm_start vm_words vms vms_adopt $(vmd_$(HOST_OS))
 vmd_LAYERS	= disk priv os lib
 vmd_Linux_LIBS	= libmnl
 vmd_LIBS	= libevent_core $(vmd_$(HOST_OS)_LIBS)

@@ -167,15 +167,24 @@ set_interfaces(json_t *o, const struct conf_vm *vm)
 	return json_object_set_new(o, "interfaces", list) == 0 && good;
 }
 
+static bool
+has_local(const struct conf_vm *vm)
+{
+	for (size_t i = 0; i < vm->nifs; i++)
+		if (vm->ifs[i].local)
+			return true;
+	return false;
+}
+
 /*
  * As vmctl run: a card of the user network, unless interfaces are spoken of;
- * published ports need it in any case.
+ * published ports need it, or a local interface.
  */
 static bool
 set_network(json_t *o, const struct conf_vm *vm)
 {
-	json_t *net = json_pack("{s:b}", "enabled", vm->publish.n > 0 ||
-	    (vm->nifs == 0 && vm->min_ifs == -1));
+	json_t *net = json_pack("{s:b}", "enabled", (vm->publish.n > 0 &&
+	    !has_local(vm)) || (vm->nifs == 0 && vm->min_ifs == -1));
 
 	return set_bytes(net, "bandwidth_download", vm->download) &&
 	    set_bytes(net, "bandwidth_upload", vm->upload) &&

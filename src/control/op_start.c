@@ -144,11 +144,8 @@ add_disks(struct priv_start *s, const struct vm *vm, struct err *e)
 }
 
 static void
-add_user_net(struct priv_start *s, const struct vm *vm)
+add_ports(struct priv_net *n, const struct vm *vm)
 {
-	struct priv_net *n = &s->net[s->nnet++];
-
-	memcpy(n->mac, vm->mac, sizeof(n->mac));
 	n->nports = (uint16_t)vm->spec.nports;
 	for (size_t i = 0; i < vm->spec.nports; i++) {
 		const struct spec_port *p = &vm->spec.ports[i];
@@ -159,6 +156,15 @@ add_user_net(struct priv_start *s, const struct vm *vm)
 		n->ports[i].guest = p->guest;
 		n->ports[i].udp = p->udp;
 	}
+}
+
+static void
+add_user_net(struct priv_start *s, const struct vm *vm)
+{
+	struct priv_net *n = &s->net[s->nnet++];
+
+	memcpy(n->mac, vm->mac, sizeof(n->mac));
+	add_ports(n, vm);
 }
 
 /* OpenBSD's arithmetic: 8 bits of a VM's interfaces, a pair each. */
@@ -218,6 +224,8 @@ add_if(struct priv_start *s, const struct vm *vm, size_t i, struct err *e)
 	t->down = f->down;
 	if (f->local && set_local(t, vm, i, e) == -1)
 		return -1;
+	if (f == spec_ports_if(&vm->spec))
+		add_ports(n, vm);
 	/* As OpenBSD's: the first interface, for autoinstall(8). */
 	if (f->local && i == 0 && vm_boot_device(vm) == BOOT_NET)
 		(void)snprintf(t->file, sizeof(t->file), "auto_install");

@@ -526,9 +526,9 @@ take_all(struct spec *s, const json_t *doc, struct err *e)
 	if (s->auto_remove && s->restart != RESTART_NEVER)
 		return err_api(e, EINVAL, "invalid_restart_policy",
 		    "auto_remove and a restart policy exclude each other");
-	if (s->nports > 0 && !s->network)
-		return err_api(e, EINVAL, "invalid_request",
-		    "ports: network.enabled is false");
+	if (s->nports > 0 && !s->network && spec_ports_if(s) == NULL)
+		return err_api(e, EINVAL, "invalid_request", "ports: "
+		    "network.enabled is false, and no interface is local");
 	return 0;
 }
 

@@ -173,6 +173,12 @@ int	spec_command(struct spec *, const json_t *doc, struct err *);
  */
 json_t	*spec_json(const struct spec *, bool exact);
 
+/*
+ * Published ports lead to the card of the user network, where there is one,
+ * else to this one, the first that is local; NULL: it is not one of these.
+ */
+const struct spec_if *spec_ports_if(const struct spec *);
+
 /* Would both want the same port of the host? */
 bool	spec_ports_clash(const struct spec_port *, const struct spec_port *);
 

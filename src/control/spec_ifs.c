@@ -126,6 +126,15 @@ spec_take_ifs(struct spec *s, const json_t *doc, struct err *e)
 	return 1;
 }
 
+const struct spec_if *
+spec_ports_if(const struct spec *s)
+{
+	for (size_t i = 0; i < s->nifs && !s->network && s->nports > 0; i++)
+		if (s->ifs[i].local)
+			return &s->ifs[i];
+	return NULL;
+}
+
 static json_t *
 if_json(const struct spec_if *f)
 {

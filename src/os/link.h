@@ -68,6 +68,10 @@ int	link_address6(unsigned index, const uint8_t addr[16], unsigned len,
 int	link_option(const char *name, const char *family, const char *option,
 	    const char *value, struct err *);
 
+/* Has it that value?  False where there is none. */
+bool	link_option_is(const char *name, const char *family,
+	    const char *option, const char *value);
+
 /* Is it on?  False where there is none. */
 bool	link_option_on(const char *name, const char *family,
 	    const char *option);

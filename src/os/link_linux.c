@@ -356,6 +356,19 @@ link_option(const char *name, const char *family, const char *option,
 }
 
 bool
+link_option_is(const char *name, const char *family, const char *option,
+    const char *value)
+{
+	own_fd int fd = option_open(name, family, option, O_RDONLY);
+	char text[16];
+	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return n > 0 && strcmp(text, value) == 0;
+}
+
+bool
 link_option_on(const char *name, const char *family, const char *option)
 {
 	own_fd int fd = option_open(name, family, option, O_RDONLY);

@@ -174,7 +174,8 @@ struct priv_net {
 	uint64_t up;
 	uint16_t nports;
 	struct priv_port ports[PRIV_PORT_MAX];
-	bool	 is_tap;		/* without ports; else a user network */
+	bool	 is_tap;		/* else a user network.  Of the taps a
+					   local one may have ports */
 	struct priv_tap tap;
 };
 

@@ -259,6 +259,7 @@ start(struct main *g, struct err *e)
 	if (vms_adopt(m, e) == -1)
 		return -1;
 	names_sweep(m);
+	taps_sweep(m);
 	if (g->waiting != -1)
 		leave_terminal(m);
 	return chdir("/") == -1 ? err_sys(e, "/") : 0;

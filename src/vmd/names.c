@@ -47,6 +47,13 @@ names_open(struct monitor *m, struct err *e)
 	return take_fd(&fd);
 }
 
+bool
+names_exist(struct monitor *m)
+{
+	return faccessat(m->state_fd, DIRECTORY, F_OK, AT_SYMLINK_NOFOLLOW) ==
+	    0;
+}
+
 /* --- records -------------------------------------------------------------- */
 
 static int

@@ -14,12 +14,17 @@
 #ifndef VMD_NAMES_H
 #define VMD_NAMES_H
 
+#include <stdbool.h>
+
 #include "lib/err.h"
 #include "priv/request.h"
 #include "vmd/monitor.h"
 
 /* The directory, made if it is missing; a descriptor, or -1. */
 int	names_open(struct monitor *, struct err *);
+
+/* There is one: a VM with local interfaces was started once. */
+bool	names_exist(struct monitor *);
 
 /* A VM with local interfaces starts: its name has their addresses. */
 int	names_add(struct monitor *, const struct priv_start *, struct err *);

@@ -3,7 +3,6 @@
 
 #include <sys/wait.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -12,54 +11,81 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <arpa/inet.h>
+
 #include "lib/buf.h"
-#include "lib/log.h"
 #include "lib/own.h"
-#include "os/link.h"
+#include "lib/util.h"
 #include "os/os.h"
 #include "vmd/nat.h"
+#include "vmd/ports.h"
+#include "vmd/vms.h"
 
-#define RULES_MAX	32768	/* bytes */
-#define LIST_MAX	16384	/* bytes of what nft(8) says of the set */
-#define BRIDGES_MAX	256
+#define RULES_MAX	(4U << 20)	/* bytes: some 60,000 ports */
+#define LIST_MAX	16384	/* bytes of what nft(8) says of a set */
 
 /* Anew as a whole, in one transaction. */
 static const char begin[] =
     "table inet vmd\n"
     "delete table inet vmd\n"
     "table inet vmd {\n";
+/*
+ * The addresses of loopback are the host's own: a tap where they may be (see
+ * vmd/taps.c) takes none of them from a guest.  IPv6 has no rp_filter.
+ */
 static const char chains[] =
+    "	chain guard {\n"
+    "		type filter hook prerouting priority raw; policy accept;\n"
+    "		iifgroup %1$u ip daddr 127.0.0.0/8 drop\n"
+    "		iifgroup %1$u ip saddr 127.0.0.0/8 drop\n"
+    "		iifgroup %1$u ip6 saddr != :: fib saddr . iif oif missing"
+    " drop\n"
+    "	}\n"
+    "	chain published {\n"
+    "		dnat ip to ip daddr . meta l4proto . th dport map @one4\n"
+    "		fib daddr type local dnat ip to meta l4proto . th dport"
+    " map @any4\n"
+    "		ip6 daddr ::1 return\n"
+    "		dnat ip6 to ip6 daddr . meta l4proto . th dport map @one6\n"
+    "		fib daddr type local dnat ip6 to meta l4proto . th dport"
+    " map @any6\n"
+    "	}\n"
+    "	chain prerouting {\n"
+    "		type nat hook prerouting priority dstnat; policy accept;\n"
+    "		jump published\n"
+    "	}\n"
+    "	chain output {\n"
+    "		type nat hook output priority -100; policy accept;\n"
+    "		jump published\n"
+    "	}\n"
     "	chain postrouting {\n"
     "		type nat hook postrouting priority srcnat; policy accept;\n"
     "		iifgroup %1$u oifgroup != %1$u masquerade\n"
+    "		iifgroup %1$u ct status dnat masquerade\n"
+    "		oifgroup %1$u ip saddr 127.0.0.0/8 masquerade\n"
     "	}\n"
     "	chain forward {\n"
     "		type filter hook forward priority filter; policy accept;\n"
     "		iifgroup %1$u accept\n"
     "		oifgroup %1$u ct state { established, related } accept\n"
-    "		oifgroup %1$u drop\n";
+    "		oifgroup %1$u ct status dnat accept\n"
+    "		oifgroup %1$u drop\n"
+    "		iifname . oifname @bridges accept\n";
 /*
  * What else comes in on an interface that forwards because of us.  Who is a
  * router all the same by rules of his own (containers, say) has connections
  * that came from elsewhere or were redirected, and bridges that are filtered
  * pass from themselves to themselves.
  */
-static const char strict[] =
-    "		iifname . oifname @bridges accept\n"
-    "		iifname @forwards ct state { established, related } accept\n"
-    "		iifname @forwards ct status dnat accept\n"
-    "		iifname @forwards drop\n";
-
-/* Interfaces that are not ours, and of what kind. */
-struct names {
-	unsigned	 n;
-	struct {
-		char	 name[LINK_NAME_MAX];
-		bool	 bridge;
-	} of[NAT_FORWARDS_MAX];
-	unsigned	 nbridges;
-	unsigned	 bridges[BRIDGES_MAX];
-};
+static const char strict4[] =
+    "		meta nfproto ipv4 iifname @forwards ct state"
+    " { established, related } accept\n"
+    "		meta nfproto ipv4 iifname @forwards ct status dnat accept\n"
+    "		meta nfproto ipv4 iifname @forwards drop\n";
+static const char strict6[] =
+    "		meta nfproto ipv6 ct state { established, related } accept\n"
+    "		meta nfproto ipv6 ct status dnat accept\n"
+    "		meta nfproto ipv6 drop\n";
 
 /* --- nft(8) --------------------------------------------------------------- */
 
@@ -99,42 +125,12 @@ nft(int in, int out, const char *const argv[])
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* --- which interfaces ----------------------------------------------------- */
-
-static bool
-has(const struct names *s, const char *name)
-{
-	for (unsigned i = 0; i < s->n; i++)
-		if (strcmp(s->of[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* Those with other characters have no place in rules. */
-static bool
-is_plain(const char *name)
-{
-	for (const char *p = name; *p != '\0'; p++)
-		if (!isalnum((unsigned char)*p) && strchr("-_.@", *p) == NULL)
-			return false;
-	return name[0] != '\0' && strlen(name) < LINK_NAME_MAX;
-}
-
-static void
-add(struct names *s, const char *name, bool bridge)
-{
-	if (s->n == NAT_FORWARDS_MAX || !is_plain(name) || has(s, name))
-		return;
-	(void)snprintf(s->of[s->n].name, LINK_NAME_MAX, "%s", name);
-	s->of[s->n++].bridge = bridge;
-}
-
 /* The set of the table that is there: what nft(8) quotes. */
 static void
-read_record(struct names *s)
+read_set(struct nat_names *s, const char *name)
 {
-	static const char *const argv[] = { "nft", "list", "set", "inet",
-	    "vmd", "forwards", NULL };
+	const char *const argv[] = { "nft", "list", "set", "inet", "vmd",
+	    name, NULL };
 	own_fd int out = os_memfd("set", LIST_MAX, NULL);
 	char text[LIST_MAX], *p, *end;
 	ssize_t n;
@@ -148,103 +144,128 @@ read_record(struct names *s)
 		if (end == NULL)
 			return;
 		*end = '\0';
-		add(s, p, false);
+		nat_names_add(s, p);
 	}
 }
 
-static int
-find_bridges(void *arg, const struct link *l)
+/* A host that is a router without us has no use for it. */
+static void
+read_record(struct nat_links *l)
 {
-	struct names *s = arg;
-
-	if (strcmp(l->kind, "bridge") == 0 && s->nbridges < BRIDGES_MAX)
-		s->bridges[s->nbridges++] = l->index;
-	return 0;
+	memset(l, 0, sizeof(*l));
+	if (!nat_links_router("ipv4"))
+		read_set(&l->four, "forwards");
+	read_set(&l->six, "forwards6");
 }
 
-struct choice {
-	const struct names	*record;
-	struct names		*chosen;
-	bool			 router;	/* it needs none of them */
-	struct err		*e;
+/* --- sets and maps -------------------------------------------------------- */
+
+/* Of names, or of pairs of a name and itself. */
+static void
+put_set(struct buf *b, const char *set, const struct nat_names *s, bool pairs)
+{
+	(void)buf_printf(b, "	set %s {\n		type ifname%s\n", set,
+	    pairs ? " . ifname" : "");
+	for (unsigned i = 0; i < s->n; i++) {
+		(void)buf_printf(b, "%s\"%s\"", i == 0 ?
+		    "		elements = { " : ", ", s->of[i]);
+		if (pairs)
+			(void)buf_printf(b, " . \"%s\"", s->of[i]);
+	}
+	(void)buf_printf(b, "%s	}\n", s->n == 0 ? "" : " }\n");
+}
+
+/* Published ports: of one address of the host's, or of any. */
+struct map {
+	struct buf	*b;
+	const char	*name;
+	bool		 six, one;
+	unsigned	 n;
 };
 
-/*
- * Those of the group; the others that are no ports of bridges, and recorded
- * or not forwarding.
- */
-static int
-choose(void *arg, const struct link *l)
+static void
+put_port(struct map *m, const struct priv_port *q, const char *to)
 {
-	struct choice *c = arg;
-
-	if (l->group == NAT_GROUP)
-		return link_option(l->name, "ipv4", "forwarding", "1", c->e);
-	if (c->router || strcmp(l->name, "lo") == 0)
-		return 0;
-	for (unsigned i = 0; i < c->chosen->nbridges; i++)
-		if (l->master == c->chosen->bridges[i])
-			return 0;
-	if (has(c->record, l->name) ||
-	    !link_option_on(l->name, "ipv4", "forwarding"))
-		add(c->chosen, l->name, strcmp(l->kind, "bridge") == 0);
-	return 0;
+	(void)buf_printf(m->b, "%s%s%s%s . %u : %s . %u", m->n++ == 0 ?
+	    "		elements = { " : ", ", q->addr,
+	    m->one ? " . " : "", q->udp ? "udp" : "tcp", q->host, to,
+	    q->guest);
 }
 
-static int
-choose_all(struct names *chosen, struct err *e)
+static void
+put_ports(void *arg, struct vm *v)
 {
-	static struct names record;	/* large */
-	struct choice c = { &record, chosen,
-	    link_option_on("all", "ipv4", "forwarding"), e };
+	struct map *m = arg;
+	const struct ports *p = v->ports;
+	char to[INET6_ADDRSTRLEN];
+	uint32_t addr;
 
-	memset(&record, 0, sizeof(record));
-	memset(chosen, 0, sizeof(*chosen));
-	if (!c.router)
-		read_record(&record);
-	return link_each(find_bridges, chosen, e) == -1 ||
-	    link_each(choose, &c, e) == -1 ? -1 : 0;
+	if (p == NULL || (m->six && p->addr6[0] == 0))
+		return;
+	addr = htonl(p->addr);
+	(void)inet_ntop(m->six ? AF_INET6 : AF_INET, m->six ?
+	    (const void *)p->addr6 : &addr, to, sizeof(to));
+	for (unsigned i = 0; i < p->n; i++) {
+		const char *of = p->port[i].addr;
+
+		if (m->one ? of[0] != '\0' && m->six ==
+		    (strchr(of, ':') != NULL) : of[0] == '\0')
+			put_port(m, &p->port[i], to);
+	}
+}
+
+static void
+put_maps(struct buf *b, struct monitor *m)
+{
+	struct map maps[] = { { b, "any4", false, false, 0 },
+	    { b, "one4", false, true, 0 }, { b, "any6", true, false, 0 },
+	    { b, "one6", true, true, 0 } };
+
+	for (size_t i = 0; i < COUNT(maps); i++) {
+		const char *addr = maps[i].six ? "ipv6_addr" : "ipv4_addr";
+
+		(void)buf_printf(b, "	map %s {\n		type %s%s"
+		    "inet_proto . inet_service : %s . inet_service\n",
+		    maps[i].name, maps[i].one ? addr : "",
+		    maps[i].one ? " . " : "", addr);
+		vms_each(m, put_ports, &maps[i]);
+		(void)buf_printf(b, "%s	}\n", maps[i].n == 0 ? "" : " }\n");
+	}
 }
 
 /* --- the table ------------------------------------------------------------ */
 
-static void
-put_set(struct buf *b, const struct names *s, bool bridges)
-{
-	const char *comma = "";
-
-	(void)buf_printf(b, "	set %s {\n		type ifname%s\n",
-	    bridges ? "bridges" : "forwards", bridges ? " . ifname" : "");
-	for (unsigned i = 0; i < s->n; i++) {
-		if (bridges && !s->of[i].bridge)
-			continue;
-		(void)buf_printf(b, "%s\"%s\"", comma[0] == '\0' ?
-		    "		elements = { " : comma, s->of[i].name);
-		if (bridges)
-			(void)buf_printf(b, " . \"%s\"", s->of[i].name);
-		comma = ", ";
-	}
-	(void)buf_printf(b, "%s	}\n", comma[0] == '\0' ? "" : " }\n");
-}
-
 static int
-load(const struct names *s, struct err *e)
+write_rules(int fd, struct monitor *m, const struct nat_links *l)
 {
-	static const char *const argv[] = { "nft", "-f", "-", NULL };
-	own_fd int in = -1;
 	struct buf b;
-	int status = -1;
+	int ret = -1;
 
 	buf_init(&b, RULES_MAX);
 	(void)buf_puts(&b, begin);
-	put_set(&b, s, false);
-	put_set(&b, s, true);
+	put_set(&b, "forwards", &l->four, false);
+	put_set(&b, "forwards6", &l->six, false);
+	put_set(&b, "bridges", &l->bridges, true);
+	put_maps(&b, m);
 	(void)buf_printf(&b, chains, NAT_GROUP);
-	(void)buf_printf(&b, "%s	}\n}\n", s->n > 0 ? strict : "");
-	in = os_memfd("rules", b.len, NULL);
-	if (in != -1 && pwrite(in, b.data, b.len, 0) == (ssize_t)b.len)
-		status = nft(in, -1, argv);
+	/* What has no room ends in the middle, and nft(8) refuses it. */
+	if (buf_printf(&b, "%s%s	}\n}\n", l->four.n > 0 ? strict4 : "",
+	    l->six.n > 0 ? strict6 : "") == 0 &&
+	    pwrite(fd, b.data, b.len, 0) == (ssize_t)b.len)
+		ret = 0;
 	buf_fini(&b);
+	return ret;
+}
+
+static int
+load(struct monitor *m, const struct nat_links *l, struct err *e)
+{
+	static const char *const argv[] = { "nft", "-f", "-", NULL };
+	own_fd int in = os_memfd("rules", 0, NULL);
+	int status = -1;
+
+	if (in != -1 && write_rules(in, m, l) == 0)
+		status = nft(in, -1, argv);
 	if (status == 127)
 		return err_set(e, ENOENT, "local interface: there is no "
 		    "nft(8) on this host (package nftables)");
@@ -255,18 +276,14 @@ load(const struct names *s, struct err *e)
 }
 
 int
-nat_begin(struct err *e)
+nat_begin(struct monitor *m, struct err *e)
 {
-	static struct names s;	/* large */
+	static struct nat_links l, record;	/* large */
 
+	read_record(&record);
 	/* Recorded and filtered first, then done. */
-	if (choose_all(&s, e) == -1 || load(&s, e) == -1)
-		return -1;
-	for (unsigned i = 0; i < s.n; i++)
-		if (link_option(s.of[i].name, "ipv4", "forwarding", "1",
-		    e) == -1)
-			return -1;
-	return 0;
+	return nat_links_choose(&l, &record, e) == -1 ||
+	    load(m, &l, e) == -1 ? -1 : nat_links_begin(&l, e);
 }
 
 void
@@ -274,15 +291,9 @@ nat_end(void)
 {
 	static const char *const argv[] = { "nft", "delete", "table", "inet",
 	    "vmd", NULL };
-	static struct names s;	/* large */
-	struct err e;
+	static struct nat_links record;		/* large */
 
-	memset(&s, 0, sizeof(s));
-	if (!link_option_on("all", "ipv4", "forwarding"))
-		read_record(&s);
-	for (unsigned i = 0; i < s.n; i++)
-		if (link_option(s.of[i].name, "ipv4", "forwarding", "0",
-		    &e) == -1)
-			log_warnx("%s", e.text);
+	read_record(&record);
+	nat_links_end(&record);
 	(void)nft(-1, -1, argv);
 }

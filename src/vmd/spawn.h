@@ -21,7 +21,7 @@
 #include "vmd/user.h"
 
 #define SPAWN_ARGS_MAX	2300	/* a prune keeps up to 1,024 digests */
-#define SPAWN_FDS_MAX	64
+#define SPAWN_FDS_MAX	96	/* a tap has 64 ports */
 #define SPAWN_REPORT	3	/* where a program reports, by contract */
 
 struct spawn {

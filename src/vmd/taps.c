@@ -10,6 +10,7 @@
 #include "lib/own.h"
 #include "lib/util.h"
 #include "os/link.h"
+#include "vmd/names.h"
 #include "vmd/nat.h"
 #include "vmd/taps.h"
 
@@ -150,19 +151,25 @@ ordinal(const struct priv_start *r, unsigned net)
  * interface have a source that belongs there (RFC 3704).
  */
 static int
-harden(const char *name, const struct priv_tap *t, struct err *e)
+harden(const char *name, const struct priv_net *n, struct err *e)
 {
+	const struct priv_tap *t = &n->tap;
 	static const struct option {
 		const char	*family, *option, *value;
 		bool		 local;		/* of those only */
 		bool		 six;		/* of those with IPv6 */
+		bool		 ports;		/* of those with ports */
 	} options[] = {
-		{ "ipv6", "accept_ra", "0", false, false },
-		{ "ipv6", "accept_redirects", "0", false, false },
-		{ "ipv4", "accept_redirects", "0", false, false },
-		{ "ipv4", "accept_source_route", "0", false, false },
-		{ "ipv4", "rp_filter", "1", true, false },
-		{ "ipv6", "disable_ipv6", "0", true, true },
+		{ "ipv6", "accept_ra", "0", false, false, false },
+		{ "ipv6", "accept_redirects", "0", false, false, false },
+		{ "ipv4", "accept_redirects", "0", false, false, false },
+		{ "ipv4", "accept_source_route", "0", false, false, false },
+		{ "ipv4", "rp_filter", "1", true, false, false },
+		{ "ipv6", "disable_ipv6", "0", true, true, false },
+		/* Says to nat_links.c that it has IPv6. */
+		{ "ipv6", "forwarding", "1", true, true, false },
+		/* From 127.0.0.1 to it; the table's guard is the way back. */
+		{ "ipv4", "route_localnet", "1", true, false, true },
 	};
 
 	for (size_t i = 0; i < COUNT(options); i++) {
@@ -170,6 +177,7 @@ harden(const char *name, const struct priv_tap *t, struct err *e)
 
 		if ((!o->local || t->addr != 0) &&
 		    (!o->six || t->addr6[0] != 0) &&
+		    (!o->ports || n->nports > 0) &&
 		    link_option(name, o->family, o->option, o->value,
 		    e) == -1)
 			return -1;
@@ -211,14 +219,13 @@ set_up(const char *name, const struct priv_start *r, unsigned net,
 	mac[5]++;
 	if (t->addr != 0)
 		c.mac = mac;
-	if (harden(name, t, e) == -1 || need_master(&c.master, t, e) == -1 ||
+	if (harden(name, &r->net[net], e) == -1 ||
+	    need_master(&c.master, t, e) == -1 ||
 	    need_group(&c.group, t, e) == -1 || link_find(&l, name, e) == -1 ||
 	    link_set(l.index, &c, e) == -1)
 		return err_prefix(e, "%s", name);
-	if (t->addr == 0)
-		return 0;
-	return set_addresses(l.index, t, e) == -1 ?
-	    err_prefix(e, "%s", name) : nat_begin(e);
+	return t->addr == 0 || set_addresses(l.index, t, e) == 0 ? 0 :
+	    err_prefix(e, "%s", name);
 }
 
 int
@@ -236,6 +243,35 @@ taps_make(const struct priv_start *r, unsigned net, struct err *e)
 		return -1;
 	log_debug("VM %s: net%u is %s", r->vm, net, name);
 	return take_fd(&fd);
+}
+
+/* --- what goes to local ones ---------------------------------------------- */
+
+static int
+is_local(void *arg, const struct link *l)
+{
+	(void)arg;
+	return l->group == NAT_GROUP;
+}
+
+int
+taps_route(struct monitor *m, struct err *e)
+{
+	return nat_begin(m, e);
+}
+
+void
+taps_sweep(struct monitor *m)
+{
+	struct err e;
+
+	/* Where none ever was there is nothing of us. */
+	if (geteuid() != 0 || !names_exist(m))
+		return;
+	if (link_each(is_local, NULL, &e) != 1)
+		nat_end();
+	else if (nat_begin(m, &e) == -1)
+		log_err(&e, "local interfaces");
 }
 
 /* --- leaving -------------------------------------------------------------- */

@@ -17,6 +17,7 @@
 
 #include "lib/err.h"
 #include "priv/request.h"
+#include "vmd/monitor.h"
 
 /*
  * The tap of card 'net' of a VM that is being started: a descriptor, or -1.
@@ -24,6 +25,15 @@
  * kernel lacks; not_found for an unknown group.
  */
 int	taps_make(const struct priv_start *, unsigned net, struct err *);
+
+/*
+ * The taps of a start are made, or a VM's ports are no more: let packets and
+ * the ports of all VMs there are go to local interfaces.
+ */
+int	taps_route(struct monitor *, struct err *);
+
+/* The same once, for what happened while there was no vmd. */
+void	taps_sweep(struct monitor *);
 
 /*
  * No VM of ours runs, and vmd ends: take away what nobody uses, of ours or of

@@ -14,6 +14,20 @@ taps_make(const struct priv_start *r, unsigned net, struct err *e)
 	    "interfaces are Linux's: this host has no taps");
 }
 
+int
+taps_route(struct monitor *m, struct err *e)
+{
+	(void)m;
+	(void)e;
+	return 0;
+}
+
+void
+taps_sweep(struct monitor *m)
+{
+	(void)m;
+}
+
 void
 taps_leave(void)
 {

@@ -27,6 +27,7 @@
 #include "vmd/file.h"
 #include "vmd/files.h"
 #include "vmd/names.h"
+#include "vmd/ports.h"
 #include "vmd/report.h"
 #include "vmd/shares.h"
 #include "vmd/spawn.h"
@@ -85,6 +86,8 @@ struct making {
 	int		 api;
 	int		 kvm;		/* for the VMM, or -1 */
 	int		 names;		/* for local interfaces, or -1 */
+	struct ports	*ports;		/* published on one, or NULL */
+	int		 held[PRIV_PORT_MAX];	/* sockets of theirs, or -1 */
 	unsigned	 ndevs;
 	struct device	 devs[DEVICES_MAX];
 };
@@ -110,6 +113,10 @@ making_fini(struct making *k)
 	}
 	for (unsigned i = 0; i < PRIV_FILE_DISKS_MAX; i++)
 		image_files_close(&k->images[i]);
+	for (unsigned i = 0; i < PRIV_PORT_MAX; i++)
+		if (k->held[i] != -1)
+			(void)close(k->held[i]);
+	ports_destroy(k->ports);
 	free(k);
 }
 
@@ -341,6 +348,24 @@ find_files(struct making *k, struct err *e)
 	return 0;
 }
 
+/* As the VM's user: some ports are not for everybody. */
+static int
+hold_ports(struct making *k, struct err *e)
+{
+	int r;
+
+	if (ports_of(&k->ports, k->r, e) == -1)
+		return -1;
+	if (k->ports == NULL)
+		return 0;
+	if (k->m->separate && user_act(&k->user, e) == -1)
+		return -1;
+	r = ports_reserve(k->held, k->ports, e);
+	if (k->m->separate)
+		user_back();
+	return r;
+}
+
 /* Open all that the processes are given. */
 static int
 making_open(struct making *k, struct err *e)
@@ -363,6 +388,8 @@ making_open(struct making *k, struct err *e)
 	if (unlinkat(k->dir, "exit.json", 0) == -1 && errno != ENOENT)
 		return err_sys(e, "remove exit.json");
 	if (find_shares(k, e) == -1 || find_files(k, e) == -1)
+		return -1;
+	if (hold_ports(k, e) == -1)
 		return -1;
 	make_devices(k);
 	for (unsigned i = 0; i < k->ndevs; i++)
@@ -581,6 +608,9 @@ run_device(struct making *k, struct start *s, unsigned i, struct err *e)
 			spawn_arg(sp, "-N");
 			spawn_arg(sp, "%d", spawn_fd(sp, k->names));
 		}
+		/* It asks nothing of those either: they are held. */
+		for (unsigned p = 0; p < k->r->net[d->i].nports; p++)
+			(void)spawn_fd(sp, k->held[p]);
 	} else {
 		fd = spawn_fd(sp, d->file);
 		vm_words_vsock(sp, k->r->cid, fd, spawn_fd(sp, k->dir));
@@ -661,18 +691,27 @@ start_new(struct start **ret, struct making *k, struct asker asker,
 	return 0;
 }
 
-/* From now on others find it by its name. */
-static int
-name(struct making *k, struct err *e)
+static bool
+is_local(const struct priv_start *r)
 {
-	const struct priv_start *r = k->r;
-
 	for (unsigned i = 0; i < r->nnet; i++)
-		if (r->net[i].is_tap && r->net[i].tap.addr != 0) {
-			k->names = names_open(k->m, e);
-			return k->names == -1 ? -1 : names_add(k->m, r, e);
-		}
-	return 0;
+		if (r->net[i].is_tap && r->net[i].tap.addr != 0)
+			return true;
+	return false;
+}
+
+/* From now on others find it by its name, and by ports of the host. */
+static int
+announce(struct making *k, struct vm *v, struct err *e)
+{
+	if (!is_local(k->r))
+		return 0;
+	k->names = names_open(k->m, e);
+	if (k->names == -1 || names_add(k->m, k->r, e) == -1 ||
+	    (k->ports != NULL && ports_write(k->dir, k->ports, e) == -1))
+		return -1;
+	v->ports = take(&k->ports);
+	return taps_route(k->m, e);
 }
 
 int
@@ -694,12 +733,14 @@ vm_start(struct monitor *m, const struct priv_start *r, struct asker asker,
 	k->r = r;
 	k->dir = k->lock = k->log = k->pids = k->api = k->kvm = -1;
 	k->names = -1;
+	for (unsigned i = 0; i < PRIV_PORT_MAX; i++)
+		k->held[i] = -1;
 	if (making_open(k, e) == -1 || start_new(&s, k, asker, e) == -1)
 		return -1;
-	if (name(k, e) == 0 && run_all(k, s, e) == 0)
+	if (announce(k, s->vm, e) == 0 && run_all(k, s, e) == 0)
 		return 0;
 	if (s->vm->nalive == 0) {
-		names_remove(m, r->vm);
+		vm_unannounce(s->vm);
 		vms_drop(s->vm);
 		return -1;
 	}

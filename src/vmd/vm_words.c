@@ -100,6 +100,9 @@ net_check(const struct priv_start *r, unsigned i, struct err *e)
 	if (n->mac[0] & 1)
 		return err_api(e, EINVAL, "bad_request",
 		    "net%u: a group's MAC address", i);
+	if (n->is_tap && n->nports > 0 && n->tap.addr == 0)
+		return err_api(e, EINVAL, "bad_request", "net%u: ports of an "
+		    "interface whose address is not known", i);
 	for (unsigned p = 0; p < n->nports; p++) {
 		if (n->ports[p].host == 0 || n->ports[p].guest == 0)
 			return err_api(e, EINVAL, "bad_request",

@@ -19,7 +19,9 @@
 #include "vmd/children.h"
 #include "vmd/control.h"
 #include "vmd/names.h"
+#include "vmd/ports.h"
 #include "vmd/state.h"
+#include "vmd/taps.h"
 #include "vmd/vm_start.h"
 #include "vmd/vms.h"
 
@@ -65,6 +67,7 @@ vm_destroy(struct vm *v)
 	if (v->timer != NULL)
 		event_free(v->timer);
 	vm_start_destroy(v->start);
+	ports_destroy(v->ports);
 	free(v->procs);
 	free(v);
 }
@@ -237,6 +240,24 @@ timer_set(struct vm *v, unsigned ms)
 	(void)evtimer_add(v->timer, &tv);
 }
 
+void
+vm_unannounce(struct vm *v)
+{
+	own_fd int dirfd = -1;
+	struct err e;
+
+	names_remove(v->m, v->id);
+	if (v->ports == NULL)
+		return;
+	ports_destroy(v->ports);
+	v->ports = NULL;
+	dirfd = state_vm_open(v->m, v->id, NULL);
+	if (dirfd != -1)
+		ports_remove(dirfd);
+	if (taps_route(v->m, &e) == -1)
+		log_err(&e, "VM %s: its ports", v->id);
+}
+
 /* The last process has ended and the lock is free. */
 static void
 vm_gone(struct vm *v)
@@ -244,7 +265,7 @@ vm_gone(struct vm *v)
 	struct priv_vm_id gone;
 
 	log_debug("VM %s: no process left", v->id);
-	names_remove(v->m, v->id);
+	vm_unannounce(v);
 	if (v->start != NULL)
 		vm_start_failed(v->start);
 	/* The vmd-control after the one that asked found it in the list. */

@@ -45,6 +45,7 @@ enum vm_state {
 	VM_ENDING,
 };
 
+struct ports;
 struct start;
 
 struct vm {
@@ -56,6 +57,7 @@ struct vm {
 	unsigned	 nprocs;
 	unsigned	 nalive;
 	struct proc	*procs;		/* the VMM first */
+	struct ports	*ports;		/* published on taps, or NULL */
 	struct start	*start;		/* VM_STARTING, and one that failed */
 	struct event	*timer;
 	unsigned	 polls;		/* VM_ENDING: looks at the lock */
@@ -85,6 +87,9 @@ void	vm_child(struct vm *, unsigned i, const char *name, pid_t);
 
 /* See struct priv_kill. */
 void	vm_kill(struct vm *, bool hard);
+
+/* Its name and its ports lead to it no more. */
+void	vm_unannounce(struct vm *);
 
 void	vm_describe(struct priv_vm *ret, const struct vm *);
 

@@ -21,6 +21,7 @@
 #include "lib/log.h"
 #include "lib/own.h"
 #include "os/process.h"
+#include "vmd/ports.h"
 #include "vmd/shares.h"
 #include "vmd/state.h"
 #include "vmd/vms.h"
@@ -119,6 +120,18 @@ adopt_found(struct monitor *m, const char *id, uid_t uid, struct found *f,
 	return r;
 }
 
+/* Those of a VM that is no more were its ports. */
+static void
+adopt_ports(struct vm *v, int dirfd)
+{
+	struct err e;
+
+	if (v == NULL)
+		ports_remove(dirfd);
+	else if (ports_read(&v->ports, dirfd, &e) == -1)
+		log_err(&e, "VM %s: its published ports", v->id);
+}
+
 static void
 adopt(void *arg, const char *id)
 {
@@ -141,6 +154,7 @@ adopt(void *arg, const char *id)
 	found_read(&f, dirfd, u.uid, shares.uid);
 	if (adopt_found(m, id, u.uid, &f, &e) == -1)
 		log_err(&e, "VM %s", id);
+	adopt_ports(vms_find(m, id), dirfd);
 }
 
 int

@@ -1,148 +1,29 @@
 #!/bin/sh
 # switch.t: interfaces on taps: switches, local interfaces, with real packets
-#
-# vmd runs in a network namespace of this test, which is the host.  Guests are
-# namespaces too, behind tap-guest, which drives their cards; so is the world,
-# behind an interface of the host's.  VMs are of the null hypervisor.
 cd "$(dirname "$0")/../.." || exit 1
-build=$(cd "${BUILD:-build}" && pwd) || exit 1
-[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP not root"; exit 0; }
-for p in curl jq ip nft unshare nsenter socat ping udhcpc dhclient setpriv perl busybox; do
-	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
-done
-id nobody > /dev/null 2>&1 || { echo "1..0 # SKIP no user nobody"; exit 0; }
-if [ "$1" != inside ]; then
-	unshare -n sh -c 'ip link add br0 type bridge && nft add table inet try' \
-	    2> /dev/null ||
-	    { echo "1..0 # SKIP no right to make bridges and rules"; exit 0; }
-	exec unshare -n -m sh "$0" inside
-fi
-
-d=$(mktemp -d "${TMPDIR:-/tmp}/vmd-switch.XXXXXX") || exit 1
-sock=$d/sock pid='' guests=''
-cleanup() {
-	api DELETE /instances/one
-	api DELETE /instances/two
-	for i in $pid $guests; do kill "$i"; done 2> /dev/null
-	wait 2> /dev/null
-	rm -rf "$d"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
-chmod 755 "$d"
-mkdir -m 755 "$d/bin"
-cp "$build"/bin/v* "$d/bin/"
-setpriv --reuid nobody --clear-groups "$d/bin/vmd" -n -s /nonexistent \
-    > /dev/null 2>&1
-[ $? -ne 126 ] && [ $? -ne 127 ] ||
-    { echo "1..0 # SKIP other users may not enter $d"; exit 0; }
-
-n=0 bad=0
-ok() {
-	rc=$?
-	n=$((n + 1))
-	[ $rc -eq 0 ] && echo "ok $n - $1" || {
-		echo "not ok $n - $1"
-		tail -n 20 "$d/out" "$d/log" | sed 's/^/# /'
-		bad=1
-	}
-}
-api() {
-	status=$(curl -s -m 60 --unix-socket "$sock" -X "$1" -o "$d/body" \
-	    -w '%{http_code}' ${3+-d "$3"} "http://vmd$2")
-}
-until_true() {
-	i=0
-	until "$@" > "$d/out" 2>&1; do
-		i=$((i + 1))
-		[ $i -lt 200 ] || return 1
-		sleep 0.05
-	done
-}
-# VMs of the file are there a moment after vmd is.
-start() {
-	until_true exists "$1"
-	api POST "/instances/$1/start"
-	running "$1"
-}
-exists() { api GET "/instances/$1" && [ "$status" = 200 ]; }
-running() {
-	api GET "/instances/$1"
-	[ "$(jq -r .state "$d/body")" = Running ]
-}
-vmd() {
-	"$d/bin/vmd" -d -f "$d/vm.conf" -s "$d/state" -S "$sock" \
-	    -o user=nobody -o uid_base=1910000000 2>> "$d/log" &
-	pid=$!
-	until_true curl -sf --unix-socket "$sock" http://vmd/health
-}
-end_vmd() {
-	kill "$@" "$pid"
-	wait "$pid" 2> /dev/null
-	pid=
-}
-dir() {
-	api GET "/instances/$1"
-	echo "$d/state/vms/$(jq -r .id "$d/body")"
-}
-# card VM NET MAC: a guest for it; its namespace is that of process $guest
-card() {
-	TMPDIR=$d unshare -n "$build/tests/cli/tap-guest" "$(dir "$1")/$2.vu" \
-	    eth0 "$3" > "$d/$1.$2" 2> "$d/out" &
-	guest=$!
-	guests="$guests $guest"
-	until_true grep ready "$d/$1.$2"
-}
-in_guest() { g=$1; shift; timeout 30 nsenter -t "$g" -n "$@"; }
-tap_of() {
-	ip -o link | sed -n "s/^[0-9]*: \([^:]*\):.*alias $1.*/\1/p"
-}
-# What of the host could have been changed.  Indexes are never the same again.
-host() {
-	# A bridge's carrier is that of what was on it.
-	ip -o link | sed 's/^[0-9]*: //; s/<[^>]*>//; s/ state [A-Z]*//' | sort
-	ip -o addr | grep -v 'inet6 fe80' | sed 's/^[0-9]*: //' | sort
-	ip route
-	nft list ruleset
-	for i in /proc/sys/net/ipv4/conf/*; do
-		case ${i##*/} in
-		tap* | bridge0) ;;
-		*) echo "${i##*/} $(cat "$i/forwarding" "$i/rp_filter")" ;;
-		esac
-	done
-	cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding
-}
-
-# The world: 192.0.2.2 behind eth0, with no way to the guests' addresses.
-ip link set lo up
-unshare -n sleep 600 &
-world=$! guests=$world
-sleep 0.2
-ip link add eth0 type veth peer name eth0 netns $world
-ip link set eth0 up
-ip addr add 192.0.2.1/24 dev eth0
-in_guest $world ip link set lo up
-in_guest $world ip link set eth0 up
-in_guest $world ip addr add 192.0.2.2/24 dev eth0
-# Another network of the host's, which is no router between the two.
-unshare -n sleep 600 &
-lan=$! guests="$guests $lan"
-sleep 0.2
-ip link add eth1 type veth peer name eth0 netns $lan
-ip link set eth1 up
-ip addr add 198.51.100.1/24 dev eth1
-in_guest $lan ip link set lo up
-in_guest $lan ip link set eth0 up
-in_guest $lan ip addr add 198.51.100.2/24 dev eth0
-in_guest $lan ip route add default via 198.51.100.1
-in_guest $world ip route add 198.51.100.0/24 via 192.0.2.1
-in_guest $world ip route add 100.64.0.0/10 via 192.0.2.1
+. tests/cli/nets.sh
 nft -f - << 'RULES'
 table inet others {
 	chain forward { type filter hook forward priority 10; policy accept; }
 }
 RULES
-cat /dev/null > "$d/vm.conf"
+# The world advertises itself as the host's router.
+cat > "$d/advertise.pl" << 'RA'
+use Socket qw(:all);
+socket(my $s, AF_INET6, SOCK_RAW, 58) or die;
+setsockopt($s, IPPROTO_IPV6, 18, pack('i', 255)) or die;	# hops
+send($s, pack('CCnCCnNN', 134, 0, 0, 64, 0, $ARGV[0], 0, 0), 0,
+    pack_sockaddr_in6(0, inet_pton(AF_INET6, 'ff02::1'), 2)) or die;
+RA
+until_true sh -c '! ip addr | grep tentative'
+until_true in_guest $world sh -c '! ip addr | grep tentative'
+advertised() {
+	in_guest $world perl "$d/advertise.pl" "$1" &&
+	    ip -6 route | grep -E "^default via fe80::.* expires $2"
+}
+until_true advertised 1800 1
+echo 'nameserver 192.0.2.2' > "$d/resolv.conf"
+mount --bind "$d/resolv.conf" /etc/resolv.conf
 cat > "$d/vm.conf" << 'CONF'
 local inet6 prefix fd12:3456:789a::/64
 switch "uplink" { interface bridge0, locked lladdr }
@@ -213,18 +94,6 @@ in_guest $one ping -c 2 -W 5 -i 0.2 10.9.0.2 > "$d/out" 2>&1
 ok "with its own it is back"
 
 # Local interfaces, by DHCP clients as they are.
-cat > "$d/lease" << 'LEASE'
-#!/bin/sh
-case $1$reason in
-bound|BOUND)
-	ip addr add "${ip:-$new_ip_address}/31" dev "$interface"
-	ip route add default via "${router:-$new_routers}"
-	echo "${ip:-$new_ip_address} ${router:-$new_routers}" \
-	    "${dns:-$new_domain_name_servers} ${hostname:-$new_host_name}" \
-	    "${domain:-$new_domain_name} ${mask:-$new_subnet_mask}" > "$LEASE"
-esac
-LEASE
-chmod 755 "$d/lease"
 card one net1 02:00:00:00:01:10 ; one=$guest
 card two net1 02:00:00:00:02:10 ; two=$guest
 LEASE=$d/lease.one in_guest $one udhcpc -i eth0 -n -q -f -t 5 -T 1 \
@@ -244,11 +113,11 @@ in_guest $one ping -c 2 -W 5 -i 0.2 100.64.2.5 > "$d/out" 2>&1
 ok "so does the other guest"
 in_guest $one ping -c 2 -W 5 -i 0.2 192.0.2.2 > "$d/out" 2>&1
 ok "and the world"
-in_guest $world socat TCP-LISTEN:7000,reuseaddr,fork \
+in_guest $world socat -t 20 TCP-LISTEN:7000,reuseaddr,fork \
     'SYSTEM:echo $SOCAT_PEERADDR; cat' &
 guests="$guests $!"
 until_true in_guest $world sh -c 'ss -ltn | grep :7000'
-echo hello | in_guest $one socat -t 5 - TCP:192.0.2.2:7000 > "$d/out" 2>&1
+echo hello | in_guest $one socat -t 20 - TCP:192.0.2.2:7000 > "$d/out" 2>&1
 [ "$(tr '\n' ' ' < "$d/out")" = "192.0.2.1 hello " ]
 ok "which sees the host's address"
 [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 0 ]
@@ -281,9 +150,7 @@ while (my $from = recv($s, my $q, 2000, 0)) {
 DNS
 nsenter -t $world -n perl "$d/dns.pl" > /dev/null 2>&1 &
 guests="$guests $!"
-echo 'nameserver 192.0.2.2' > "$d/resolv.conf"
 until_true in_guest $world sh -c 'ss -lun | grep :53'
-mount --bind "$d/resolv.conf" /etc/resolv.conf
 # name VM'S-PROCESS SERVER NAME ADDRESS
 name() {
 	in_guest "$1" busybox nslookup "$3" "$2" > "$d/name" 2>&1
@@ -308,33 +175,15 @@ readlink "$d/state/names/one" > "$d/out"
 grep -q '^[a-z0-9-]* 100\.64\.1\.5 fd12:3456:789a:0:6440:105:0:2$' "$d/out"
 ok "the record"
 
-# IPv6: a /96 for each, by DHCPv6; the host is a router if it is one.
+# IPv6: a /96 for each, by DHCPv6, and the way out.
 six=fd12:3456:789a:0:6440
-cat > "$d/lease6" << 'LEASE'
-#!/bin/sh
-[ -z "$new_ip6_address" ] || {
-	ip -6 addr add "$new_ip6_address/128" dev "$interface" nodad
-	echo "$new_ip6_address $new_dhcp6_name_servers" \
-	    "$new_dhcp6_domain_search" > "$LEASE"
-}
-LEASE
-chmod 755 "$d/lease6"
-# lease6 VM PROCESS
-lease6() {
-	until_true in_guest "$2" sh -c '! ip -6 addr show eth0 | grep tentative'
-	in_guest "$2" dhclient -6 -1 -d -e LEASE="$d/lease6.$1" \
-	    -sf "$d/lease6" -lf "$d/leases6.$1" -pf "$d/dhclient6.$1" eth0 \
-	    > "$d/dhclient.$1" 2>&1 &
-	guests="$guests $!"
-	until_true grep . "$d/lease6.$1"
-}
 lease6 one $one
 grep -q "^$six:105:0:2 $six:105:0:1 vmd.internal" "$d/lease6.one"
 ok "dhclient -6: address, name server, domain"
 until_true in_guest $one sh -c 'ip -6 route | grep "^fd12:.*/96 dev eth0"'
 ok "an advertisement: what is on the link"
-! in_guest $one ip -6 route | grep default
-ok "and no router, as the host is none"
+until_true in_guest $one sh -c 'ip -6 route | grep "^default via fe80::1 "'
+ok "and the router"
 lease6 two $two
 in_guest $one ping -6 -c 2 -W 5 -i 0.2 $six:105:0:1 > "$d/out" 2>&1
 ok "the host answers"
@@ -344,6 +193,38 @@ name $one 100.64.1.4 $six:205:0:2 two.vmd.internal
 ok "whose address it is"
 [ "$(cat "/proc/sys/net/ipv6/conf/$(tap_of vm1-if1-one)/accept_ra")" = 0 ]
 ok "what guests advertise is nothing to the host"
+
+# Beyond the host, by its address.
+in_guest $one ping -6 -c 2 -W 5 -i 0.2 $six:205:0:2 > "$d/out" 2>&1
+ok "the other guest answers by IPv6"
+in_guest $one ping -6 -c 2 -W 5 -i 0.2 2001:db8:1::2 > "$d/out" 2>&1
+ok "so does the world"
+in_guest $world socat -t 20 TCP6-LISTEN:7006,reuseaddr,fork \
+    'SYSTEM:echo $SOCAT_PEERADDR; cat' &
+guests="$guests $!"
+until_true in_guest $world sh -c 'ss -ltn | grep :7006'
+echo hello | in_guest $one socat -t 20 - 'TCP6:[2001:db8:1::2]:7006' \
+    > "$d/out" 2>&1
+[ "$(tr '\n' ' ' < "$d/out")" = \
+    "[2001:0db8:0001:0000:0000:0000:0000:0001] hello " ]
+ok "which sees the host's address"
+! in_guest $lan ping -6 -c 2 -W 1 -i 0.2 2001:db8:1::2 > "$d/out" 2>&1 &&
+    ! in_guest $world ping -6 -c 2 -W 1 -i 0.2 2001:db8:2::2 \
+    > "$d/out" 2>&1
+ok "the host is no router for its other networks"
+in_guest $one ping -6 -c 2 -W 5 -i 0.2 2001:db8:2::2 > "$d/out" 2>&1
+ok "which guests do reach"
+! in_guest $world ping -6 -c 2 -W 1 -i 0.2 $six:105:0:2 > "$d/out" 2>&1
+ok "nobody begins with them from outside"
+in_guest $one ip -6 addr add 2001:db8:99::1/128 dev eth0 nodad
+in_guest $lan ip -6 route add 2001:db8:99::/64 via 2001:db8:2::1
+! in_guest $one ping -6 -c 2 -W 1 -i 0.2 -I 2001:db8:99::1 2001:db8:2::2 \
+    > "$d/out" 2>&1
+ok "a source that is not the guest's goes nowhere"
+in_guest $one ip -6 addr del 2001:db8:99::1/128 dev eth0
+until_true advertised 600 5
+ok "the host hears its own router, as before"
+until_true advertised 1800 1
 
 # What is refused, and what that leaves.
 refused() {
