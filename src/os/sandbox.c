@@ -50,15 +50,15 @@ const struct sandbox_row sandbox_rows[SANDBOX_PROGRAMS] = {
 	/* Talks to registries by skopeo; merges and decodes no layer. */
 	[SANDBOX_IMAGE_PULL] = {
 		.name	= "vmd-image-pull",
-		.may	= MAY_SERVE | MAY_THREADS | MAY_FILES | MAY_EXEC |
-			  MAY_INET | MAY_UNIX | MAY_MAP_EXEC,
+		.may	= MAY_SERVE | MAY_THREADS | MAY_FILES | MAY_TREES |
+			  MAY_EXEC | MAY_INET | MAY_UNIX | MAY_MAP_EXEC,
 		.nofile	= 8192,
 	},
 	/* Decodes archives and layers; talks to nobody. */
 	[SANDBOX_IMAGE_UNPACK] = {
 		.name	= "vmd-image-unpack",
-		.may	= MAY_SERVE | MAY_THREADS | MAY_FILES | MAY_EXEC |
-			  MAY_MAP_EXEC,
+		.may	= MAY_SERVE | MAY_THREADS | MAY_FILES | MAY_TREES |
+			  MAY_EXEC | MAY_MAP_EXEC,
 		.nofile	= 4096,
 	},
 	/*
@@ -76,15 +76,15 @@ const struct sandbox_row sandbox_rows[SANDBOX_PROGRAMS] = {
 	 */
 	[SANDBOX_CONTROL] = {
 		.name	= "vmd-control",
-		.may	= MAY_SERVE | MAY_THREADS | MAY_FILES | MAY_UNIX |
-			  MAY_DISK | MAY_MAP_EXEC,
+		.may	= MAY_SERVE | MAY_THREADS | MAY_FILES | MAY_TREES |
+			  MAY_UNIX | MAY_DISK | MAY_MAP_EXEC,
 		.nofile	= 65536,
 	},
 	/* Starts QEMU once, which has a filter of its own on top. */
 	[SANDBOX_VMM_QEMU] = {
 		.name	= "vmm-qemu",
-		.may	= MAY_SERVE | MAY_THREADS | MAY_FILES | MAY_EXEC |
-			  MAY_UNIX | MAY_MAP_EXEC | MAY_DEVICES,
+		.may	= MAY_SERVE | MAY_THREADS | MAY_FILES | MAY_TREES |
+			  MAY_EXEC | MAY_UNIX | MAY_MAP_EXEC | MAY_DEVICES,
 		.nofile	= 4096,
 	},
 	/*

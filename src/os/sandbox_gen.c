@@ -9,7 +9,8 @@
  *
  * The kernel compiles a filter each time a program enters its sandbox: 2,300
  * instructions of its own for each of the filter's.  So filters are short:
- * runs of calls with the same verdict, found by a binary search.
+ * runs of calls with the same verdict, found by a binary search.  A harmless
+ * call between two that are needed is allowed with them.
  *
  * Allow-lists.  A call on no list fails with EPERM, so that a C library that
  * tries something new goes on without it; a call that only an attacker makes
@@ -26,6 +27,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,54 +57,64 @@ static const int serve[] = {
 	S(read), S(readv), S(pread64), S(preadv), S(preadv2), S(write),
 	S(writev), S(pwrite64), S(pwritev), S(pwritev2), S(close),
 	S(close_range), S(dup), S(dup2), S(dup3), S(fcntl), S(fstat),
-	S(newfstatat), S(lseek), S(pipe), S(pipe2), S(eventfd2), S(sendfile),
-	S(splice), S(copy_file_range), S(flock), S(ftruncate),
-	S(memfd_create),
+	S(newfstatat), S(lseek), S(pipe), S(pipe2), S(eventfd), S(eventfd2),
+	S(sendfile), S(splice), S(tee), S(copy_file_range), S(flock),
+	S(ftruncate), S(memfd_create),
 	/* sockets that are there */
 	S(accept), S(accept4), S(recvfrom), S(recvmsg), S(recvmmsg), S(sendto),
 	S(sendmsg), S(sendmmsg), S(shutdown), S(getsockopt), S(setsockopt),
 	S(getsockname), S(getpeername), S(socketpair),
 	/* waiting and time */
 	S(epoll_create1), S(epoll_ctl), S(epoll_wait), S(epoll_pwait),
-	S(epoll_pwait2), S(poll), S(ppoll), S(select), S(pselect6),
+	S(poll), S(ppoll), S(select), S(pselect6), S(pause),
 	S(timerfd_create), S(timerfd_settime), S(timerfd_gettime),
 	S(clock_gettime), S(clock_getres), S(clock_nanosleep), S(nanosleep),
 	S(gettimeofday), S(time), S(restart_syscall), S(sched_yield),
 	S(setitimer), S(getitimer), S(alarm),
 	/* memory */
 	S(munmap), S(mremap), S(madvise), S(brk), S(futex), S(membarrier),
-	S(mincore), S(msync), S(mlock), S(munlock),
+	S(mincore), S(msync),
 	/* the process itself */
 	S(exit), S(exit_group), S(getpid), S(getppid), S(gettid), S(getuid),
-	S(geteuid), S(getgid), S(getegid), S(getresuid), S(getresgid),
-	S(getgroups), S(getrandom), S(getrusage), S(getrlimit), S(uname),
-	S(prlimit64), S(rt_sigaction), S(rt_sigprocmask), S(rt_sigreturn),
-	S(rt_sigpending), S(rt_sigtimedwait), S(rt_sigsuspend),
-	S(sigaltstack), S(signalfd4), S(tgkill), S(set_robust_list),
-	S(set_tid_address), S(rseq), S(arch_prctl), S(sysinfo),
-	S(sched_getaffinity), S(umask), S(getcpu), S(times), S(getpgrp),
-	S(getpgid), S(getsid),
+	S(geteuid), S(getgid), S(getegid), S(getrandom), S(getrusage),
+	S(getrlimit), S(uname), S(prlimit64), S(rt_sigaction),
+	S(rt_sigprocmask), S(rt_sigreturn), S(signalfd), S(signalfd4),
+	S(tgkill), S(set_robust_list), S(get_robust_list),
+	S(set_tid_address), S(rseq), S(sysinfo), S(sched_getaffinity),
+	S(umask), S(times), S(getpgrp),
+};
+
+/* What else programs of others and loaded modules do to themselves. */
+static const int foreign[] = {
+	S(arch_prctl), S(epoll_pwait2), S(getcpu), S(getgroups), S(getpgid),
+	S(getresgid), S(getresuid), S(getsid), S(mlock), S(munlock),
+	S(rt_sigpending), S(rt_sigsuspend), S(rt_sigtimedwait),
+	S(sigaltstack),
 };
 
 /* Reading a file by name; which, is Landlock's. */
 static const int opens[] = { S(open), S(openat) };
 
-/* All that is done with names.  Landlock knows no look-ups and no modes. */
+/* What is done with names.  Landlock knows no look-ups and no modes. */
 static const int files[] = {
-	S(open), S(openat), S(openat2), S(creat), S(stat), S(lstat), S(statx),
+	S(open), S(openat), S(openat2), S(creat), S(stat), S(lstat),
 	S(access), S(faccessat), S(faccessat2), S(readlink), S(readlinkat),
 	S(getcwd), S(chdir), S(fchdir), S(getdents64), S(getdents), S(mkdir),
 	S(mkdirat), S(rmdir), S(unlink), S(unlinkat), S(rename), S(renameat),
 	S(renameat2), S(link), S(linkat), S(symlink), S(symlinkat),
 	S(truncate), S(chmod), S(fchmod), S(fchmodat), S(fchown),
-	S(fchownat), S(chown), S(lchown), S(utimensat), S(futimesat),
-	S(statfs), S(fstatfs), S(fsync), S(fdatasync), S(sync_file_range),
-	S(fallocate), S(fadvise64), S(mknod), S(mknodat), S(getxattr),
-	S(lgetxattr), S(fgetxattr), S(listxattr), S(llistxattr),
+	S(fchownat), S(chown), S(lchown), S(futimesat), S(mknodat), S(fsync),
+	S(fdatasync), S(sync_file_range), S(fallocate), S(fadvise64),
+	S(inotify_init1),
+};
+
+/* And what they have besides their bytes, and what they are on. */
+static const int trees[] = {
+	S(statx), S(utimensat), S(statfs), S(fstatfs), S(mknod),
+	S(getxattr), S(lgetxattr), S(fgetxattr), S(listxattr), S(llistxattr),
 	S(flistxattr), S(setxattr), S(lsetxattr), S(fsetxattr),
 	S(removexattr), S(lremovexattr), S(fremovexattr), S(syncfs),
-	S(inotify_init1), S(inotify_add_watch), S(inotify_rm_watch),
-	S(name_to_handle_at),
+	S(inotify_add_watch), S(inotify_rm_watch), S(name_to_handle_at),
 };
 
 static const int exec[] = {
@@ -111,16 +123,16 @@ static const int exec[] = {
 	S(setpgid), S(prctl), S(sched_setaffinity), S(sched_getparam),
 	S(sched_getscheduler), S(sched_setscheduler), S(setpriority),
 	S(getpriority), S(setrlimit), S(timer_create), S(timer_settime),
-	S(timer_gettime), S(timer_delete), S(timer_getoverrun), S(eventfd),
-	S(epoll_create), S(inotify_init), S(signalfd), S(tkill), S(seccomp),
+	S(timer_gettime), S(timer_delete), S(timer_getoverrun),
+	S(epoll_create), S(inotify_init), S(tkill), S(seccomp),
 	S(capget), S(capset), S(mlockall), S(munlockall), S(mbind),
 	S(get_mempolicy), S(set_mempolicy), S(shmget), S(shmat), S(shmctl),
-	S(shmdt), S(tee), S(vmsplice), S(readahead), S(pause),
+	S(shmdt), S(vmsplice), S(readahead),
 	S(rt_sigqueueinfo), S(rt_tgsigqueueinfo), S(io_setup), S(io_submit),
 	S(io_getevents), S(io_destroy), S(clock_adjtime), S(adjtimex),
 	S(ioprio_get), S(ioprio_set),
 	S(landlock_create_ruleset), S(landlock_add_rule),
-	S(landlock_restrict_self), S(get_robust_list), S(sync),
+	S(landlock_restrict_self), S(sync),
 };
 
 static const int disk[] = {
@@ -137,17 +149,19 @@ static const int connects[] = { S(connect), S(bind), S(listen) };
 static const int deadly[] = {
 	S(ptrace), S(process_vm_readv), S(process_vm_writev), S(mount),
 	S(umount2), S(pivot_root), S(chroot), S(unshare), S(setns),
-	S(init_module), S(finit_module), S(delete_module), S(kexec_load),
+	S(create_module), S(init_module), S(finit_module), S(delete_module),
+	S(kcmp), S(kexec_load),
 	S(kexec_file_load), S(bpf), S(perf_event_open), S(reboot), S(swapon),
 	S(swapoff), S(keyctl), S(add_key), S(request_key), S(acct),
 	S(settimeofday), S(clock_settime), S(sethostname), S(setdomainname),
 	S(iopl), S(ioperm), S(open_by_handle_at), S(personality),
-	S(pidfd_getfd), S(move_mount), S(fsopen), S(fsmount), S(open_tree),
+	S(pidfd_getfd), S(move_mount), S(fsopen), S(fsconfig), S(fsmount),
+	S(fspick), S(open_tree),
 };
 
 /*
  * What a vCPU's thread does once its vCPU is there: run it, be a device, save
- * and load state.  On top of its process's filter, which has the deadly ones.
+ * and load state.
  */
 static const int vcpu[] = {
 	S(read), S(readv), S(pread64), S(preadv), S(write), S(writev),
@@ -159,9 +173,14 @@ static const int vcpu[] = {
 	S(mremap), S(madvise), S(brk), S(fallocate), S(membarrier),
 	S(clock_gettime), S(clock_nanosleep), S(nanosleep), S(gettimeofday),
 	S(restart_syscall), S(sched_yield), S(rt_sigaction),
-	S(rt_sigprocmask), S(rt_sigreturn), S(rt_sigtimedwait),
-	S(sigaltstack), S(tgkill), S(getpid), S(gettid), S(getrandom),
-	S(getrusage), S(exit), S(exit_group), S(set_robust_list), S(rseq),
+	S(rt_sigprocmask), S(rt_sigreturn), S(tgkill), S(getpid), S(gettid),
+	S(getrandom), S(getrusage), S(exit), S(exit_group),
+	S(set_robust_list), S(rseq),
+	/* not needed, but between those */
+	S(msync), S(mincore), S(getitimer), S(alarm), S(setitimer), S(uname),
+	S(getrlimit), S(sysinfo), S(times), S(getuid), S(getgid), S(geteuid),
+	S(getegid), S(getppid), S(getpgrp), S(time), S(sched_getaffinity),
+	S(clock_getres),
 };
 
 /* ioctl(2) without MAY_DEVICES: by request, on any descriptor. */
@@ -182,7 +201,11 @@ static const unsigned long kvm = KVMIO << 8;
 #define WORDS_MAX	24	/* of one argument */
 #define CHECKS_MAX	8	/* calls whose argument decides */
 
-enum verdict { REFUSE, ALLOW, KILL, UNKNOWN, CHECK /* and its number */ };
+enum verdict {
+	REFUSE, ALLOW, KILL, UNKNOWN,
+	ANY,		/* another filter does not allow it */
+	CHECK		/* and its number */
+};
 
 /*
  * One argument has one of the values, in the bits of the mask that belongs to
@@ -200,6 +223,7 @@ struct filter {
 	int		verdict[CALLS_MAX];
 	struct check	check[CHECKS_MAX];
 	unsigned	nchecks;
+	bool		above;		/* of one that looks at the processor */
 };
 
 static void __attribute__((noreturn))
@@ -349,6 +373,10 @@ fill(struct filter *f, unsigned may)
 		set(f, ALLOW, links, COUNT(links));
 	if (may & MAY_FILES)
 		set(f, ALLOW, files, COUNT(files));
+	if (may & MAY_TREES)
+		set(f, ALLOW, trees, COUNT(trees));
+	if (may & (MAY_EXEC | MAY_MAP_EXEC))
+		set(f, ALLOW, foreign, COUNT(foreign));
 	if (may & MAY_EXEC)
 		set(f, ALLOW, exec, COUNT(exec));
 	if (may & MAY_DISK)
@@ -359,13 +387,23 @@ fill(struct filter *f, unsigned may)
 	allow_devices(f, may);
 }
 
+/* On top of its process's filter: what is not allowed there is not here. */
 static void
 fill_vcpu(struct filter *f)
 {
+	static const int memory[] = { S(mmap), S(mprotect) };
+	struct filter process = { .nchecks = 0 };
+
+	f->above = true;
 	set(f, ALLOW, vcpu, COUNT(vcpu));
-	allow_memory(f, 0);
+	/* The other one has looked at their arguments. */
+	set(f, ALLOW, memory, COUNT(memory));
 	/* One comparison: it is made at each exit to user space. */
 	allow_ioctls(f, TYPE, &kvm, 1);
+	fill(&process, sandbox_rows[SANDBOX_VMM].may);
+	for (unsigned i = 0; i < CALLS_MAX; i++)
+		if (process.verdict[i] != ALLOW && process.verdict[i] < CHECK)
+			f->verdict[i] = ANY;
 }
 
 /* --- code ----------------------------------------------------------------- */
@@ -435,9 +473,10 @@ put_calls(struct code *c, const struct filter *f)
 	unsigned n = 1;
 
 	for (unsigned i = 1; i <= CALLS_MAX; i++) {
-		int v = i < CALLS_MAX ? f->verdict[i] : REFUSE;
+		int v = i < CALLS_MAX ? f->verdict[i] :
+		    f->above ? ANY : REFUSE;
 
-		if (v != r[n - 1].verdict)
+		if (v != ANY && v != r[n - 1].verdict)
 			r[n++] = (struct run){ i, v };
 	}
 	(void)put_search(c, r, n);
@@ -471,9 +510,11 @@ compile(struct code *c, const struct filter *f)
 		[UNKNOWN] = SECCOMP_RET_ERRNO | ENOSYS,
 	};
 
-	LOAD(c, arch);
-	put_jump(c, BPF_JMP | BPF_JEQ | BPF_K, PROCESSOR, c->n + 1,
-	    END(KILL));
+	if (!f->above) {
+		LOAD(c, arch);
+		put_jump(c, BPF_JMP | BPF_JEQ | BPF_K, PROCESSOR, c->n + 1,
+		    END(KILL));
+	}
 	LOAD(c, nr);
 	put_calls(c, f);
 	for (unsigned i = 0; i < f->nchecks; i++) {

@@ -25,6 +25,7 @@ enum sandbox_may {
 	MAY_TAP		= 0x800, /* what a tap leaves to a guest */
 	MAY_UDP		= 0x1000, /* make UDP sockets; without MAY_INET */
 	MAY_LINKS	= 0x2000, /* read what symbolic links say, of any */
+	MAY_TREES	= 0x4000, /* attributes, times, watches, file systems */
 };
 
 struct sandbox_row {
