@@ -43,7 +43,7 @@
 
 struct helper {
 	char	name[VM_ID_MAX + 1];
-	char	socket[PATH_MAX];
+	char	*socket;
 	char	lifeline[VM_ID_MAX + 16];	/* "disk0=7", taken by vmm */
 	int	report;
 };
@@ -190,9 +190,10 @@ make_channels(struct helpers *h, struct start *s, struct err *e)
 	struct helper *p = s->helper;
 	int report[2], life[2];
 
-	if (snprintf(p->socket, sizeof(p->socket), "%s/%s.vu", h->dir,
-	    p->name) >= (int)sizeof(p->socket))
-		return err_set(e, ENAMETOOLONG, "%s: path too long", h->dir);
+	if (asprintf(&p->socket, "%s/%s.vu", h->dir, p->name) == -1) {
+		p->socket = NULL;
+		return err_sys(e, "socket of %s", p->name);
+	}
 	if (os_pipe(report) == -1)
 		return err_sys(e, "pipe");
 	p->report = report[0];
@@ -327,8 +328,10 @@ start_cdrom(struct helpers *h, struct hand *hand, unsigned i,
 	begin(h, &s, "scsi", d->id);
 	give(&s, fd);
 	add(&s, "-d", "6");
+	if (start(h, setup, &s, e) == -1)
+		return -1;
 	d->socket = s.helper->socket;
-	return start(h, setup, &s, e);
+	return 0;
 }
 
 static int
@@ -350,8 +353,10 @@ start_disk(struct helpers *h, struct hand *hand, unsigned i,
 	add(&s, "-q", queues);
 	if (d->readonly)
 		add(&s, "-r", NULL);
+	if (start(h, setup, &s, e) == -1)
+		return -1;
 	d->socket = s.helper->socket;
-	return start(h, setup, &s, e);
+	return 0;
 }
 
 static int
@@ -373,8 +378,10 @@ start_net(struct helpers *h, struct hand *hand, unsigned i,
 		add(&s, "-b", n->boot);
 	for (unsigned k = 0; k < n->nports; k++)
 		add(&s, "-p", n->ports[k]);
+	if (start(h, setup, &s, e) == -1)
+		return -1;
 	v->socket = s.helper->socket;
-	return start(h, setup, &s, e);
+	return 0;
 }
 
 /* The directory of a path. */
@@ -418,8 +425,10 @@ start_vsock(struct helpers *h, struct hand *hand, struct vmm_setup *setup,
 	add(&s, "-c", cid);
 	add(&s, "-l", "6");
 	add(&s, "-d", "7");
+	if (start(h, setup, &s, e) == -1)
+		return -1;
 	v->vhost_socket = s.helper->socket;
-	return start(h, setup, &s, e);
+	return 0;
 }
 
 /* --- all ----------------------------------------------------------------- */
@@ -483,7 +492,9 @@ helpers_destroy(struct helpers *h)
 	for (unsigned i = 0; i < h->n; i++) {
 		if (h->list[i].report != -1)
 			(void)close(h->list[i].report);
-		(void)unlink(h->list[i].socket);
+		if (h->list[i].socket != NULL)
+			(void)unlink(h->list[i].socket);
+		free(h->list[i].socket);
 	}
 	if (h->dir[0] != '\0')
 		(void)rmdir(h->dir);
