@@ -135,6 +135,15 @@ os_copy_range(int from, off_t *in, int to, off_t *out, size_t len)
 	return n;
 }
 
+void
+os_read_ahead(int fd, uint64_t offset, uint64_t len)
+{
+	struct radvisory r = { .ra_offset = (off_t)offset,
+	    .ra_count = (int)MIN(len, INT_MAX) };
+
+	(void)fcntl(fd, F_RDADVISE, &r);
+}
+
 int
 os_tmpfile(int dirfd)
 {

@@ -54,6 +54,38 @@ int	 os_pages_open(void);
 int	 os_pages(const void *at, size_t n, uint8_t *ret);
 
 /*
+ * What is to become of whole pages of mapped memory.  -1 with errno; advice
+ * that a system knows nothing of is taken and has no effect.
+ */
+enum os_advice {
+	OS_ADVISE_HUGE,		/* huge ones are welcome */
+	OS_ADVISE_COLLAPSE,	/* what is there becomes huge */
+	OS_ADVISE_READ,		/* to be there before this returns, */
+	OS_ADVISE_WRITE,	/* and not shared with a file */
+	OS_ADVISE_DISCARD,	/* private: not needed, may become zeroes */
+};
+int	 os_advise(void *at, size_t len, enum os_advice);
+
+/*
+ * Something has happened: told by one thread or process, taken by another.
+ * 'rd' becomes readable when it is told, and stays so until it is taken; how
+ * often it was told is not known.  Neither end blocks, and telling cannot
+ * fail: a full pipe has not been taken yet.  On Linux both ends are one
+ * eventfd, which is what KVM wants; elsewhere they are a pipe's.
+ *
+ * os_notify_send() has wr.  os_notify_take() has rd; false: there was nothing.
+ */
+struct os_notify {
+	int	rd;
+	int	wr;
+};
+#define OS_NOTIFY_NONE	((struct os_notify){ -1, -1 })
+int	 os_notify_init(struct os_notify *, struct err *);
+void	 os_notify_fini(struct os_notify *);	/* NONE is allowed */
+void	 os_notify_send(int wr);
+bool	 os_notify_take(int rd);
+
+/*
  * A descriptor that becomes readable 'ms' after os_alarm_set(), until
  * os_alarm_clear().  Any thread may set it.
  */
@@ -95,6 +127,9 @@ int	 os_clone(int to, int from);
  */
 ssize_t	 os_copy_range(int from, off_t *in, int to, off_t *out, size_t len);
 
+/* Begin to read [offset, +len) of a file: somebody will soon. */
+void	 os_read_ahead(int fd, uint64_t offset, uint64_t len);
+
 /* A file without a name in a directory, to read and write; -1 with errno. */
 int	 os_tmpfile(int dirfd);
 
@@ -109,6 +144,7 @@ int64_t	 os_mtime_ns(const struct stat *);
 int	 os_pipe(int ret[2]);
 int	 os_socket(int domain, int type);
 int	 os_socketpair(int type, int ret[2]);
+int	 os_socketpair_now(int type, int ret[2]);	/* that never blocks */
 
 /* Let a pipe hold so many bytes, or less. */
 void	 os_pipe_size(int fd, int bytes);

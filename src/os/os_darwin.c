@@ -109,6 +109,38 @@ os_pages(const void *at, size_t n, uint8_t *ret)
 	return -1;
 }
 
+/* Memory that a page is touched at: writing changes nothing. */
+static void
+touch(uint8_t *at, size_t len, bool write)
+{
+	const size_t page = (size_t)getpagesize();
+
+	for (size_t i = 0; i < len; i += page)
+		if (write)
+			(void)__atomic_fetch_or(at + i, 0, __ATOMIC_RELAXED);
+		else
+			(void)*(volatile uint8_t *)(at + i);
+}
+
+/* There are no huge pages to be asked for. */
+int
+os_advise(void *at, size_t len, enum os_advice a)
+{
+	switch (a) {
+	case OS_ADVISE_HUGE:
+	case OS_ADVISE_COLLAPSE:
+		return 0;
+	case OS_ADVISE_READ:
+	case OS_ADVISE_WRITE:
+		touch(at, len, a == OS_ADVISE_WRITE);
+		return 0;
+	case OS_ADVISE_DISCARD:
+		return madvise(at, len, MADV_FREE);
+	}
+	errno = EINVAL;
+	return -1;
+}
+
 void
 os_trim_heap(void)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* os_linux.c - what host systems disagree about, on Linux; see os.h */
 
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -123,6 +124,13 @@ os_copy_range(int from, off_t *in, int to, off_t *out, size_t len)
 	return copy_file_range(from, in, to, out, len, 0);
 }
 
+void
+os_read_ahead(int fd, uint64_t offset, uint64_t len)
+{
+	(void)posix_fadvise(fd, (off_t)offset, (off_t)len,
+	    POSIX_FADV_WILLNEED);
+}
+
 int
 os_tmpfile(int dirfd)
 {
@@ -217,6 +225,24 @@ os_pages(const void *at, size_t n, uint8_t *ret)
 	return 0;
 }
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25		/* Linux 6.1 */
+#endif
+
+int
+os_advise(void *at, size_t len, enum os_advice a)
+{
+	static const int means[] = {
+		[OS_ADVISE_HUGE] = MADV_HUGEPAGE,
+		[OS_ADVISE_COLLAPSE] = MADV_COLLAPSE,
+		[OS_ADVISE_READ] = MADV_POPULATE_READ,
+		[OS_ADVISE_WRITE] = MADV_POPULATE_WRITE,
+		[OS_ADVISE_DISCARD] = MADV_DONTNEED,
+	};
+
+	return madvise(at, len, means[a]);
+}
+
 int
 os_alarm(struct err *e)
 {
@@ -247,6 +273,39 @@ os_alarm_clear(int fd)
 }
 
 int
+os_notify_init(struct os_notify *ret, struct err *e)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	if (fd == -1)
+		return err_sys(e, "eventfd");
+	*ret = (struct os_notify){ fd, fd };
+	return 0;
+}
+
+void
+os_notify_fini(struct os_notify *n)
+{
+	if (n->rd != -1)
+		(void)close(n->rd);
+	*n = OS_NOTIFY_NONE;
+}
+
+void
+os_notify_send(int wr)
+{
+	(void)eventfd_write(wr, 1);
+}
+
+bool
+os_notify_take(int rd)
+{
+	eventfd_t n;
+
+	return eventfd_read(rd, &n) == 0;
+}
+
+int
 os_pipe(int ret[2])
 {
 	return pipe2(ret, O_CLOEXEC);
@@ -262,6 +321,13 @@ int
 os_socketpair(int type, int ret[2])
 {
 	return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ret);
+}
+
+int
+os_socketpair_now(int type, int ret[2])
+{
+	return socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+	    ret);
 }
 
 void

@@ -73,6 +73,70 @@ os_socketpair(int type, int ret[2])
 	return 0;
 }
 
+int
+os_socketpair_now(int type, int ret[2])
+{
+	int fds[2];
+
+	if (os_socketpair(type, fds) == -1)
+		return -1;
+	(void)fd_nonblock(fds[0], 1);
+	(void)fd_nonblock(fds[1], 1);
+	memcpy(ret, fds, sizeof(fds));
+	return 0;
+}
+
+/* --- notifications: a pipe ------------------------------------------------ */
+
+int
+os_notify_init(struct os_notify *ret, struct err *e)
+{
+	int fds[2];
+
+	if (os_pipe(fds) == -1)
+		return err_sys(e, "pipe");
+	for (unsigned i = 0; i < COUNT(fds); i++) {
+		(void)fd_nonblock(fds[i], 1);
+		/* The other end may be a process that is gone. */
+		(void)fcntl(fds[i], F_SETNOSIGPIPE, 1);
+	}
+	*ret = (struct os_notify){ .rd = fds[0], .wr = fds[1] };
+	return 0;
+}
+
+void
+os_notify_fini(struct os_notify *n)
+{
+	if (n->rd != -1)
+		(void)close(n->rd);
+	if (n->wr != -1)
+		(void)close(n->wr);
+	*n = OS_NOTIFY_NONE;
+}
+
+/* Of the size of an eventfd's, for those who read as much. */
+void
+os_notify_send(int wr)
+{
+	const uint64_t one = 1;
+
+	(void)!write(wr, &one, sizeof(one));
+}
+
+bool
+os_notify_take(int rd)
+{
+	char bin[1024];
+	bool told = false;
+	ssize_t n;
+
+	do {
+		n = read(rd, bin, sizeof(bin));
+		told |= n > 0;
+	} while (n == (ssize_t)sizeof(bin) || (n == -1 && errno == EINTR));
+	return told;
+}
+
 /* The kernel lets a pipe grow by itself. */
 void
 os_pipe_size(int fd, int bytes)

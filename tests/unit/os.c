@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* os.c - what every host does alike: descriptors, sockets, files, watches */
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "unit.h"
+#include "lib/util.h"
 #include "os/os.h"
 
 static char	dir[64];
@@ -293,6 +295,75 @@ wiped(void **state)
 		assert_int_equal(secret[i], 0);
 }
 
+/* --- notifications and advice --------------------------------------------- */
+
+static bool
+readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void
+notified(void **state)
+{
+	struct os_notify n = OS_NOTIFY_NONE;
+	struct err e;
+
+	(void)state;
+	os_notify_fini(&n);
+	assert_int_equal(os_notify_init(&n, &e), 0);
+	assert_true(is_cloexec(n.rd) && is_cloexec(n.wr));
+	assert_false(readable(n.rd) || os_notify_take(n.rd));
+	for (unsigned i = 0; i < 100000; i++)
+		os_notify_send(n.wr);
+	assert_true(readable(n.rd) && os_notify_take(n.rd));
+	assert_false(readable(n.rd) || os_notify_take(n.rd));
+	os_notify_fini(&n);
+	assert_true(n.rd == -1 && n.wr == -1);
+}
+
+/* Memory keeps what is in it, whatever it is made of. */
+static void
+advised(void **state)
+{
+	static const enum os_advice keep[] = { OS_ADVISE_HUGE,
+	    OS_ADVISE_READ, OS_ADVISE_WRITE, OS_ADVISE_COLLAPSE };
+	const size_t len = 4UL << 20;
+	char *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_true(at != MAP_FAILED);
+	memset(at, 'x', len / 2);
+	for (unsigned i = 0; i < COUNT(keep); i++) {
+		(void)os_advise(at, len, keep[i]);
+		assert_true(at[0] == 'x' && at[len / 2 - 1] == 'x' &&
+		    at[len / 2] == 0);
+	}
+	assert_int_equal(os_advise(at, len, OS_ADVISE_DISCARD), 0);
+	assert_true(at[0] == 0 || at[0] == 'x');
+	(void)munmap(at, len);
+}
+
+static void
+sockets_that_never_block(void **state)
+{
+	char byte;
+	int s[2];
+
+	(void)state;
+	assert_int_equal(os_socketpair_now(SOCK_STREAM, s), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(is_cloexec(s[i]));
+		assert_int_equal(read(s[i], &byte, 1), -1);
+		assert_int_equal(errno, EAGAIN);
+	}
+	(void)close(s[0]);
+	(void)close(s[1]);
+}
+
 int
 main(void)
 {
@@ -309,6 +380,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(copies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(watched, set_up, tear_down),
 		cmocka_unit_test(wiped),
+		cmocka_unit_test(notified),
+		cmocka_unit_test(advised),
+		cmocka_unit_test(sockets_that_never_block),
 	};
 
 	return unit_run("os", tests);
