@@ -7,13 +7,14 @@
  */
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <unistd.h>
 
 #include "viod/serve_private.h"
 
-#define KICKS_UNREAD	512		/* fewer than what a pipe holds */
+#define KICKS_UNREAD	512		/* fewer than would fill a counter */
 
 void
 viod_complain(struct viod *v, const struct err *e)
@@ -128,16 +129,27 @@ static void
 on_kick(void *arg, unsigned what)
 {
 	struct viod_queue *q = arg;
-	char bin[KICKS_UNREAD * 8];
+	char bin[512];
 
 	(void)what;
-	/* Every write is an edge, read or not; a pipe must not fill up. */
-	if (++q->unread == KICKS_UNREAD) {
+	/*
+	 * Every write is an edge, read or not.  But many can be one, and none
+	 * is made into a pipe that is full.
+	 */
+	if (q->pipe || ++q->unread == KICKS_UNREAD) {
 		q->unread = 0;
-		if (read(q->kick, bin, sizeof(bin)) == -1 && errno != EAGAIN)
-			return;
+		while (read(q->kick, bin, sizeof(bin)) == (ssize_t)sizeof(bin))
+			;
 	}
 	notify(q);
+}
+
+static bool
+is_pipe(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
 /* The record may be for longer queues than the driver has chosen. */
@@ -168,6 +180,7 @@ viod_queue_start(struct viod *v, unsigned n, struct err *e)
 		return err_prefix(e, "queue %u", n);
 	q->vq.event_idx = viod_has(v, VIRTIO_F_EVENT_IDX);
 	q->vq.indirect = viod_has(v, VIRTIO_F_INDIRECT_DESC);
+	q->pipe = is_pipe(q->kick);
 	event_watch_init(&q->kicked, v->loop, q->kick, on_kick, q);
 	event_timer_init(&q->again, v->loop, on_again, q);
 	if (event_watch_set(&q->kicked, EVENT_READ | EVENT_EDGE) == -1)

@@ -766,6 +766,37 @@ bad_front_end(void **state)
 	drive_fini(&d);
 }
 
+/*
+ * Kicks by a pipe, where there are no eventfds.  One that is full before
+ * anybody looks is emptied: nothing written to a full one would be seen.
+ */
+static void
+kicked_by_a_pipe(void **state)
+{
+	struct pollfd room = { .events = POLLOUT };
+	struct drive d;
+	int p[2];
+
+	(void)state;
+	drive_init(&d, DISK_BYTES);
+	up(&d, ALL, NULL, NULL);
+	frontend_fini(&d.fe);
+	drive_hello(&d, ALL);
+	assert_int_equal(pipe2(p, O_CLOEXEC | O_NONBLOCK), 0);
+	while (write(p[1], "kicked!", 8) == 8)
+		;
+	assert_int_equal(dup3(p[0], d.kick[0], O_CLOEXEC), d.kick[0]);
+	drive_start(&d, 0, 128);
+	assert_int_equal(dup3(p[1], d.kick[0], O_CLOEXEC), d.kick[0]);
+	room.fd = p[1];
+	assert_int_equal(poll(&room, 1, DRIVE_WAIT_MS), 1);
+	for (unsigned i = 0; i < 600; i++)
+		assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 512), 0);
+	(void)close(p[0]);
+	(void)close(p[1]);
+	drive_fini(&d);
+}
+
 /* --- a log of what is written --------------------------------------------- */
 
 #define LOG_BYTES	((DRIVE_GPA + DRIVE_BYTES) / GUEST_PAGE / 8)
@@ -918,6 +949,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(changes),
 		cmocka_unit_test(killed),
 		cmocka_unit_test(replay),
+		cmocka_unit_test(kicked_by_a_pipe),
 		cmocka_unit_test(logged),
 		cmocka_unit_test(logged_lies),
 		cmocka_unit_test(lies),
