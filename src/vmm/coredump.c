@@ -3,7 +3,6 @@
 
 #include <sys/stat.h>
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +17,7 @@
 #include "lib/util.h"
 #include "vmm/board.h"
 #include "vmm/coredump.h"
+#include "vmm/elf.h"
 #include "vmm/machine.h"
 #include "vmm/memory.h"
 #include "vmm/memory_file.h"
@@ -42,14 +42,14 @@ _Static_assert(sizeof(struct prstatus) == 336, "elf_prstatus of x86-64");
 /* Head, name and prstatus, one behind the other. */
 #define NOTE_NAME	"CORE\0\0\0\0"
 #define NOTE_NAME_LEN	8
-#define NOTE_LEN	(sizeof(Elf64_Nhdr) + NOTE_NAME_LEN +		\
+#define NOTE_LEN	(sizeof(struct elf_note) + NOTE_NAME_LEN +	\
 			 sizeof(struct prstatus))
 
 static int
 put_note(struct buf *b, const struct x86_regs *r, unsigned cpu)
 {
-	const Elf64_Nhdr head = { .n_namesz = sizeof("CORE"),
-	    .n_descsz = sizeof(struct prstatus), .n_type = NT_PRSTATUS };
+	const struct elf_note head = { .n_namesz = sizeof("CORE"),
+	    .n_descsz = sizeof(struct prstatus), .n_type = ELF_NOTE_PRSTATUS };
 	struct prstatus status = { .pid = cpu + 1 };
 	const uint64_t reg[27] = {
 		r->gpr[X86_R15], r->gpr[X86_R14], r->gpr[X86_R13],
@@ -73,37 +73,37 @@ put_note(struct buf *b, const struct x86_regs *r, unsigned cpu)
 }
 
 static void
-fill_ehdr(Elf64_Ehdr *h, unsigned segments)
+fill_ehdr(struct elf_head *h, unsigned segments)
 {
-	*h = (Elf64_Ehdr){
-		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64,
-		    ELFDATA2LSB, EV_CURRENT },
-		.e_type = ET_CORE,
-		.e_machine = EM_X86_64,
-		.e_version = EV_CURRENT,
+	*h = (struct elf_head){
+		.e_ident = { 0x7f, 'E', 'L', 'F', ELF_CLASS_64,
+		    ELF_DATA_LITTLE, ELF_VERSION },
+		.e_type = ELF_CORE,
+		.e_machine = ELF_X86_64,
+		.e_version = ELF_VERSION,
 		.e_phoff = sizeof(*h),
 		.e_ehsize = sizeof(*h),
-		.e_phentsize = sizeof(Elf64_Phdr),
-		.e_phnum = (Elf64_Half)segments,
+		.e_phentsize = sizeof(struct elf_segment),
+		.e_phnum = (uint16_t)segments,
 	};
 }
 
 /* Of the notes, then of each piece; *data is where those begin. */
 static unsigned
-fill_phdrs(Elf64_Phdr p[SEGMENTS_MAX], const struct memory *m, unsigned cpus,
-    uint64_t *data)
+fill_phdrs(struct elf_segment p[SEGMENTS_MAX], const struct memory *m,
+    unsigned cpus, uint64_t *data)
 {
 	const struct guest_memory *t = memory_table(m);
-	uint64_t at = sizeof(Elf64_Ehdr) + (1 + t->nregions) * sizeof(*p);
+	uint64_t at = sizeof(struct elf_head) + (1 + t->nregions) * sizeof(*p);
 
-	p[0] = (Elf64_Phdr){ .p_type = PT_NOTE, .p_offset = at,
+	p[0] = (struct elf_segment){ .p_type = ELF_SEGMENT_NOTE, .p_offset = at,
 	    .p_filesz = cpus * NOTE_LEN, .p_align = 4 };
 	at += p[0].p_filesz;
 	*data = at = (at + PAGE - 1) / PAGE * PAGE;
 	for (unsigned i = 0; i < t->nregions; i++) {
-		p[1 + i] = (Elf64_Phdr){
-			.p_type = PT_LOAD,
-			.p_flags = PF_R | PF_W | PF_X,
+		p[1 + i] = (struct elf_segment){
+			.p_type = ELF_SEGMENT_LOAD,
+			.p_flags = ELF_SEGMENT_RWX,
 			.p_offset = at,
 			.p_vaddr = t->regions[i].gpa,
 			.p_paddr = t->regions[i].gpa,
@@ -120,8 +120,8 @@ int
 coredump_write(int fd, const struct memory *m, const struct x86_regs *r,
     unsigned n, struct err *e)
 {
-	Elf64_Phdr p[SEGMENTS_MAX];
-	Elf64_Ehdr h;
+	struct elf_segment p[SEGMENTS_MAX];
+	struct elf_head h;
 	struct buf b;
 	uint64_t data;
 	unsigned segments = fill_phdrs(p, m, n, &data);

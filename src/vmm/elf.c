@@ -22,14 +22,15 @@ struct run {
 int
 elf_read(struct elf *k, const struct load *load, struct err *e)
 {
-	const Elf64_Ehdr *h = &k->head;
+	const struct elf_head *h = &k->head;
 
 	memset(k, 0, sizeof(*k));
 	k->load = load;
 	if (loader_peek(load, &k->head, sizeof(k->head), 0, e) == -1)
 		return -1;
-	if (h->e_ident[EI_CLASS] != ELFCLASS64 ||
-	    h->e_ident[EI_DATA] != ELFDATA2LSB || h->e_machine != EM_X86_64)
+	if (h->e_ident[ELF_CLASS] != ELF_CLASS_64 ||
+	    h->e_ident[ELF_DATA] != ELF_DATA_LITTLE ||
+	    h->e_machine != ELF_X86_64)
 		return err_set(e, ENOEXEC, "not an ELF file of x86-64");
 	if (h->e_phentsize != sizeof(k->segment[0]) || h->e_phnum == 0 ||
 	    h->e_phnum > ELF_SEGMENTS_MAX)
@@ -69,7 +70,7 @@ run_add(struct run *r, int fd, const struct iovec *to, uint64_t offset,
 static int
 load_segment(struct elf *k, struct run *r, unsigned i, struct err *e)
 {
-	const Elf64_Phdr *p = &k->segment[i];
+	const struct elf_segment *p = &k->segment[i];
 	struct iovec to = { .iov_len = p->p_filesz };
 
 	if (p->p_filesz > p->p_memsz)
@@ -95,7 +96,7 @@ elf_load(struct elf *k, struct err *e)
 	struct run r = { .n = 0 };
 
 	for (unsigned i = 0; i < k->nsegments; i++)
-		if (k->segment[i].p_type == PT_LOAD &&
+		if (k->segment[i].p_type == ELF_SEGMENT_LOAD &&
 		    k->segment[i].p_memsz != 0 &&
 		    load_segment(k, &r, i, e) == -1)
 			return -1;

@@ -108,12 +108,12 @@ struct wishes {
 static bool
 openbsd_probe(const uint8_t head[LOADER_HEAD])
 {
-	Elf64_Ehdr h;
-	Elf64_Phdr p;
+	struct elf_head h;
+	struct elf_segment p;
 
 	memcpy(&h, head, sizeof(h));
-	if (memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    h.e_ident[EI_CLASS] != ELFCLASS64)
+	if (memcmp(h.e_ident, ELF_MAGIC, ELF_MAGIC_LEN) != 0 ||
+	    h.e_ident[ELF_CLASS] != ELF_CLASS_64)
 		return false;
 	for (unsigned i = 0; i < h.e_phnum && i < ELF_SEGMENTS_MAX; i++) {
 		if (h.e_phoff > LOADER_HEAD - (i + 1) * sizeof(p))
@@ -202,7 +202,7 @@ take_cmdline(struct wishes *w, const struct load *load, struct err *e)
 
 /* Where they are in the file, and where in memory. */
 struct symbols {
-	Elf64_Shdr	section[SECTIONS_MAX];
+	struct elf_section	section[SECTIONS_MAX];
 	unsigned	n;
 	char		names[NAMES_MAX + 1];
 };
@@ -224,8 +224,8 @@ name_of(const struct symbols *s, unsigned i)
 static int
 read_sections(struct symbols *s, const struct elf *k, struct err *e)
 {
-	const Elf64_Ehdr *h = &k->head;
-	const Elf64_Shdr *names;
+	const struct elf_head *h = &k->head;
+	const struct elf_section *names;
 
 	if (h->e_shnum == 0)
 		return 0;
@@ -252,8 +252,8 @@ read_sections(struct symbols *s, const struct elf *k, struct err *e)
 static bool
 is_wanted(const struct symbols *s, unsigned i)
 {
-	return s->section[i].sh_type == SHT_SYMTAB ||
-	    s->section[i].sh_type == SHT_STRTAB ||
+	return s->section[i].sh_type == ELF_SECTION_SYMBOLS ||
+	    s->section[i].sh_type == ELF_SECTION_STRINGS ||
 	    strcmp(name_of(s, i), ".debug_line") == 0 ||
 	    strcmp(name_of(s, i), ".SUNW_ctf") == 0;
 }
@@ -262,7 +262,7 @@ static bool
 has_symbols(const struct symbols *s)
 {
 	for (unsigned i = 0; i < s->n; i++)
-		if (s->section[i].sh_type == SHT_SYMTAB)
+		if (s->section[i].sh_type == ELF_SECTION_SYMBOLS)
 			return true;
 	return false;
 }
@@ -273,7 +273,7 @@ write_headers(const struct symbols *s, const struct elf *k, uint64_t at,
     struct err *e)
 {
 	uint64_t bytes = s->n * sizeof(s->section[0]);
-	Elf64_Ehdr h = k->head;
+	struct elf_head h = k->head;
 	uint8_t *to = memory_at(k->load->memory, at, sizeof(h) + bytes);
 
 	if (to == NULL)
@@ -311,7 +311,7 @@ load_symbols(struct symbols *s, const struct elf *k, uint64_t *end,
 		    s->section[i].sh_offset, e) == -1)
 			return err_prefix(e, "symbols");
 		s->section[i].sh_offset = at - base;
-		s->section[i].sh_flags |= SHF_ALLOC;
+		s->section[i].sh_flags |= ELF_SECTION_ALLOC;
 		at += round8(to.len);
 	}
 	*end = at;
@@ -323,7 +323,7 @@ load_symbols(struct symbols *s, const struct elf *k, uint64_t *end,
 static int
 fill_random(const struct elf *k, struct err *e)
 {
-	const Elf64_Phdr *p;
+	const struct elf_segment *p;
 	void *at;
 
 	for (unsigned i = 0; i < k->nsegments; i++) {

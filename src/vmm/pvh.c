@@ -19,7 +19,7 @@
 #include "vmm/loader.h"
 #include "vmm/memory.h"
 
-#define NOTES_MAX	65536U		/* bytes of a PT_NOTE that are read */
+#define NOTES_MAX	65536U		/* bytes of a note segment that are read */
 #define NOTE_ENTRY	18		/* XEN_ELFNOTE_PHYS32_ENTRY */
 #define START_MAGIC	0x336ec578U
 
@@ -60,18 +60,18 @@ struct boot_page {
 static bool
 pvh_probe(const uint8_t head[LOADER_HEAD])
 {
-	return memcmp(head, ELFMAG, SELFMAG) == 0;
+	return memcmp(head, ELF_MAGIC, ELF_MAGIC_LEN) == 0;
 }
 
 /* Look for the entry in one note segment. */
 static int
-read_notes(const struct elf *k, const Elf64_Phdr *p, uint64_t *entry,
+read_notes(const struct elf *k, const struct elf_segment *p, uint64_t *entry,
     struct err *e)
 {
 	static const char owner[] = "Xen";
 	uint8_t notes[NOTES_MAX];
 	uint64_t len = MIN(p->p_filesz, NOTES_MAX), at = 0, name, desc;
-	Elf64_Nhdr h;
+	struct elf_note h;
 
 	if (loader_read(k->load->kernel, notes, len, p->p_offset, e) == -1)
 		return -1;
@@ -96,7 +96,7 @@ find_entry(const struct elf *k, uint64_t *ret, struct err *e)
 	uint64_t entry = 0;
 
 	for (unsigned i = 0; i < k->nsegments && entry == 0; i++)
-		if (k->segment[i].p_type == PT_NOTE &&
+		if (k->segment[i].p_type == ELF_SEGMENT_NOTE &&
 		    read_notes(k, &k->segment[i], &entry, e) == -1)
 			return -1;
 	if (entry == 0)
