@@ -78,7 +78,7 @@ begin_anew(struct backend *b, struct err *e)
 
 /* What was sent of its memory is not what it will be. */
 static void
-reboot(struct backend *b)
+guest_reboots(struct backend *b)
 {
 	struct err e;
 
@@ -99,7 +99,7 @@ machine_event(void *arg, enum machine_event what, const char *text)
 
 	switch (what) {
 	case MACHINE_REBOOT:
-		reboot(b);
+		guest_reboots(b);
 		break;
 	case MACHINE_POWERED_OFF:
 		vmm_end(b->vmm, VM_EXIT_POWERED_OFF, "guest powered off");

@@ -9,7 +9,6 @@
  * held are used.  Needs: the accelerator, the kernel's files.
  */
 
-#include <sys/eventfd.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,10 +45,7 @@ tell(struct machine *m, enum machine_event what)
 void
 machine_wake(struct machine *m)
 {
-	uint64_t one = 1;
-
-	if (write(m->wake, &one, sizeof(one)) == -1 && errno != EAGAIN)
-		fatal("machine: wake");
+	os_notify_send(m->wake.wr);
 }
 
 static void
@@ -106,12 +102,11 @@ woken_cb(void *arg, unsigned what)
 	    MACHINE_DEVICE_DIED, MACHINE_BROKEN, MACHINE_PANICKED,
 	    MACHINE_POWERED_OFF, MACHINE_REBOOT, MACHINE_DEBUG };
 	struct machine *m = arg;
-	uint64_t n;
 	unsigned happened;
 	bool ejected;
 
 	(void)what;
-	if (read(m->wake, &n, sizeof(n)) == -1)
+	if (!os_notify_take(m->wake.rd))
 		return;
 	board_lock(&m->board);
 	machine_unplug(m, m->ejected);
@@ -250,12 +245,11 @@ make_vcpus(struct machine *m, const struct vm_config *c, struct err *e)
 static int
 make_wake(struct machine *m, struct err *e)
 {
-	m->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (m->wake == -1)
-		return err_sys(e, "machine: eventfd");
-	event_watch_init(&m->woken, m->setup.loop, m->wake, woken_cb, m);
+	if (os_notify_init(&m->wake, e) == -1)
+		return err_prefix(e, "machine");
+	event_watch_init(&m->woken, m->setup.loop, m->wake.rd, woken_cb, m);
 	if (event_watch_set(&m->woken, EVENT_READ) == -1)
-		return err_sys(e, "machine: eventfd");
+		return err_sys(e, "machine: its events");
 	return 0;
 }
 
@@ -268,7 +262,8 @@ machine_alloc(const struct machine_setup *s)
 		return NULL;
 	m->setup = *s;
 	m->cpus_max = MAX(s->config->cpus, s->config->cpus_max);
-	m->files.kernel = m->files.initrd = m->wake = -1;
+	m->files.kernel = m->files.initrd = -1;
+	m->wake = OS_NOTIFY_NONE;
 	m->board.accel = s->accel;
 	m->board.loop = s->loop;
 	m->board.event = board_event;
@@ -319,13 +314,11 @@ machine_destroy(struct machine *m)
 	memory_destroy(m->memory);
 	event_watch_fini(&m->woken);
 	machine_close(&m->files);
-	for (unsigned i = 0; i < 3; i++) {
-		int fd = (int[]){ m->wake, m->setup.console,
-		    m->setup.serial }[i];
-
-		if (fd != -1)
-			(void)close(fd);
-	}
+	os_notify_fini(&m->wake);
+	if (m->setup.console != -1)
+		(void)close(m->setup.console);
+	if (m->setup.serial != -1)
+		(void)close(m->setup.serial);
 	(void)pthread_mutex_destroy(&m->board.lock);
 	free(m->cmdline);
 	free(m);

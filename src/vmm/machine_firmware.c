@@ -14,7 +14,6 @@
  * of memory).
  */
 
-#include <endian.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,14 +52,14 @@ machine_firmware_map(struct machine *m, struct fw_cfg *f, bool firmware,
 	unsigned n = loader_map(&load, map);
 
 	for (unsigned i = 0; i < n; i++)
-		e820[i] = (struct e820){ htole64(map[i].addr),
-		    htole64(map[i].len), htole32(map[i].type) };
+		e820[i] = (struct e820){ map[i].addr,
+		    map[i].len, map[i].type };
 	for (unsigned i = 0; i < n && firmware; i++)
 		if (map[i].addr == LOADER_KERNEL)
-			e820[i].bytes = htole64(tables - LOADER_KERNEL);
+			e820[i].bytes = tables - LOADER_KERNEL;
 	if (firmware)
-		e820[n++] = (struct e820){ htole64(tables),
-		    htole64(FIRMWARE_TABLES_LEN), htole32(LOADER_RESERVED) };
+		e820[n++] = (struct e820){ tables,
+		    FIRMWARE_TABLES_LEN, LOADER_RESERVED };
 	return fw_cfg_add(f, "etc/e820", e820, n * sizeof(e820[0]), e);
 }
 
@@ -163,9 +162,9 @@ static int
 add_tables(struct machine *m, struct fw_cfg *f, struct err *e)
 {
 	const struct command place = {
-		.what = htole32(LOADER_ALLOCATE),
+		.what = LOADER_ALLOCATE,
 		.file = RSDP_FILE,
-		.align = htole32(16),
+		.align = 16,
 		.zone = LOADER_ZONE_FSEG,
 	};
 	uint8_t rsdp[ACPI_RSDP_LEN];
@@ -180,7 +179,7 @@ int
 machine_firmware_files(struct machine *m, struct fw_cfg *f, enum vm_boot boot,
     bool serial, struct err *e)
 {
-	const uint16_t port = htole16(UART_PORT);
+	const uint16_t port = UART_PORT;
 
 	/* There is no screen: its text goes to the serial port. */
 	if (serial &&

@@ -15,6 +15,7 @@
 
 #include "chapi/vm_config.h"
 #include "os/event.h"
+#include "os/os.h"
 #include "vmm/board.h"
 #include "vmm/machine.h"
 
@@ -52,7 +53,7 @@ struct machine {
 	struct machine_files	 files;		/* for a reset too */
 	char			*cmdline;
 
-	int			 wake;		/* eventfd */
+	struct os_notify	 wake;
 	struct event_watch	 woken;
 	atomic_uint		 happened;	/* 1 << enum machine_event */
 	char			 broken[120];	/* why; board locked */

@@ -24,10 +24,6 @@
 #define ALIGN	(1ULL << 30)
 #define HUGE	(2ULL << 20)
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE	25		/* Linux 6.1 */
-#endif
-
 struct memory {
 	uint8_t			*reserved;	/* ALIGN more than it needs */
 	uint8_t			*host;		/* the whole, in one piece */
@@ -101,10 +97,10 @@ map_backing(struct memory *m, const struct memory_setup *s, struct err *e)
 		    (unsigned long long)(m->bytes >> 20));
 	/* A host without transparent huge pages refuses; that is no harm. */
 	if (s->thp && m->page == 0 && s->file == -1)
-		(void)madvise(m->host, m->bytes, MADV_HUGEPAGE);
+		(void)os_advise(m->host, m->bytes, OS_ADVISE_HUGE);
 	/* A snapshot is read ahead, but copied where the guest writes only. */
-	if (s->prefault && madvise(m->host, m->bytes, s->file != -1 ?
-	    MADV_POPULATE_READ : MADV_POPULATE_WRITE) == -1)
+	if (s->prefault && os_advise(m->host, m->bytes, s->file != -1 ?
+	    OS_ADVISE_READ : OS_ADVISE_WRITE) == -1)
 		return err_sys(e, "memory: take %llu MiB",
 		    (unsigned long long)(m->bytes >> 20));
 	return 0;
@@ -334,8 +330,8 @@ memory_fetch(const struct memory *m, uint64_t offset, uint64_t len,
     bool written)
 {
 	if (m->file != -1 && offset <= m->bytes && len <= m->bytes - offset)
-		(void)madvise(m->host + offset, len, written ?
-		    MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+		(void)os_advise(m->host + offset, len, written ?
+		    OS_ADVISE_WRITE : OS_ADVISE_READ);
 }
 
 void
@@ -352,7 +348,7 @@ memory_want(const struct memory *m, uint64_t gpa, uint64_t len)
 	/* Where there is no page at all there is nothing to collapse. */
 	for (const volatile uint8_t *p = at; p < end; p += HUGE)
 		(void)*p;
-	(void)madvise(at, (size_t)(end - at), MADV_COLLAPSE);
+	(void)os_advise(at, (size_t)(end - at), OS_ADVISE_COLLAPSE);
 }
 
 void
@@ -365,7 +361,7 @@ memory_discard(struct memory *m, uint64_t gpa, uint64_t len)
 	if (m->fd != -1)
 		(void)os_punch(m->fd, (uint64_t)(at - m->host), len);
 	else
-		(void)madvise(at, len, MADV_DONTNEED);
+		(void)os_advise(at, len, OS_ADVISE_DISCARD);
 	guest_memory_wrote(&m->table, at, len);
 }
 

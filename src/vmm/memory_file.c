@@ -144,7 +144,7 @@ copy(int from, off_t in, int to, off_t out, uint64_t len, struct err *e)
 		if (by_hand)
 			n = copy_by_hand(from, &in, to, &out, len);
 		else
-			n = copy_file_range(from, &in, to, &out, len, 0);
+			n = os_copy_range(from, &in, to, &out, len);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0 && !by_hand) {

@@ -8,7 +8,6 @@
 
 #include <sys/mman.h>
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,7 +103,7 @@ take_word(const struct guest_log *log, uint64_t gpa)
 
 	if (__atomic_load_n(w, __ATOMIC_RELAXED) == 0)
 		return 0;
-	return le64toh(__atomic_exchange_n(w, 0, __ATOMIC_SEQ_CST));
+	return __atomic_exchange_n(w, 0, __ATOMIC_SEQ_CST);
 }
 
 int

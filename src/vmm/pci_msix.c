@@ -15,12 +15,12 @@
  * Source: PCI Local Bus Specification 3.0, section 6.8.2.
  */
 
-#include <sys/eventfd.h>
 
 #include <errno.h>
 #include <string.h>
 
 #include "lib/util.h"
+#include "os/os.h"
 #include "vmm/board.h"
 #include "vmm/pci_private.h"
 
@@ -119,15 +119,6 @@ detach(struct pci_device *d, struct pci_bind *b)
 		fatalx("%s: MSI-X vector %u: %s", d->name, b->vector, e.text);
 }
 
-/* Was the eventfd written to?  Forget it. */
-static bool
-drain(int fd)
-{
-	eventfd_t n;
-
-	return eventfd_read(fd, &n) == 0;
-}
-
 static void
 deliver(struct pci_device *d, unsigned v)
 {
@@ -160,7 +151,7 @@ bind_open(struct pci_device *d, struct pci_bind *b)
 
 	if (b->attached)
 		return;
-	if (drain(b->fd))
+	if (os_notify_take(b->fd))
 		d->msix.pending |= 1ULL << b->vector;
 	if (attach(d, b, true, &e) == -1)
 		lost(d, b->vector, &e);
@@ -212,7 +203,7 @@ pci_msix_collect(struct pci_device *d)
 	if (!pci_msix_on(d))
 		return;
 	for (unsigned i = 0; i < m->nbinds; i++)
-		if (!m->bind[i].attached && drain(m->bind[i].fd))
+		if (!m->bind[i].attached && os_notify_take(m->bind[i].fd))
 			m->pending |= 1ULL << m->bind[i].vector;
 }
 

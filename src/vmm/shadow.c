@@ -12,7 +12,6 @@
  * Needs: memfd_create, eventfd.
  */
 
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/queue.h>
 
@@ -54,8 +53,8 @@ struct queue {
 	struct virtq_driver	*ring;		/* the back-end's side */
 	uint8_t			*mem;		/* ring, then room */
 	uint64_t		 gpa;		/* of mem for the back-end */
-	int			 kick;
-	int			 call;
+	struct os_notify	 kick;
+	struct os_notify	 call;
 	TAILQ_HEAD(, flight)	 flights;
 	uint64_t		 used[UNITS / 64];	/* a bit a unit */
 	unsigned		 npending;
@@ -70,16 +69,6 @@ struct shadow {
 	struct virtq_chain	 chain;		/* being looked at */
 	struct queue		 queue[];
 };
-
-static void
-signal_fd(int fd)
-{
-	uint64_t one = 1;
-
-	/* Full means that a signal is pending already. */
-	if (write(fd, &one, sizeof(one)) == -1)
-		return;
-}
 
 /* --- room for copies ------------------------------------------------------ */
 
@@ -357,11 +346,11 @@ shadow_run(struct shadow *s, unsigned n)
 		take_answers(s, q, true);
 		more = take_chains(s, q);
 		if (virtq_driver_show(q->ring))
-			signal_fd(q->kick);
+			os_notify_send(q->kick.wr);
 		more |= q->ring->broken == NULL && virtq_driver_wait(q->ring);
 	} while (more && q->guest->broken == NULL && ++rounds < ROUNDS);
 	if (more)
-		signal_fd(q->call);
+		os_notify_send(q->call.wr);
 	return virtq_flush(q->guest);
 }
 
@@ -393,11 +382,11 @@ shadow_start(struct shadow *s, unsigned n, struct virtq *guest,
 	ret->len = len;
 	ret->base = guest->avail_idx;
 	ret->addr = virtq_driver_addr(q->ring, q->gpa);
-	ret->kick = q->kick;
-	ret->call = q->call;
+	ret->kick = q->kick.rd;
+	ret->call = q->call.wr;
 	ret->err = -1;
 	/* Chains may be waiting that no kick will come for. */
-	signal_fd(q->call);
+	os_notify_send(q->call.wr);
 }
 
 /* A state that was loaded may list more than a queue can hold. */
@@ -465,7 +454,7 @@ shadow_region(const struct shadow *s, struct frontend_region *r)
 int
 shadow_call_fd(const struct shadow *s, unsigned n)
 {
-	return s->queue[n].call;
+	return s->queue[n].call.rd;
 }
 
 static int
@@ -476,10 +465,9 @@ queue_init(struct shadow *s, unsigned n, struct err *e)
 	q->mem = s->mem + (size_t)n * QUEUE_BYTES;
 	q->gpa = SHADOW_GPA + (uint64_t)n * QUEUE_BYTES;
 	TAILQ_INIT(&q->flights);
-	q->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	q->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (q->kick == -1 || q->call == -1)
-		return err_sys(e, "eventfd");
+	if (os_notify_init(&q->kick, e) == -1 ||
+	    os_notify_init(&q->call, e) == -1)
+		return -1;
 	q->ring = calloc(1, sizeof(*q->ring));
 	if (q->ring == NULL)
 		return err_sys(e, "copied queue");
@@ -500,7 +488,7 @@ shadow_new(struct shadow **ret, const struct shadow_setup *setup,
 	s->nqueues = setup->nqueues;
 	s->mem = MAP_FAILED;
 	for (unsigned n = 0; n < s->nqueues; n++)
-		s->queue[n].kick = s->queue[n].call = -1;
+		s->queue[n].kick = s->queue[n].call = OS_NOTIFY_NONE;
 	s->memfd = os_memfd("copies", bytes, e);
 	if (s->memfd == -1)
 		return -1;
@@ -524,10 +512,8 @@ shadow_destroy(struct shadow *s)
 		struct queue *q = &s->queue[n];
 
 		(void)shadow_stop(s, n);
-		if (q->kick != -1)
-			(void)close(q->kick);
-		if (q->call != -1)
-			(void)close(q->call);
+		os_notify_fini(&q->kick);
+		os_notify_fini(&q->call);
 		free(q->ring);
 	}
 	if (s->mem != MAP_FAILED)

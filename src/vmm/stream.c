@@ -8,6 +8,7 @@
 
 #include "chapi/console.h"
 #include "chapi/vm_config.h"
+#include "os/os.h"
 #include "vmm/stream.h"
 #include "vmm/terminal.h"
 
@@ -46,8 +47,7 @@ stream_new(struct stream **ret, int *guest, const struct stream_setup *setup,
 	if (setup->config->mode == VM_STREAM_OFF)
 		return 0;
 	s = calloc(1, sizeof(*s));
-	if (s == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
-	    SOCK_NONBLOCK, 0, pair) == -1)
+	if (s == NULL || os_socketpair_now(SOCK_STREAM, pair) == -1)
 		return err_sys(e, "console");
 	theirs = pair[1];
 	if (setup->config->mode == VM_STREAM_NULL) {

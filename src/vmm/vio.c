@@ -9,7 +9,6 @@
  * Source: virtio 1.2, chapter 2 and section 3.1.
  */
 
-#include <sys/eventfd.h>
 
 #include <errno.h>
 #include <limits.h>
@@ -33,21 +32,6 @@ static unsigned
 number(const struct vio_queue *q)
 {
 	return (unsigned)(q - q->vio->queue);
-}
-
-static void
-signal_fd(int fd)
-{
-	/* Full is signalled. */
-	(void)eventfd_write(fd, 1);
-}
-
-static bool
-drain_fd(int fd)
-{
-	eventfd_t n;
-
-	return eventfd_read(fd, &n) == 0;
 }
 
 /* --- interrupts --------------------------------------------------------- */
@@ -78,7 +62,7 @@ vio_interrupt(struct vio *vio, unsigned q)
 	else if (is_local(vio))
 		pci_msix_send(vio->pci, vio->queue[q].vector);
 	else
-		signal_fd(vio->queue[q].call);
+		os_notify_send(vio->queue[q].call.wr);
 }
 
 void
@@ -113,7 +97,7 @@ on_call(void *arg, unsigned what)
 
 	(void)what;
 	board_lock(vio->board);
-	if (!pci_msix_on(vio->pci) && drain_fd(q->call))
+	if (!pci_msix_on(vio->pci) && os_notify_take(q->call.rd))
 		line_up(vio, 1);
 	board_unlock(vio->board);
 }
@@ -134,7 +118,7 @@ chores(struct vio *vio)
 	for (unsigned i = 0; i < vio->nqueues; i++) {
 		struct vio_queue *q = &vio->queue[i];
 
-		if (q->call != -1 &&
+		if (q->call.rd != -1 &&
 		    event_watch_set(&q->called, watch ? EVENT_READ : 0) == -1)
 			fatal("%s", vio->name);
 	}
@@ -147,7 +131,7 @@ on_chore(void *arg, unsigned what)
 
 	(void)what;
 	board_lock(vio->board);
-	(void)drain_fd(vio->chores);
+	(void)os_notify_take(vio->chores.rd);
 	chores(vio);
 	board_unlock(vio->board);
 }
@@ -156,7 +140,7 @@ void
 vio_irq_settle(struct vio *vio)
 {
 	if (must_watch(vio) != vio->watching)
-		signal_fd(vio->chores);
+		os_notify_send(vio->chores.wr);
 }
 
 /* --- queues of this process --------------------------------------------- */
@@ -228,12 +212,12 @@ on_kick(void *arg, unsigned what)
 
 	(void)what;
 	board_lock(vio->board);
-	(void)drain_fd(q->kick);
+	(void)os_notify_take(q->kick.rd);
 	if (q->virtq != NULL && vio->broken == NULL) {
 		vio->budget = VIO_BUDGET;
 		vio->class->kick(vio, number(q));
 		if (vio->budget == 0)
-			signal_fd(q->kick);
+			os_notify_send(q->kick.wr);
 		vio->budget = UINT_MAX;
 	}
 	board_unlock(vio->board);
@@ -243,7 +227,7 @@ void
 vio_kick(struct vio *vio, unsigned q)
 {
 	if (vio->running && vio->queue[q].enabled)
-		signal_fd(vio->queue[q].kick);
+		os_notify_send(vio->queue[q].kick.wr);
 }
 
 /* --- start and stop ----------------------------------------------------- */
@@ -513,8 +497,8 @@ vio_set_vector(struct vio_queue *q, unsigned vector)
 	struct vio *vio = q->vio;
 
 	q->vector = vector <= vio->nqueues ? (uint16_t)vector : PCI_NO_VECTOR;
-	if (q->call != -1)
-		pci_msix_bind(vio->pci, q->call, q->vector);
+	if (q->call.rd != -1)
+		pci_msix_bind(vio->pci, q->call.rd, q->vector);
 }
 
 void
@@ -556,7 +540,8 @@ vio_pause(struct vio *vio)
 	if (pci_msix_on(vio->pci))
 		return;
 	for (unsigned i = 0; i < vio->nqueues; i++)
-		if (vio->queue[i].call != -1 && drain_fd(vio->queue[i].call))
+		if (vio->queue[i].call.rd != -1 &&
+		    os_notify_take(vio->queue[i].call.rd))
 			line_up(vio, 1);
 }
 
@@ -580,10 +565,10 @@ vio_init(struct vio *vio, const struct vio_class *class, struct board *board,
     const char *name, struct err *e)
 {
 	memset(vio, 0, sizeof(*vio));
-	vio->chores = -1;
+	vio->chores = OS_NOTIFY_NONE;
 	for (unsigned i = 0; i < VIO_QUEUES_MAX; i++) {
 		vio->queue[i].vio = vio;
-		vio->queue[i].kick = vio->queue[i].call = -1;
+		vio->queue[i].kick = vio->queue[i].call = OS_NOTIFY_NONE;
 		vio->queue[i].vector = PCI_NO_VECTOR;
 	}
 	vio->config_vector = PCI_NO_VECTOR;
@@ -599,12 +584,10 @@ vio_init(struct vio *vio, const struct vio_class *class, struct board *board,
 }
 
 static void
-watch_end(struct event_watch *watch, int *fd)
+watch_end(struct event_watch *watch, struct os_notify *n)
 {
 	event_watch_fini(watch);
-	if (*fd != -1)
-		(void)close(*fd);
-	*fd = -1;
+	os_notify_fini(n);
 }
 
 void
@@ -621,31 +604,34 @@ vio_fini(struct vio *vio)
 	watch_end(&vio->chored, &vio->chores);
 }
 
-/* An eventfd, and a watch on it; nothing is watched yet. */
+/* A watch on a notification; nothing is watched yet. */
 static int
-prepare(struct event_watch *watch, int *fd, struct vio *vio,
+prepare(struct vio *vio, struct os_notify *n, struct event_watch *watch,
     void (*fn)(void *arg, unsigned what), void *arg)
 {
-	*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	event_watch_init(watch, vio->board->loop, *fd, fn, arg);
-	return *fd == -1 ? -1 : 0;
+	struct err e;
+
+	if (os_notify_init(n, &e) == -1)
+		return -1;
+	event_watch_init(watch, vio->board->loop, n->rd, fn, arg);
+	return 0;
 }
 
 static int
 queue_wire(struct vio_queue *q)
 {
 	struct vio *vio = q->vio;
+	struct err e;
 
 	q->len = q->len_max;
 	if (q->len_max == 0)
 		return 0;
 	if (is_local(vio))
-		return prepare(&q->kicked, &q->kick, vio, on_kick, q) == -1 ?
+		return prepare(vio, &q->kick, &q->kicked, on_kick, q) == -1 ?
 		    -1 : event_watch_set(&q->kicked, EVENT_READ);
-	q->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (q->kick == -1)
+	if (os_notify_init(&q->kick, &e) == -1)
 		return -1;
-	return prepare(&q->called, &q->call, vio, on_call, q);
+	return prepare(vio, &q->call, &q->called, on_call, q);
 }
 
 static int
@@ -659,7 +645,7 @@ wire(struct vio *vio, struct err *e)
 	for (unsigned i = 0; i < vio->nqueues; i++)
 		if (queue_wire(&vio->queue[i]) == -1)
 			return err_sys(e, "%s: queue %u", vio->name, i);
-	if (!is_local(vio) && (prepare(&vio->chored, &vio->chores, vio,
+	if (!is_local(vio) && (prepare(vio, &vio->chores, &vio->chored,
 	    on_chore, vio) == -1 ||
 	    event_watch_set(&vio->chored, EVENT_READ) == -1))
 		return err_sys(e, "%s", vio->name);

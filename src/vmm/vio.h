@@ -22,6 +22,7 @@
 #include "lib/log.h"
 #include "lib/own.h"
 #include "os/event.h"
+#include "os/os.h"
 #include "virtio/virtio.h"
 #include "virtio/virtq.h"
 
@@ -119,8 +120,8 @@ struct vio_queue {
 	uint16_t		 base;		/* see stop */
 	uint16_t		 vector;	/* MSI-X, or PCI_NO_VECTOR */
 	struct vio		*vio;
-	int			 kick;		/* eventfds, the vio's */
-	int			 call;		/* -1: of this process */
+	struct os_notify	 kick;		/* the vio's */
+	struct os_notify	 call;		/* NONE: of this process */
 	struct virtq		*virtq;		/* of this process only, */
 	struct event_watch	 kicked;	/* and this */
 	struct event_watch	 called;	/* others, with INTx */
@@ -152,7 +153,7 @@ struct vio {
 	uint8_t			 generation;	/* of the config space */
 
 	unsigned		 budget;	/* chains that may be popped */
-	int			 chores;	/* eventfd to the main thread */
+	struct os_notify	 chores;	/* of the main thread */
 	struct event_watch	 chored;
 	bool			 watching;	/* calls, for INTx */
 	struct log_limit	 complaints;

@@ -492,7 +492,7 @@ static void
 doorbell(struct vio *vio, unsigned q, uint64_t *now, uint64_t want)
 {
 	struct board *board = vio->board;
-	struct accel_ioevent io = { .fd = vio->queue[q].kick, .addr = *now };
+	struct accel_ioevent io = { .fd = vio->queue[q].kick.wr, .addr = *now };
 	struct err e;
 
 	/* All queues share the port: the value written tells them apart. */

@@ -242,10 +242,8 @@ void
 working_set_announce(const struct working_set *w, int file)
 {
 	for (unsigned i = 0; i < w->n; i++)
-		(void)posix_fadvise(file,
-		    (off_t)(w->range[i].first * OS_PAGE_SIZE),
-		    (off_t)(w->range[i].pages * OS_PAGE_SIZE),
-		    POSIX_FADV_WILLNEED);
+		os_read_ahead(file, w->range[i].first * OS_PAGE_SIZE,
+		    w->range[i].pages * OS_PAGE_SIZE);
 }
 
 void

@@ -515,10 +515,10 @@ elsewhere(void **state)
 	far_add(&k, &f);
 	drive(&d, &k, false);
 	assert_int_equal(f.starts, 1);
-	assert_int_equal(k.vm.ioevent[0].fd, f.vio.queue[0].kick);
+	assert_int_equal(k.vm.ioevent[0].fd, f.vio.queue[0].kick.wr);
 	/* INTx: through the main thread. */
 	kit_turn(&k);
-	(void)eventfd_write(f.vio.queue[0].call, 1);
+	(void)eventfd_write(f.vio.queue[0].call.wr, 1);
 	kit_turn(&k);
 	assert_int_equal(k.vm.level[gsi], 1);
 	assert_int_equal(kit_read(&k, d.isr, 1), 1);
@@ -526,7 +526,7 @@ elsewhere(void **state)
 	/* MSI-X: past it. */
 	kit_enable(&k, 1, true);
 	kit_turn(&k);
-	(void)eventfd_write(f.vio.queue[0].call, 1);
+	(void)eventfd_write(f.vio.queue[0].call.wr, 1);
 	kit_turn(&k);
 	assert_int_equal(k.vm.level[gsi], 0);
 	assert_int_equal(kit_sent(&k), 1);

@@ -21,7 +21,6 @@
  * Needs: eventfd, sendmsg with descriptors.
  */
 
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -98,8 +97,7 @@ vhost_destroy(struct vio *vio)
 	event_watch_fini(&v->closing);
 	event_watch_fini(&v->erring);
 	event_watch_fini(&v->asking);
-	if (v->err != -1)
-		(void)close(v->err);
+	os_notify_fini(&v->err);
 	if (v->channel != -1)
 		(void)close(v->channel);
 	vhost_user_rx_fini(&v->channel_rx);
@@ -193,10 +191,9 @@ make_events(struct vhost *v, struct err *e)
 {
 	struct event_loop *loop = v->vio.board->loop;
 
-	v->err = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (v->err == -1)
-		return err_sys(e, "eventfd");
-	event_watch_init(&v->erring, loop, v->err, vhost_on_err, v);
+	if (os_notify_init(&v->err, e) == -1)
+		return -1;
+	event_watch_init(&v->erring, loop, v->err.rd, vhost_on_err, v);
 	event_watch_init(&v->closing, loop, v->fe.sock, vhost_on_closed, v);
 	/* Only its end: answers must not wake the main thread. */
 	if (event_watch_set(&v->erring, EVENT_READ) == -1 ||
@@ -250,7 +247,8 @@ vio_vhost_new(struct vio **ret, struct board *board,
 	if (v == NULL)
 		return err_sys(e, "%s", s->name);
 	v->kind = s->kind;
-	v->err = v->channel = v->fe.sock = -1;
+	v->err = OS_NOTIFY_NONE;
+	v->channel = v->fe.sock = -1;
 	vhost_user_rx_init(&v->channel_rx);
 	v->died = s->died;
 	v->arg = s->arg;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "os/event.h"
+#include "os/os.h"
 #include "virtio/frontend.h"
 #include "vmm/board.h"
 #include "vmm/dev/vhost.h"
@@ -50,7 +51,7 @@ struct vhost {
 	union vhost_config	 config;
 	uint8_t			 writeback;	/* of a disk, at first */
 	struct virtq		*events;	/* of a vsock */
-	int			 err;		/* eventfd: a queue broke */
+	struct os_notify	 err;		/* a queue broke */
 	struct event_watch	 erring;	/* on it */
 	struct event_watch	 closing;	/* on the socket */
 	int			 channel;	/* the back-end's requests */

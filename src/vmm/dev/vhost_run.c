@@ -42,14 +42,14 @@ start_queue(struct vhost *v, unsigned n, struct err *e)
 	struct vio_queue *q = &v->vio.queue[n];
 	struct frontend_queue fq = {
 		.len = q->len, .base = q->base, .addr = q->addr,
-		.kick = q->kick, .call = q->call,
+		.kick = q->kick.rd, .call = q->call.wr,
 		.log = log_of(v) != NULL,
 	};
 
 	if (v->shadow != NULL)
 		shadow_start(v->shadow, n, q->virtq, (v->fe.offered &
 		    VIRTIO_BIT(VIRTIO_F_EVENT_IDX)) != 0, &fq);
-	fq.err = v->err;
+	fq.err = v->err.wr;
 	return frontend_start(&v->fe, n, &fq, e);
 }
 
@@ -359,10 +359,9 @@ void
 vhost_on_err(void *arg, unsigned what)
 {
 	struct vhost *v = arg;
-	uint64_t n;
 
 	(void)what;
-	if (read(v->err, &n, sizeof(n)) == -1)
+	if (!os_notify_take(v->err.rd))
 		return;
 	board_lock(v->vio.board);
 	vio_broken(&v->vio, "what it asked of the device process");

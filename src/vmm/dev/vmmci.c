@@ -15,7 +15,6 @@
  * Source: OpenBSD, sys/dev/pv/vmmci.c and usr.sbin/vmd/virtio.h.
  */
 
-#include <sys/eventfd.h>
 
 #include <errno.h>
 #include <stddef.h>
@@ -27,6 +26,7 @@
 #include "lib/json.h"
 #include "lib/util.h"
 #include "os/event.h"
+#include "os/os.h"
 #include "vmm/board.h"
 #include "vmm/dev/vmmci.h"
 #include "vmm/pci.h"
@@ -54,7 +54,7 @@ struct config {
 _Static_assert(sizeof(struct config) == 20, "layout");
 
 /* Whom the timer runs for. */
-enum wait {
+enum errand {
 	WAIT_NONE,
 	WAIT_ACK,	/* the guest was asked; then unheard() */
 	WAIT_RESET,	/* the guest goes down; then it is ended */
@@ -66,8 +66,8 @@ struct vmmci {
 	struct vmmci_setup	 setup;
 	struct config		 config;
 	bool			 stopping;
-	enum wait		 wait;
-	int			 changed;	/* eventfd: 'wait' did */
+	enum errand		 wait;
+	struct os_notify	 changed;	/* 'wait' did */
 	struct event_watch	 changing;	/* on it */
 	struct event_timer	 timer;
 };
@@ -79,10 +79,10 @@ vmmci_of(struct vio *vio)
 }
 
 static void
-set_wait(struct vmmci *v, enum wait wait)
+set_wait(struct vmmci *v, enum errand wait)
 {
 	v->wait = wait;
-	(void)eventfd_write(v->changed, 1);
+	os_notify_send(v->changed.wr);
 }
 
 /* --- the guest ------------------------------------------------------------ */
@@ -187,11 +187,10 @@ static void
 on_changed(void *arg, unsigned what)
 {
 	struct vmmci *v = arg;
-	eventfd_t n;
-	enum wait wait;
+	enum errand wait;
 
 	(void)what;
-	(void)eventfd_read(v->changed, &n);
+	(void)os_notify_take(v->changed.rd);
 	board_lock(v->vio.board);
 	wait = v->wait;
 	board_unlock(v->vio.board);
@@ -206,7 +205,7 @@ on_timer(void *arg)
 {
 	struct vmmci *v = arg;
 	struct board *board = v->vio.board;
-	enum wait wait;
+	enum errand wait;
 
 	board_lock(board);
 	wait = v->wait;
@@ -243,7 +242,7 @@ vmmci_load(struct vio *vio, const json_t *state, struct err *e)
 		return -1;
 	v->config.command = (uint32_t)command;
 	/* The time it waited before is not counted. */
-	set_wait(v, (enum wait)wait);
+	set_wait(v, (enum errand)wait);
 	return 0;
 }
 
@@ -264,8 +263,7 @@ vmmci_destroy(struct vio *vio)
 
 	event_watch_fini(&v->changing);
 	event_timer_clear(&v->timer);
-	if (v->changed != -1)
-		(void)close(v->changed);
+	os_notify_fini(&v->changed);
 	vio_fini(vio);
 	free(v);
 }
@@ -293,13 +291,12 @@ make_events(struct vmmci *v, struct err *e)
 {
 	struct event_loop *loop = v->setup.board->loop;
 
-	v->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (v->changed == -1)
-		return err_sys(e, "%s: eventfd", v->vio.name);
+	if (os_notify_init(&v->changed, e) == -1)
+		return err_prefix(e, "%s", v->vio.name);
 	event_timer_init(&v->timer, loop, on_timer, v);
-	event_watch_init(&v->changing, loop, v->changed, on_changed, v);
+	event_watch_init(&v->changing, loop, v->changed.rd, on_changed, v);
 	if (event_watch_set(&v->changing, EVENT_READ) == -1)
-		return err_sys(e, "%s: eventfd", v->vio.name);
+		return err_sys(e, "%s", v->vio.name);
 	return 0;
 }
 
@@ -311,7 +308,7 @@ vmmci_new(struct vio **ret, const struct vmmci_setup *setup, struct err *e)
 	if (v == NULL)
 		return err_sys(e, VMMCI_NAME);
 	v->setup = *setup;
-	v->changed = -1;
+	v->changed = OS_NOTIFY_NONE;
 	if (vio_init(&v->vio, &vmmci_class, setup->board, VMMCI_NAME,
 	    e) == -1 || make_events(v, e) == -1)
 		goto fail;
