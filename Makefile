@@ -65,7 +65,7 @@ accel_aarch64	= kvm \
 		  kvm_arm64_state \
 		  kvm_vcpu \
 		  loop_arm64
-# Hypervisor.framework: built everywhere, for tests.
+# Hypervisor.framework of Apple Silicon: built everywhere, for tests.
 accel_hvf	= hvf \
 		  hvf_event \
 		  hvf_exit \
@@ -83,7 +83,8 @@ accel_Linux	= device \
 		  probe \
 		  state \
 		  $(accel_$(HOST_ARCH))
-accel_Darwin	= state
+accel_Darwin_arm64 = $(accel_hvf)
+accel_Darwin	= state $(accel_Darwin_$(HOST_ARCH))
 accel_FILES	= $(accel_$(HOST_OS))
 chapi_FILES	= client \
 		  console \
@@ -151,6 +152,7 @@ viod-tap_LAYERS	= virtio os lib
 viod-tap_STATIC	= yes
 
 PROGRAMS_Linux	+= vmm
+PROGRAMS_Darwin	+= $(if $(filter arm64,$(HOST_ARCH)),vmm)
 vmm_DIR		= vmm
 vmm_FILES	= acpi \
 		  aml \
@@ -223,12 +225,15 @@ vmm_FILES	= acpi \
 		  working_set
 vmm_x86_64	= machine_x86 map_x86
 vmm_aarch64	= $(vmm_arm64_FILES) machine_arm64 map_arm64
+vmm_arm64	= $(vmm_aarch64)	# as macOS calls it
 # The arm64 board but for its map: tests look at it everywhere.
 vmm_arm64_FILES	= dev/pl011 dev/pl031 dev/pl061 devtree image
 vmm_LAYERS	= chapi disk virtio accel os lib
 # No library at run time: a VM starts faster, and many share all of it.
 vmm_STATIC	= yes
 vmm_aarch64_LIBS = libfdt
+vmm_arm64_LIBS	= libfdt
+vmm_Darwin_FRAMEWORKS = Hypervisor
 vmm_STATIC_LIBS	= $(vmm_$(HOST_ARCH)_LIBS) jansson
 
 PROGRAMS	+= vmm-null

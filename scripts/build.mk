@@ -69,7 +69,8 @@ ld_libs		= $(if $(call is_static,$(1)),\
 		  $(filter-out $(BSTATIC) $(BDYNAMIC),\
 		  $(call static_libs,$($(1)_STATIC_LIBS))),\
 		  $(call static_libs,$($(1)_STATIC_LIBS)) \
-		  $(call pkg_libs,$($(1)_LIBS))) -lpthread
+		  $(call pkg_libs,$($(1)_LIBS))) \
+		  $(addprefix -framework ,$($(1)_$(HOST_OS)_FRAMEWORKS)) -lpthread
 # Headers of every library; asked for once.
 PKG_CFLAGS	:= $(if $(strip $(all_LIBS)),\
 		  $(shell $(PKG_CONFIG) --cflags $(filter-out $(NO_PC),$(all_LIBS)) \
