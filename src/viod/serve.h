@@ -84,7 +84,7 @@ struct viod_queue {
 	int			 err;
 	struct event_watch	 kicked;	/* while it runs */
 	struct event_timer	 again;		/* viod_again() */
-	bool			 pipe;		/* kick is one, and can be full */
+	bool			 pipe;		/* kick is one */
 	unsigned		 unread;	/* kicks since the last read */
 	struct viod		*viod;		/* the owner, for these */
 };

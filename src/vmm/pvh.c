@@ -19,7 +19,7 @@
 #include "vmm/loader.h"
 #include "vmm/memory.h"
 
-#define NOTES_MAX	65536U		/* bytes of a note segment that are read */
+#define NOTES_MAX	65536U		/* bytes of notes that are read */
 #define NOTE_ENTRY	18		/* XEN_ELFNOTE_PHYS32_ENTRY */
 #define START_MAGIC	0x336ec578U
 
