@@ -123,6 +123,32 @@ set_time(void **state)
 	}
 }
 
+/* Years before 1900, and the one before all that can be written. */
+static void
+old_years(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, 64 << 20);
+	set(&w, 11, 0x82);
+	set(&w, 7, 1);
+	set(&w, 8, 1);
+	set(&w, 9, 0x06);
+	set(&w, 0x32, 0x00);
+	set(&w, 11, 0x02);
+	assert_int_equal(get(&w, 9), 0x06);
+	assert_int_equal(get(&w, 0x32), 0);
+	set(&w, 11, 0x82);
+	set(&w, 8, 0);
+	set(&w, 9, 0);
+	set(&w, 11, 0x02);
+	assert_int_equal(get(&w, 8), 0x12);
+	assert_int_equal(get(&w, 9), 0);
+	assert_int_equal(get(&w, 0x32), 0);
+	end(&w);
+}
+
 static void
 memory_size(void **state)
 {
@@ -173,6 +199,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(read_time),
 		cmocka_unit_test(set_time),
+		cmocka_unit_test(old_years),
 		cmocka_unit_test(memory_size),
 		cmocka_unit_test(saved),
 	};

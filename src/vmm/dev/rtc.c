@@ -88,17 +88,20 @@ show_time(struct rtc *r)
 {
 	time_t now = time(NULL) + (time_t)r->offset;
 	struct tm t;
+	int year;
 
 	if (gmtime_r(&now, &t) == NULL)
 		return;
+	/* A guest may have set any date, the day before the year 0 too. */
+	year = t.tm_year + 1900 < 0 ? 0 : t.tm_year + 1900;
 	r->ram[SECONDS] = encode(r, t.tm_sec);
 	r->ram[MINUTES] = encode(r, t.tm_min);
 	r->ram[HOURS] = encode_hour(r, t.tm_hour);
 	r->ram[WEEKDAY] = encode(r, t.tm_wday + 1);
 	r->ram[DAY] = encode(r, t.tm_mday);
 	r->ram[MONTH] = encode(r, t.tm_mon + 1);
-	r->ram[YEAR] = encode(r, t.tm_year % 100);
-	r->ram[CENTURY] = encode(r, (t.tm_year + 1900) / 100);
+	r->ram[YEAR] = encode(r, year % 100);
+	r->ram[CENTURY] = encode(r, year / 100);
 }
 
 /* Go on from the time in the registers. */
