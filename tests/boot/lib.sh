@@ -32,8 +32,8 @@ passable() {
 HYPERVISOR=${HYPERVISOR:-qemu}
 case $HYPERVISOR in
 qemu)	program=vmm-qemu
-	command -v qemu-system-x86_64 > /dev/null ||
-	    skip_all "no qemu-system-x86_64" ;;
+	command -v "qemu-system-$(uname -m)" > /dev/null ||
+	    skip_all "no qemu-system-$(uname -m)" ;;
 vmm)	program=vmm ;;
 null)	program=vmm-null ;;
 *)	broken "HYPERVISOR=$HYPERVISOR: qemu, vmm or null" ;;
@@ -43,7 +43,7 @@ for p in vmd vmd-control vmd-image vmctl viod "$program"; do
 done
 [ "$HYPERVISOR" != vmm ] || "$bin/vmm" --probe > /dev/null 2>&1 ||
     skip_all "vmm --probe: no KVM to use"
-[ -f "$build/share/guest/x86_64/initrd" ] || skip_all "no guest kernel (make guest)"
+[ -f "$build/share/guest/$(uname -m)/initrd" ] || skip_all "no guest kernel (make guest)"
 
 t=$(mktemp -d "${TMPDIR:-/tmp}/vmd-test.XXXXXX")
 state=$t/state

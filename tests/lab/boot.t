@@ -1,6 +1,7 @@
 #!/bin/sh
 # boot.t: the boot tests with our own VMM, on the lab's KVM.
 #
+#   LAB_ARCH     x86 (default), or arm64: boot_arm64.t
 #   BOOT_TESTS   which of them (default: a part; with LAB_FULL all)
 #   HYPERVISOR   vmm (default), or qemu if LAB_TOOLS brings one
 #   LAB_FULL     set: as often and as much as outside the lab, not a part
@@ -11,10 +12,17 @@
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 PATH=$PATH:/usr/sbin:/sbin
-for p in qemu-system-x86_64 mke2fs debugfs cpio socat curl jq perl tmux; do
-	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
+lab=${LAB_ARCH:-x86}
+case $lab in
+x86)	arch=x86_64 bin=bin need='socat curl jq perl tmux' ;;
+arm64)	arch=aarch64 bin=arm64/bin
+	need='aarch64-linux-gnu-gcc aarch64-linux-gnu-strip' ;;
+*)	echo "boot.t: LAB_ARCH=$lab: x86 or arm64" >&2; exit 2 ;;
+esac
+for p in qemu-system-$arch mke2fs debugfs cpio $need; do
+	command -v "$p" > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
 done
-for f in bin/vmd bin/vmm share/guest/x86_64/initrd; do
+for f in $bin/vmd $bin/vmm share/guest/$arch/initrd; do
 	[ -e "$build/$f" ] || { echo "1..0 # SKIP no $build/$f"; exit 0; }
 done
 part="null conf killed users exec net vmctl snapshot fork share send"
@@ -34,7 +42,7 @@ done
 t=$(mktemp -d "${TMPDIR:-/tmp}/lab-boot.XXXXXX")
 trap 'rm -rf "$t"' EXIT
 trap 'exit 1' INT TERM HUP
-BUILD=$build tests/lab/lab-tree "$t/tree" > "$t/log" 2>&1 || {
+BUILD=$build tests/lab/lab-tree "$t/tree" "$lab" > "$t/log" 2>&1 || {
 	sed 's/^/# /' "$t/log"
 	echo "not ok 1 - the programs are put together"
 	echo 1..1
@@ -46,7 +54,7 @@ BUILD=$build tests/lab/lab-tree "$t/tree" > "$t/log" 2>&1 || {
 n=0 bad=0
 each() {
 	name=$1; shift
-	tests/lab/lab-run x86 -m 3072 -f 14000 -t "${LAB_LIMIT:-900}" \
+	tests/lab/lab-run "$lab" -m 3072 -f 14000 -t "${LAB_LIMIT:-900}" \
 	    -d "$t/tree" -e HYPERVISOR="${HYPERVISOR:-vmm}" "$@" \
 	    ./enter sh "tests/boot/$name.t" > "$t/out" 2> "$t/err"
 	rc=$?

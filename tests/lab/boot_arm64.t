@@ -1,0 +1,10 @@
+#!/bin/sh
+# boot_arm64.t: the boot tests with vmm on arm64, on the KVM of an emulated
+# arm64 machine; boot.t says what may be set.
+cd "$(dirname "$0")/../.." || exit 1
+LAB_ARCH=arm64
+BOOT_TESTS=${BOOT_TESTS:-null killed exec net vmctl snapshot}
+# Its guests take longer.
+LAB_LIMIT=${LAB_LIMIT:-1800}
+export LAB_ARCH BOOT_TESTS LAB_LIMIT
+exec tests/lab/boot.t
