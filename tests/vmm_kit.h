@@ -38,6 +38,7 @@ struct accel_vm {
 	struct accel_msi	sent[KIT_SENT];
 	bool			refuse_msi;
 	struct accel_memory	shown;		/* PCI's, last mapped */
+	struct accel_memory	flash;		/* the same of variables */
 };
 
 struct kit {
@@ -132,13 +133,16 @@ kit_ioevent(struct accel_vm *vm, const struct accel_ioevent *x,
 static inline int
 kit_map(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
 {
+	struct accel_memory *last = m->slot == MEMORY_SLOT_VARIABLES ?
+	    &vm->flash : &vm->shown;
+
 	(void)e;
 	if (m->slot < MEMORY_SLOTS)	/* for its log */
 		return 0;
-	if (m->slot != MEMORY_SLOT_PCI || !m->readonly ||
-	    (m->bytes == 0) == (vm->shown.bytes == 0))
+	if ((m->slot != MEMORY_SLOT_PCI && last != &vm->flash) ||
+	    !m->readonly || (m->bytes == 0) == (last->bytes == 0))
 		abort();
-	vm->shown = *m;
+	*last = *m;
 	return 0;
 }
 

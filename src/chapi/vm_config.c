@@ -624,7 +624,8 @@ int
 vm_config_vhost_only(const struct vm_config *c, const char *vmm,
     struct err *e)
 {
-	const char *what = c->variables != NULL ? "payload: variables" :
+	const char *what = c->variables != NULL && c->firmware == NULL ?
+	    "payload: variables" :
 	    c->vsock.cid != 0 && c->vsock.vhost_socket == NULL ?
 	    "vsock: without vhost_socket" : NULL;
 

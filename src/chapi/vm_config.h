@@ -163,7 +163,7 @@ struct vm_balloon {
 struct vm_config {
 	enum vm_arch	 arch;
 	const char	*kernel;	/* this, or firmware; never both */
-	const char	*firmware;	/* image of a BIOS */
+	const char	*firmware;	/* image of a BIOS, or of UEFI */
 	const char	*variables;	/* UEFI's, kept in this file; where the
 					   VMM has UEFI, firmware is NULL */
 	const char	*initramfs;	/* a kernel's, as the next */

@@ -777,7 +777,7 @@ backend_new(struct backend **ret, const struct backend_setup *setup,
 	/* One a thread costs four system calls each: they hardly allocate. */
 	os_one_heap();
 	b->setup = *setup;
-	b->files.kernel = b->files.initrd = -1;
+	b->files = (struct machine_files){ -1, -1, -1 };
 	*ret = b;
 	return 0;
 }

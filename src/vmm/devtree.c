@@ -13,6 +13,7 @@
 
 #include "lib/util.h"
 #include "os/os.h"
+#include "vmm/dev/fw_cfg.h"
 #include "vmm/dev/pl061.h"
 #include "vmm/map_arm64.h"
 #include "vmm/memory.h"
@@ -107,7 +108,8 @@ chosen(struct tree *t, const struct devtree_setup *s)
 	uint8_t seed[32];
 
 	begin(t, "chosen", 0);
-	text(t, "bootargs", s->cmdline);
+	if (s->flash == 0)	/* else it is what is booted that has one */
+		text(t, "bootargs", s->cmdline);
 	if (s->initrd != s->initrd_end) {
 		CELLS(t, "linux,initrd-start", WIDE(s->initrd));
 		CELLS(t, "linux,initrd-end", WIDE(s->initrd_end));
@@ -242,6 +244,25 @@ devices(struct tree *t, bool serial)
 	end(t);
 }
 
+/*
+ * What firmware has for itself: it finds its variables in the flash that it
+ * is not in, and hides it from who comes after.
+ */
+static void
+for_firmware(struct tree *t, const struct devtree_setup *s)
+{
+	begin(t, "flash", ARM64_VARIABLES);
+	text(t, "compatible", "cfi-flash");
+	CELLS(t, "bank-width", 4);
+	CELLS(t, "reg", WIDE(ARM64_VARIABLES), WIDE(s->flash));
+	end(t);
+	begin(t, "fw-cfg", ARM64_FW_CFG);
+	text(t, "compatible", "qemu,fw-cfg-mmio");
+	CELLS(t, "reg", WIDE(ARM64_FW_CFG), WIDE(FW_CFG_MMIO_LEN));
+	flag(t, "dma-coherent");
+	end(t);
+}
+
 static void
 button(struct tree *t)
 {
@@ -283,9 +304,13 @@ pci(struct tree *t, const struct devtree_setup *s)
 	CELLS(t, "bus-range", 0, 0);
 	CELLS(t, "linux,pci-domain", 0);
 	CELLS(t, "reg", WIDE(ARM64_ECAM), WIDE(MEMORY_ECAM_LEN));
-	/* 32-bit memory, at the same address on both sides */
+	/*
+	 * 32-bit memory, at the same address on both sides; ports, which no
+	 * device has, but without which EDK II takes the bus for broken.
+	 */
 	CELLS(t, "ranges", 0x02000000, WIDE(ARM64_PCI), WIDE(ARM64_PCI),
-	    WIDE(ARM64_PCI_END - ARM64_PCI));
+	    WIDE(ARM64_PCI_END - ARM64_PCI),
+	    0x01000000, WIDE(0), WIDE(ARM64_PCI_IO), WIDE(ARM64_PCI_IO_LEN));
 	CELLS(t, "interrupt-map-mask", 0x1800, 0, 0, 7);
 	cells(t, "interrupt-map", lines[0], sizeof(lines) / sizeof(uint32_t));
 	/* A frame has no names for those who send. */
@@ -316,6 +341,8 @@ root(struct tree *t, const struct devtree_setup *s)
 	interrupts(t, s);
 	devices(t, s->serial);
 	button(t);
+	if (s->flash != 0)
+		for_firmware(t, s);
 	if (s->pci)
 		pci(t, s);
 	end(t);

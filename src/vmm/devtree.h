@@ -22,6 +22,7 @@ struct devtree_setup {
 	bool		 frame;		/* messages go there, not to an ITS */
 	bool		 pci;
 	bool		 serial;
+	uint64_t	 flash;		/* bytes of variables; 0: no firmware */
 	const char	*cmdline;
 	uint64_t	 initrd;	/* guest physical */
 	uint64_t	 initrd_end;	/* equal: there is none */

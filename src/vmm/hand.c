@@ -59,6 +59,12 @@ opt_firmware(struct hand *h, char *s, struct err *e)
 }
 
 static int
+opt_variables(struct hand *h, char *s, struct err *e)
+{
+	return take_text(&h->config.variables, s, VM_PATH_MAX, e);
+}
+
+static int
 opt_boot(struct hand *h, char *s, struct err *e)
 {
 	if (strcmp(s, "disk") == 0)
@@ -521,6 +527,7 @@ static const struct {
 	{ "restore",	required_argument,	opt_restore },
 	{ "rng",	no_argument,		opt_rng },
 	{ "serial",	required_argument,	opt_serial },
+	{ "variables",	required_argument,	opt_variables },
 	{ "virtio",	required_argument,	opt_virtio },
 	{ "vmmci",	no_argument,		opt_vmmci },
 	{ "vsock",	required_argument,	opt_vsock },
@@ -546,6 +553,8 @@ check_payload(struct hand *h, struct err *e)
 	    c->initramfs != NULL || c->cmdline != NULL))
 		return err_set(e, EINVAL, "--firmware: takes its kernel, "
 		    "initramfs and cmdline from what it boots");
+	if (c->firmware == NULL && c->variables != NULL)
+		return err_set(e, EINVAL, "--variables: goes with --firmware");
 	if (c->firmware == NULL && c->boot != VM_BOOT_ANY)
 		return err_set(e, EINVAL, "--boot: goes with --firmware");
 	return 0;

@@ -141,6 +141,16 @@ open_file(int *ret, const char *path, const char *what, struct err *e)
 	return 0;
 }
 
+/* What is not there yet is made. */
+static int
+open_variables(int *ret, const char *path, struct err *e)
+{
+	if (path == NULL)
+		return 0;
+	*ret = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+	return *ret == -1 ? err_sys(e, "variables: %s", path) : 0;
+}
+
 void
 machine_close(struct machine_files *f)
 {
@@ -148,13 +158,15 @@ machine_close(struct machine_files *f)
 		(void)close(take_fd(&f->kernel));
 	if (f->initrd != -1)
 		(void)close(take_fd(&f->initrd));
+	if (f->variables != -1)
+		(void)close(take_fd(&f->variables));
 }
 
 int
 machine_open(struct machine_files *ret, const struct vm_config *c,
     struct err *e)
 {
-	struct machine_files f = { -1, -1 };
+	struct machine_files f = { -1, -1, -1 };
 
 	if ((c->kernel != NULL ?
 	    open_file(&f.kernel, c->kernel, "kernel", e) :
@@ -162,8 +174,10 @@ machine_open(struct machine_files *ret, const struct vm_config *c,
 		return -1;
 	if ((c->initramfs != NULL &&
 	    open_file(&f.initrd, c->initramfs, "initramfs", e) == -1) ||
-	    (c->boot == VM_BOOT_NET && open_file(&f.initrd, FIRMWARE_NET,
-	    "network boot (ipxe-qemu)", e) == -1)) {
+	    (c->boot == VM_BOOT_NET && machine_arch_net_rom != NULL &&
+	    open_file(&f.initrd, machine_arch_net_rom,
+	    "network boot (ipxe-qemu)", e) == -1) ||
+	    open_variables(&f.variables, c->variables, e) == -1) {
 		machine_close(&f);
 		return -1;
 	}
@@ -180,6 +194,7 @@ take_files(struct machine *m, const struct vm_config *c, struct err *e)
 	if (given != NULL && given->kernel != -1) {
 		m->files.kernel = take_fd(&given->kernel);
 		m->files.initrd = take_fd(&given->initrd);
+		m->files.variables = take_fd(&given->variables);
 	} else if (machine_open(&m->files, c, e) == -1) {
 		return -1;
 	}
@@ -262,7 +277,7 @@ machine_alloc(const struct machine_setup *s)
 		return NULL;
 	m->setup = *s;
 	m->cpus_max = MAX(s->config->cpus, s->config->cpus_max);
-	m->files.kernel = m->files.initrd = -1;
+	m->files = (struct machine_files){ -1, -1, -1 };
 	m->wake = OS_NOTIFY_NONE;
 	m->board.accel = s->accel;
 	m->board.loop = s->loop;

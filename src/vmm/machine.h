@@ -39,6 +39,7 @@ enum machine_event {
 struct machine_files {
 	int	kernel;		/* or firmware */
 	int	initrd;		/* or the program that boots from a network */
+	int	variables;	/* of firmware, to write */
 };
 
 /* Open them, for who soon may not. */

@@ -10,6 +10,8 @@
  *	clock     the PL031
  *	gpio      the PL061
  *	serial    the PL011, where there is one
+ *	firmware  UEFI and its flash, where there is some
+ *	fw_cfg    what is selected, there
  *
  * Process: vmm.  Sandbox, Needs: as machine.c.
  */
@@ -21,22 +23,28 @@
 #include "chapi/vm_config.h"
 #include "lib/json.h"
 #include "lib/util.h"
+#include "vmm/dev/fw_cfg.h"
 #include "vmm/dev/pl011.h"
 #include "vmm/dev/pl031.h"
 #include "vmm/dev/pl061.h"
+#include "vmm/devtree.h"
+#include "vmm/efi.h"
 #include "vmm/image.h"
 #include "vmm/machine_private.h"
 #include "vmm/map_arm64.h"
 #include "vmm/memory.h"
-#include "vmm/devtree.h"
 
 struct machine_arch {
 	struct pl011	*uart;		/* or NULL */
 	struct pl031	*rtc;
 	struct pl061	*gpio;
+	struct efi	*efi;		/* or NULL: we load a kernel */
+	struct fw_cfg	*fw_cfg;	/* with firmware */
+	enum vm_boot	 boot;		/* what that boots from */
 };
 
 const bool machine_arch_hotplug = false;
+const char *const machine_arch_net_rom = NULL;
 
 static const struct arm64_gic gic_its = {
 	.distributor	= ARM64_GICD,
@@ -60,7 +68,7 @@ machine_arch_setup(struct machine *m, const struct vm_config *c,
 {
 	const char *no = c->irqchip != VM_IRQCHIP_KERNEL ? "irqchip: split" :
 	    c->virtio == VM_VIRTIO_TRANSITIONAL ? "virtio: transitional" :
-	    c->firmware != NULL ? "firmware" : c->vmmci ? "vmmci" :
+	    c->vmmci ? "vmmci" :
 	    c->pvpanic ? "pvpanic" : c->gdb != NULL ? "gdb" : NULL;
 
 	if (no != NULL)
@@ -68,6 +76,7 @@ machine_arch_setup(struct machine *m, const struct vm_config *c,
 	m->arch = calloc(1, sizeof(*m->arch));
 	if (m->arch == NULL)
 		return err_sys(e, "machine");
+	m->arch->boot = c->boot;
 	s->gic = m->board.accel->arm64->frame ? &gic_frame : &gic_its;
 	return 0;
 }
@@ -78,23 +87,34 @@ machine_arch_make(struct machine *m, const struct vm_config *c, struct err *e)
 	struct machine_arch *a = m->arch;
 	struct pl011_setup uart = { &m->board, ARM64_UART, ARM64_GSI_UART };
 	struct pl061_setup gpio = { &m->board, ARM64_GPIO, ARM64_GSI_GPIO };
+	struct efi_setup efi = { &m->board, m->files.kernel,
+	    m->files.variables };
 
-	(void)c;
 	if (pl031_new(&a->rtc, &m->board, ARM64_RTC, e) == -1 ||
 	    pl061_new(&a->gpio, &gpio, e) == -1)
 		return -1;
 	if (m->setup.serial != -1 && pl011_new(&a->uart, &uart,
 	    take_fd(&m->setup.serial), e) == -1)
 		return -1;
-	return 0;
+	return c->firmware == NULL ? 0 : efi_new(&a->efi, &efi, e);
 }
 
+/* What EDK II asks for: what to boot, and that nobody is waited for. */
 int
 machine_arch_made(struct machine *m, struct err *e)
 {
-	(void)m;
-	(void)e;
-	return 0;
+	struct machine_arch *a = m->arch;
+	const uint16_t wait_ms = 0;
+
+	if (a->efi == NULL)
+		return 0;
+	if (fw_cfg_new_mmio(&a->fw_cfg, &m->board, ARM64_FW_CFG, e) == -1)
+		return -1;
+	fw_cfg_set(a->fw_cfg, FW_CFG_MENU, 1);
+	if (fw_cfg_add(a->fw_cfg, "etc/boot-menu-wait", &wait_ms,
+	    sizeof(wait_ms), e) == -1)
+		return -1;
+	return machine_firmware_order(m, a->fw_cfg, a->boot, false, e);
 }
 
 void
@@ -105,6 +125,8 @@ machine_arch_destroy(struct machine *m)
 	pl011_destroy(m->arch->uart);
 	pl061_destroy(m->arch->gpio);
 	pl031_destroy(m->arch->rtc);
+	fw_cfg_destroy(m->arch->fw_cfg);
+	efi_destroy(m->arch->efi);
 	free(m->arch);
 }
 
@@ -119,12 +141,23 @@ machine_arch_prepare(struct machine *m, struct err *e)
 	return 0;
 }
 
+/* Firmware finds the tree where memory begins. */
+static int
+load(struct image_at *ret, const struct machine *m, struct err *e)
+{
+	const struct image image = { m->memory, m->files.kernel,
+	    m->files.initrd };
+
+	if (m->arch->efi == NULL)
+		return image_load(ret, &image, e);
+	*ret = (struct image_at){ .entry = ARM64_CODE, .tree = ARM64_RAM };
+	return 0;
+}
+
 int
 machine_arch_enter(struct accel_vcpu *v, void *arg, struct err *e)
 {
 	struct machine *m = arg;
-	struct image image = { m->memory, m->files.kernel,
-	    m->files.initrd };
 	struct image_at at;
 	struct arm64_regs regs = { .pstate = ARM64_PSTATE_EL1 };
 	struct devtree_setup tree = {
@@ -134,9 +167,11 @@ machine_arch_enter(struct accel_vcpu *v, void *arg, struct err *e)
 		.pci = m->board.pci != NULL,
 		.serial = m->arch->uart != NULL,
 		.cmdline = m->cmdline,
+		.flash = m->arch->efi == NULL ? 0 :
+		    efi_variables_bytes(m->arch->efi),
 	};
 
-	if (image_load(&at, &image, e) == -1)
+	if (load(&at, m, e) == -1)
 		return -1;
 	tree.initrd = at.initrd;
 	tree.initrd_end = at.initrd_end;
@@ -154,6 +189,10 @@ void
 machine_arch_reset(struct machine *m)
 {
 	pl061_reset(m->arch->gpio);
+	if (m->arch->efi != NULL) {
+		efi_reset(m->arch->efi);
+		fw_cfg_reset(m->arch->fw_cfg);
+	}
 	if (m->arch->uart != NULL)
 		pl011_reset(m->arch->uart);
 }
@@ -190,6 +229,34 @@ machine_arch_forked(struct machine *m)
 
 /* --- state --------------------------------------------------------------- */
 
+static int
+save_firmware(const struct machine_arch *a, json_t *o)
+{
+	if (a->efi == NULL)
+		return 0;
+	if (json_object_set_new(o, "firmware", efi_save(a->efi)) == -1)
+		return -1;
+	return json_object_set_new(o, "fw_cfg", fw_cfg_save(a->fw_cfg));
+}
+
+static int
+load_firmware(struct machine_arch *a, const json_t *o, struct err *e)
+{
+	json_t *efi = NULL, *fw_cfg = NULL;
+
+	if (json_get_obj(&efi, o, "firmware", SIZE_MAX, e) == -1)
+		return -1;
+	if ((efi != NULL) != (a->efi != NULL))
+		return err_set(e, EINVAL, "firmware: %s", efi == NULL ?
+		    "has no state" : "there is none");
+	if (efi == NULL)
+		return 0;
+	if (efi_load(a->efi, efi, e) == -1 ||
+	    json_get_obj(&fw_cfg, o, "fw_cfg", SIZE_MAX, e) == -1)
+		return -1;
+	return fw_cfg_load(a->fw_cfg, fw_cfg, e);
+}
+
 int
 machine_arch_save(struct machine *m, json_t *o, struct err *e)
 {
@@ -198,7 +265,8 @@ machine_arch_save(struct machine *m, json_t *o, struct err *e)
 	if (json_object_set_new(o, "clock", pl031_save(a->rtc)) == -1 ||
 	    json_object_set_new(o, "gpio", pl061_save(a->gpio)) == -1 ||
 	    (a->uart != NULL &&
-	    json_object_set_new(o, "serial", pl011_save(a->uart)) == -1))
+	    json_object_set_new(o, "serial", pl011_save(a->uart)) == -1) ||
+	    save_firmware(a, o) == -1)
 		return err_set(e, ENOMEM, "state: out of memory");
 	return 0;
 }
@@ -209,6 +277,8 @@ machine_arch_load(struct machine *m, const json_t *o, struct err *e)
 	struct machine_arch *a = m->arch;
 	json_t *serial = NULL, *clock = NULL, *gpio = NULL;
 
+	if (load_firmware(a, o, e) == -1)
+		return -1;
 	if (json_get_obj(&clock, o, "clock", SIZE_MAX, e) == -1 ||
 	    pl031_load(a->rtc, clock, e) == -1)
 		return -1;

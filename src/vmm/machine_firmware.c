@@ -98,9 +98,9 @@ static const struct {
 	{ VM_BOOT_NET, VIRTIO_ID_NET, "ethernet", "ethernet-phy@0" },
 };
 
-static int
-add_order(struct machine *m, struct fw_cfg *f, enum vm_boot boot,
-    struct err *e)
+int
+machine_firmware_order(struct machine *m, struct fw_cfg *f,
+    enum vm_boot boot, bool halt, struct err *e)
 {
 	struct order o = { .len = 0 };
 
@@ -112,7 +112,7 @@ add_order(struct machine *m, struct fw_cfg *f, enum vm_boot boot,
 				    o.len == 0 ? "" : "\n", kinds[k].name,
 				    pci_slot(m->device[i]->pci),
 				    kinds[k].unit);
-	if (boot != VM_BOOT_ANY)
+	if (halt)
 		put(&o, "%sHALT", o.len == 0 ? "" : "\n");
 	if (o.full)
 		return err_set(e, ENOSPC, "boot: too many devices");
@@ -185,7 +185,8 @@ machine_firmware_files(struct machine *m, struct fw_cfg *f, enum vm_boot boot,
 	if (serial &&
 	    fw_cfg_add(f, "etc/sercon-port", &port, sizeof(port), e) == -1)
 		return -1;
-	if (add_order(m, f, boot, e) == -1 ||
+	if (machine_firmware_order(m, f, boot, boot != VM_BOOT_ANY,
+	    e) == -1 ||
 	    (boot == VM_BOOT_NET && add_net_rom(m, f, e) == -1))
 		return -1;
 	return add_tables(m, f, e);

@@ -102,6 +102,9 @@ int	machine_resume_devices(struct machine *, struct err *);
 /* Can devices and processors come and go while the guest runs? */
 extern const bool machine_arch_hotplug;
 
+/* The program that boots from network cards; NULL: firmware has its own. */
+extern const char *const machine_arch_net_rom;
+
 /* First: what the board asks of the accelerator; refuses what it has not. */
 int	machine_arch_setup(struct machine *, const struct vm_config *,
 	    struct accel_setup *, struct err *);
@@ -142,5 +145,8 @@ int	machine_firmware_map(struct machine *, struct fw_cfg *, bool firmware,
 	    struct err *);
 int	machine_firmware_files(struct machine *, struct fw_cfg *,
 	    enum vm_boot, bool serial, struct err *);
+/* The file that says what is booted; halt: and that nothing else is. */
+int	machine_firmware_order(struct machine *, struct fw_cfg *,
+	    enum vm_boot, bool halt, struct err *);
 
 #endif

@@ -56,6 +56,7 @@ struct machine_arch {
 };
 
 const bool machine_arch_hotplug = true;
+const char *const machine_arch_net_rom = FIRMWARE_NET;
 
 /* --- building ----------------------------------------------------------- */
 
@@ -63,6 +64,9 @@ int
 machine_arch_setup(struct machine *m, const struct vm_config *c,
     struct accel_setup *s, struct err *e)
 {
+	if (c->variables != NULL)
+		return err_set(e, ENOTSUP, "payload: variables: a BIOS has "
+		    "none");
 	m->arch = calloc(1, sizeof(*m->arch));
 	if (m->arch == NULL)
 		return err_sys(e, "machine");

@@ -48,6 +48,7 @@
 #define MEMORY_SLOTS	2	/* of the accelerator's, at most */
 #define MEMORY_SLOT_PCI	2	/* configuration space, to read */
 #define MEMORY_SLOT_FIRMWARE 3	/* to read */
+#define MEMORY_SLOT_VARIABLES 4	/* UEFI's, to read but in a command */
 
 struct accel;
 struct accel_vm;

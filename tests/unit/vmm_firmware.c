@@ -72,7 +72,8 @@ begin(struct world *w, size_t len)
 
 	null_forget();
 	memset(w, 0, sizeof(*w));
-	w->peer = w->files.kernel = w->files.initrd = -1;
+	w->peer = -1;
+	w->files = (struct machine_files){ -1, -1, -1 };
 	w->loop = kit_loop();
 	(void)snprintf(w->image, sizeof(w->image), "/tmp/bios.XXXXXX");
 	fd = mkstemp(w->image);

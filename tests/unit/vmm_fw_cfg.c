@@ -111,6 +111,38 @@ memory(void **state)
 	end(&w);
 }
 
+/* On a board without ports: wide loads, and a selector that is big-endian. */
+static void
+in_memory(void **state)
+{
+	struct kit k;
+	struct fw_cfg *f;
+	struct bus *bus = &k.board.mmio;
+	const uint64_t at = 0x9020000;
+	uint32_t ask[4] = { htobe32(0x20 << 16 | 8 | 2), htobe32(7), 0,
+	    htobe32(TO) };
+
+	(void)state;
+	kit_init(&k);
+	assert_int_equal(fw_cfg_new_mmio(&f, &k.board, at, NULL), 0);
+	assert_int_equal(fw_cfg_add(f, "etc/one", "1234567", 7, NULL), 0);
+	fw_cfg_set(f, FW_CFG_MENU, 1);
+	bus_write(bus, at + 8, 2, htobe16(0x20));
+	assert_true(bus_read(bus, at, 8) == 0x0037363534333231);
+	bus_write(bus, at + 8, 2, htobe16(0x0e));
+	assert_int_equal(bus_read(bus, at, 2), 1);
+	assert_true(bus_read(bus, at + 16, 8) == be64toh(0x51454d5520434647));
+	memcpy(memory_at(k.board.memory, AT, 16), ask, sizeof(ask));
+	bus_write(bus, at + 16, 8, htobe64(AT));
+	assert_memory_equal(memory_at(k.board.memory, TO, 7), "1234567", 7);
+	/* Registers that there are not. */
+	bus_write(bus, at, 8, 1);
+	bus_write(bus, at + 8, 8, 1);
+	assert_int_equal(bus_read(bus, at + 8, 8), 0);
+	fw_cfg_destroy(f);
+	kit_fini(&k);
+}
+
 /* Addresses and lengths that lie, writes, words that are not there. */
 static void
 hostile(void **state)
@@ -182,6 +214,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes),
 		cmocka_unit_test(memory),
+		cmocka_unit_test(in_memory),
 		cmocka_unit_test(hostile),
 		cmocka_unit_test(full),
 		cmocka_unit_test(saved),

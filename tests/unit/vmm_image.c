@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include "lib/util.h"
+#include "vmm/dev/fw_cfg.h"
+#include "vmm/dev/pflash.h"
 #include "vmm/devtree.h"
+#include "vmm/efi.h"
 #include "vmm/image.h"
 #include "vmm/map.h"
 #include "vmm/map_arm64.h"
@@ -201,6 +204,37 @@ frame(void **state)
 	assert_int_equal(fdt32_to_cpu(*v), fdt_get_phandle(fdt, at));
 }
 
+/* What EDK II looks for, and what only who is booted directly has. */
+static void
+firmware(void **state)
+{
+	struct devtree_setup s = { .memory = 512 * MIB, .cpus = 1,
+	    .pci = true, .serial = true, .cmdline = "", .flash = 768 << 10 };
+	static uint8_t fdt[IMAGE_TREE_MAX];
+	const char *pci = "/pcie@10000000";
+	const fdt32_t *v;
+
+	(void)state;
+	assert_int_equal(devtree_write(fdt, sizeof(fdt), &s, NULL), 0);
+	assert_int_equal(fdt_check_full(fdt, sizeof(fdt)), 0);
+	assert_int_equal(wide(fdt, "/flash@4000000", "reg", 0),
+	    ARM64_VARIABLES);
+	assert_int_equal(wide(fdt, "/flash@4000000", "reg", 1), 768 << 10);
+	assert_int_equal(wide(fdt, "/fw-cfg@9020000", "reg", 0),
+	    ARM64_FW_CFG);
+	assert_null(fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"),
+	    "bootargs", NULL));
+	/* Memory and ports: kind, there, here, length. */
+	v = fdt_getprop(fdt, fdt_path_offset(fdt, pci), "ranges", NULL);
+	assert_int_equal(fdt32_to_cpu(v[0]), 0x02000000);
+	assert_int_equal(fdt32_to_cpu(v[7]), 0x01000000);
+	assert_int_equal(fdt32_to_cpu(v[11]), ARM64_PCI_IO);
+	s.flash = 0;
+	assert_int_equal(devtree_write(fdt, sizeof(fdt), &s, NULL), 0);
+	assert_true(fdt_path_offset(fdt, "/flash@4000000") < 0);
+	assert_true(fdt_path_offset(fdt, "/fw-cfg@9020000") < 0);
+}
+
 static void
 tree_refused(void **state)
 {
@@ -223,15 +257,18 @@ static void
 apart(void **state)
 {
 	static const uint64_t at[][2] = {
+		{ ARM64_CODE, EFI_CODE_MAX }, { ARM64_VARIABLES, PFLASH_MAX },
 		{ ARM64_GICD, ARM64_GICD_LEN },
 		{ ARM64_FRAME, ARM64_FRAME_LEN },
 		{ ARM64_ITS, ARM64_ITS_LEN },
 		{ ARM64_GICR, 64 * ARM64_GICR_LEN },
 		{ ARM64_UART, ARM64_DEVICE_LEN },
 		{ ARM64_RTC, ARM64_DEVICE_LEN },
+		{ ARM64_FW_CFG, FW_CFG_MMIO_LEN },
 		{ ARM64_GPIO, ARM64_DEVICE_LEN },
 		{ ARM64_GICR_FRAME, 32 * MIB },
 		{ ARM64_PCI, ARM64_PCI_END - ARM64_PCI },
+		{ ARM64_PCI_IO, ARM64_PCI_IO_LEN },
 		{ ARM64_ECAM, MEMORY_ECAM_LEN }, { ARM64_RAM, ARM64_RAM_MAX },
 	};
 
@@ -249,6 +286,7 @@ main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(described),
 		cmocka_unit_test(frame),
+		cmocka_unit_test(firmware),
 		cmocka_unit_test(tree_refused),
 		cmocka_unit_test(apart),
 	};

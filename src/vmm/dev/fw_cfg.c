@@ -25,6 +25,9 @@
 enum { REG_SELECT = 0, REG_DATA = 1, REG_DMA_HIGH = 4, REG_DMA_LOW = 8,
     REGS = 12 };
 
+/* In memory: data of any width, and the selector is big-endian. */
+enum { MMIO_DATA = 0, MMIO_SELECT = 8, MMIO_DMA = 16 };
+
 enum { ITEM_SIGNATURE = 0x00, ITEM_ID = 0x01, ITEM_DIRECTORY = 0x19,
     ITEM_FILES = 0x20 };
 #define NUMBERS		0x10		/* items that can be numbers */
@@ -66,6 +69,8 @@ struct access {
 
 struct fw_cfg {
 	struct board		*board;
+	struct bus		*bus;
+	uint64_t		 base;		/* on it */
 	unsigned		 nfiles;
 	struct file		 file[FW_CFG_FILES_MAX];
 	struct directory	 directory;
@@ -94,6 +99,7 @@ item(struct fw_cfg *f)
 		    (uint8_t *)&f->directory };
 	case FW_CFG_NO_SCREEN:
 	case FW_CFG_CPUS:
+	case FW_CFG_MENU:
 	case FW_CFG_CPUS_MAX:
 		return (struct file){ sizeof(f->number[0]),
 		    f->number[f->select] };
@@ -205,21 +211,68 @@ static const struct bus_ops fw_cfg_ops = {
 	.write	= fw_cfg_write,
 };
 
+static uint64_t
+mmio_read(void *arg, uint64_t offset, unsigned len)
+{
+	uint64_t v = 0;
+
+	if (offset == MMIO_DATA)
+		take_bytes(arg, &v, len);
+	else if (offset >= MMIO_DMA)
+		v = fw_cfg_read(arg, offset - MMIO_DMA + REG_DMA_HIGH, len);
+	return v;
+}
+
+static void
+mmio_write(void *arg, uint64_t offset, unsigned len, uint64_t value)
+{
+	if (offset == MMIO_SELECT && len == 2)
+		fw_cfg_write(arg, REG_SELECT, 2, bigend16((uint16_t)value));
+	else if (offset >= MMIO_DMA)
+		fw_cfg_write(arg, offset - MMIO_DMA + REG_DMA_HIGH, len, value);
+}
+
+static const struct bus_ops mmio_ops = {
+	.name	= "fw_cfg",
+	.read	= mmio_read,
+	.write	= mmio_write,
+};
+
 /* --- life --------------------------------------------------------------- */
 
-int
-fw_cfg_new(struct fw_cfg **ret, struct board *board, struct err *e)
+static int
+plug(struct fw_cfg **ret, struct board *board, struct bus *bus,
+    struct bus_range *r, struct err *e)
 {
 	own_mem struct fw_cfg *f = calloc(1, sizeof(*f));
-	struct bus_range r = { FW_CFG_PORT, REGS, &fw_cfg_ops, f };
 
 	if (f == NULL)
 		return err_sys(e, "fw_cfg");
 	f->board = board;
-	if (bus_add(&board->pio, &r, e) == -1)
+	f->bus = bus;
+	f->base = r->base;
+	r->arg = f;
+	if (bus_add(bus, r, e) == -1)
 		return -1;
 	*ret = take(&f);
 	return 0;
+}
+
+int
+fw_cfg_new(struct fw_cfg **ret, struct board *board, struct err *e)
+{
+	struct bus_range r = { FW_CFG_PORT, REGS, &fw_cfg_ops, NULL };
+
+	return plug(ret, board, &board->pio, &r, e);
+}
+
+int
+fw_cfg_new_mmio(struct fw_cfg **ret, struct board *board, uint64_t addr,
+    struct err *e)
+{
+	struct bus_range r = { addr, FW_CFG_MMIO_LEN, &mmio_ops, NULL };
+
+	return plug(ret, board, &board->mmio, &r, e);
 }
 
 void
@@ -227,7 +280,7 @@ fw_cfg_destroy(struct fw_cfg *f)
 {
 	if (f == NULL)
 		return;
-	bus_remove(&f->board->pio, FW_CFG_PORT);
+	bus_remove(f->bus, f->base);
 	for (unsigned i = 0; i < f->nfiles; i++)
 		free(f->file[i].bytes);
 	free(f);

@@ -17,6 +17,7 @@
 #include "lib/own.h"
 
 #define FW_CFG_PORT		0x510
+#define FW_CFG_MMIO_LEN		0x18ULL
 #define FW_CFG_FILES_MAX	16
 #define FW_CFG_NAME_MAX		55		/* bytes without the NUL */
 #define FW_CFG_BYTES_MAX	(1U << 20)	/* of one file */
@@ -25,13 +26,17 @@
 enum fw_cfg_number {
 	FW_CFG_NO_SCREEN	= 0x04,	/* 1: there is none */
 	FW_CFG_CPUS		= 0x05,	/* that answer when all are started */
+	FW_CFG_MENU		= 0x0e,	/* 1: wait as long as a file says */
 	FW_CFG_CPUS_MAX		= 0x0f,
 };
 
 struct board;
 struct fw_cfg;
 
+/* At its ports; or, for boards that have none, at an address. */
 int	fw_cfg_new(struct fw_cfg **ret, struct board *, struct err *);
+int	fw_cfg_new_mmio(struct fw_cfg **ret, struct board *, uint64_t addr,
+	    struct err *);
 void	fw_cfg_destroy(struct fw_cfg *);
 OWN_DEFINE(struct fw_cfg, fw_cfg_destroy);
 
