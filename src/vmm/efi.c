@@ -85,7 +85,7 @@ make_code(struct efi *f, int fd, struct err *e)
 		    "%llu MiB", EFI_CODE_MIN >> 10, EFI_CODE_MAX >> 20);
 	f->bytes = (len + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 	f->code = mmap(NULL, f->bytes, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (f->code == MAP_FAILED) {
 		f->code = NULL;
 		return err_sys(e, "firmware");

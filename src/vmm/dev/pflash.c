@@ -418,7 +418,7 @@ pflash_destroy(struct pflash *f)
 	if (f->plugged)
 		bus_remove(&f->setup.board->mmio, f->setup.addr);
 	if (f->setup.fd != -1)
-		(void)fdatasync(f->setup.fd);
+		(void)os_datasync(f->setup.fd);
 	if (f->content != NULL)
 		(void)munmap(f->content, f->bytes);
 	free(f);
