@@ -69,7 +69,7 @@ struct pflash {
 	enum mode		 mode;
 	uint8_t			 status;
 	uint16_t		 left;		/* MODE_FILL: words */
-	uint64_t		 window;	/* of the buffer; bytes: not yet */
+	uint64_t		 window;	/* of the buffer; bytes: none */
 	uint8_t			 buffer[PFLASH_BUFFER];
 };
 
@@ -160,7 +160,8 @@ command(struct pflash *f, uint8_t c)
 		uint8_t		command;
 		uint8_t		mode;
 	} modes[] = {
-		{ CMD_PROGRAM, MODE_PROGRAM }, { CMD_PROGRAM_ALT, MODE_PROGRAM },
+		{ CMD_PROGRAM, MODE_PROGRAM },
+		{ CMD_PROGRAM_ALT, MODE_PROGRAM },
 		{ CMD_ERASE, MODE_ERASE }, { CMD_LOCK, MODE_LOCK },
 		{ CMD_STATUS, MODE_STATUS }, { CMD_ID, MODE_ID },
 		{ CMD_QUERY, MODE_QUERY }, { CMD_BUFFER, MODE_COUNT },

@@ -40,7 +40,7 @@ struct pflash_setup {
 	 * Stays the caller's.  An empty one becomes erased flash of 'bytes'.
 	 */
 	int		 fd;
-	uint64_t	 bytes;		/* where there is no file, or it is empty */
+	uint64_t	 bytes;		/* without a file, or an empty one */
 };
 
 /* Refused: a file whose size is not some blocks up to PFLASH_MAX. */
