@@ -19,9 +19,11 @@
 #include "control/database.h"
 #include "control/lifecycle.h"
 #include "control/op.h"
+#include "lib/util.h"
 #include "priv/client.h"
 
 #define HELLO_MS	2000	/* an agent that does not answer is none */
+#define BUTTON_MS	120000	/* for a system to go down by itself */
 #define POWEROFF_MS	5000	/* beyond the grace time, to power off */
 #define VMM_MS		3000	/* for vm.shutdown to end the VM */
 #define KILL_MS		15000	/* until a killed VM is given up */
@@ -159,10 +161,13 @@ stop_begin(struct op *op)
 		op_finish(op, NULL);
 	else if (op->options.force)
 		stop_kill(op);
-	else if (vm->state == VM_RUNNING || vm->state == VM_INITIALIZING)
-		(vm->spec.image == NULL ? stop_button : stop_agent)(op, grace);
-	else
+	else if (vm->state != VM_RUNNING && vm->state != VM_INITIALIZING)
 		stop_vmm(op);
+	else if (vm->spec.image != NULL)
+		stop_agent(op, grace);
+	else
+		stop_button(op, op->options.has_timeout ? grace :
+		    MAX(grace, BUTTON_MS));
 }
 
 static void

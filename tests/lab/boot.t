@@ -5,6 +5,7 @@
 #   BOOT_TESTS   which of them (default: a part; with LAB_FULL all)
 #   HYPERVISOR   vmm (default), or qemu if LAB_TOOLS brings one
 #   LAB_FULL     set: as often and as much as outside the lab, not a part
+#   LAB_GUESTS   all: a Debian on a disk, too (half a gigabyte is fetched, once)
 #   LAB_LIMIT    seconds for one of them (default 900)
 #
 # Everything they need is put there, so a test that skips as a whole failed:
@@ -26,7 +27,9 @@ for f in $bin/vmd $bin/vmm share/guest/$arch/initrd; do
 	[ -e "$build/$f" ] || { echo "1..0 # SKIP no $build/$f"; exit 0; }
 done
 part="null conf killed users exec net vmctl snapshot fork share send"
-tests=${BOOT_TESTS:-$part${LAB_FULL:+ vmm refused image survive disk_full storm}}
+full="vmm refused image survive disk_full storm"
+[ "${LAB_GUESTS:-}" != all ] || full="$full disk"
+tests=${BOOT_TESTS:-$part${LAB_FULL:+ $full}}
 [ -n "${LAB_FULL:-}" ] || {
 	EXEC_BIG_MIB=${EXEC_BIG_MIB:-64} EXEC_COUNT=${EXEC_COUNT:-20}
 	SURVIVE_KILLS=${SURVIVE_KILLS:-5} FORKS=${FORKS:-2}
@@ -35,7 +38,7 @@ tests=${BOOT_TESTS:-$part${LAB_FULL:+ vmm refused image survive disk_full storm}
 # What the tests read of the environment.
 set --
 for v in EXEC_BIG_MIB EXEC_COUNT SURVIVE_KILLS SNAPSHOT_ROUNDS SNAPSHOT_KILLS \
-    FORKS STORM_ROUNDS; do
+    FORKS STORM_ROUNDS LAB_GUESTS; do
 	eval "set -- \"\$@\" -e $v=\"\${$v:-}\""
 done
 
@@ -48,6 +51,14 @@ BUILD=$build tests/lab/lab-tree "$t/tree" "$lab" > "$t/log" 2>&1 || {
 	echo 1..1
 	exit 1
 }
+
+case " $tests " in *" disk "*)
+	debian=${VMD_CACHE:-build/cache}/lab-debian
+	tests/lab/debian-disk "$debian" || exit 1
+	mkdir -p "$t/tree/src/build/cache/lab-debian" "$t/tree/src/tests/lab"
+	cp --sparse=always "$debian/disk" "$t/tree/src/build/cache/lab-debian"
+	cp tests/lab/debian-disk "$t/tree/src/tests/lab" ;;
+esac
 
 # each NAME OPTION...: run it there; its lines with numbers of ours, and $n
 # and $bad.

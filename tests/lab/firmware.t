@@ -59,7 +59,12 @@ qcow2() { # qcow2 NAME: a copy of it
 qcow2 disk-o
 head -c 512 "$d/disk-o" > "$d/loader"
 rom=/usr/lib/ipxe/qemu/pxe-virtio.rom
-if [ -f $rom ]; then cp $rom "$d"; else echo "# no $rom (ipxe-qemu)"; fi
+if [ -f $rom ]; then
+	mkdir -p "$d${rom%/*}"
+	cp $rom "$d$rom"
+else
+	echo "# no $rom (ipxe-qemu)"
+fi
 
 # Our guest's kernel, with an initrd that says what it found.
 kernel=$build/guest/x86_64/kernel
