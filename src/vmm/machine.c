@@ -109,6 +109,7 @@ woken_cb(void *arg, unsigned what)
 	if (!os_notify_take(m->wake.rd))
 		return;
 	board_lock(&m->board);
+	machine_arch_turn(m);
 	machine_unplug(m, m->ejected);
 	m->ejected = 0;
 	ejected = m->cpus_ejected != 0;

@@ -185,6 +185,13 @@ machine_arch_enter(struct accel_vcpu *v, void *arg, struct err *e)
 
 /* --- running ------------------------------------------------------------- */
 
+/* No device of the board's has anything to do there. */
+void
+machine_arch_turn(struct machine *m)
+{
+	(void)m;
+}
+
 void
 machine_arch_reset(struct machine *m)
 {

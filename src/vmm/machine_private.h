@@ -123,6 +123,8 @@ int	machine_arch_prepare(struct machine *, struct err *);
 int	machine_arch_enter(struct accel_vcpu *, void *arg, struct err *);
 
 /* All of these: board locked. */
+/* After machine_wake(), on the main thread. */
+void	machine_arch_turn(struct machine *);
 void	machine_arch_reset(struct machine *);
 void	machine_arch_power_button(struct machine *);
 /* A break on the serial port; false: there is none. */

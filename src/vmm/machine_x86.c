@@ -100,14 +100,22 @@ make_firmware(struct machine *m, const struct vm_config *c, struct err *e)
 	return firmware_new(&a->firmware, &m->board, m->files.kernel, e);
 }
 
+static void
+wake(void *arg)
+{
+	machine_wake(arg);
+}
+
 int
 machine_arch_make(struct machine *m, const struct vm_config *c, struct err *e)
 {
+	const struct rtc_setup rtc = { &m->board, memory_bytes(m->memory),
+	    wake, m };
 	struct machine_arch *a = m->arch;
 
 	if (i8042_add(&m->board, e) == -1 || power_add(&m->board, e) == -1)
 		return -1;
-	if (rtc_new(&a->rtc, &m->board, memory_bytes(m->memory), e) == -1 ||
+	if (rtc_new(&a->rtc, &rtc, e) == -1 ||
 	    debug_new(&a->debug, &m->board, a->pvpanic, e) == -1)
 		return -1;
 	if (m->setup.serial != -1 && uart_new(&a->uart, &m->board,
@@ -247,8 +255,15 @@ machine_arch_enter(struct accel_vcpu *v, void *arg, struct err *e)
 /* --- running ------------------------------------------------------------ */
 
 void
+machine_arch_turn(struct machine *m)
+{
+	rtc_turn(m->arch->rtc);
+}
+
+void
 machine_arch_reset(struct machine *m)
 {
+	rtc_reset(m->arch->rtc);
 	fw_cfg_reset(m->arch->fw_cfg);
 	/* All that ever were there: who has left would answer, too. */
 	count_cpus(m, vcpus_count(m->vcpus));

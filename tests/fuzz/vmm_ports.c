@@ -31,6 +31,7 @@ struct world {
 	struct kit	 k;
 	struct uart	*uart;
 	struct rtc	*rtc;
+	bool		 woken;
 	struct pm	*pm;
 	struct debug	*debug;
 	struct hotplug	*hotplug;
@@ -58,9 +59,16 @@ ejected(void *arg, unsigned slot)
 }
 
 static void
+woken(void *arg)
+{
+	((struct world *)arg)->woken = true;
+}
+
+static void
 build(struct world *w)
 {
 	struct hotplug_setup s = { &w->k.board, ejected, NULL };
+	struct rtc_setup clock = { &w->k.board, KIT_MEMORY, woken, w };
 	int sv[2];
 
 	kit_init(&w->k);
@@ -69,7 +77,7 @@ build(struct world *w)
 	w->fd = sv[1];
 	(void)fcntl(w->fd, F_SETFL, O_NONBLOCK);
 	if (uart_new(&w->uart, &w->k.board, sv[0], NULL) == -1 ||
-	    rtc_new(&w->rtc, &w->k.board, KIT_MEMORY, NULL) == -1 ||
+	    rtc_new(&w->rtc, &clock, NULL) == -1 ||
 	    pm_new(&w->pm, &w->k.board, NULL) == -1 ||
 	    debug_new(&w->debug, &w->k.board, true, NULL) == -1 ||
 	    hotplug_new(&w->hotplug, &s, NULL) == -1 ||

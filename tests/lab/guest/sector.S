@@ -3,7 +3,7 @@
  * sector.S - a disk that boots: its first sector, and the second
  *
  * What firmware promises is used: INT 10h prints, INT 13h reads the second
- * sector, INT 15h tells of memory and processors' tables are found.  The
+ * sector, INT 15h waits and tells of memory.  The
  * first time it resets the machine, by the way its third sector's first byte
  * names; the time after that, which a byte of CMOS memory tells, it powers
  * the machine off.
@@ -81,6 +81,11 @@ bad:	.asciz	"guest: INT 13h failed\r\n"
 
 magic:	.ascii	"2nd!"
 second:
+	movb	$0x86, %ah		/* 20 ms, by the clock's interrupts */
+	xorw	%cx, %cx
+	movw	$20000, %dx
+	int	$0x15
+	jc	failed
 	movw	$says, %si
 	call	print
 	movw	$0xe801, %ax		/* memory above 16 MiB, 64 KiB each */
