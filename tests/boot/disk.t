@@ -4,6 +4,7 @@
 # name, and it is stopped with its file system clean
 #
 #   LAB_GUESTS=all   do it (half a gigabyte is fetched, once; some minutes)
+#   DISK_FORMATS     raw, qcow2 or both, which is the default
 cd "$(dirname "$0")/../.." || exit 1
 skip() { echo "1..0 # SKIP $*"; exit 0; }
 [ "${LAB_GUESTS:-}" = all ] || skip "LAB_GUESTS=all fetches a Debian for it"
@@ -32,11 +33,12 @@ cache=${VMD_CACHE:-build/cache}
     skip_all "no GRUB for a BIOS (grub-pc-bin)"
 tests/lab/debian-disk "$cache/lab-debian" || broken "a Debian is installed"
 
+formats=${DISK_FORMATS:-raw qcow2}
 ip link set lo up
 cp --sparse=always "$cache/lab-debian/disk" "$t/disk.raw"
 "$bin/vmctl" create -i "$t/disk.raw" "$t/disk.qcow2" > "$t/log" 2>&1 ||
     broken "a qcow2 image is made"
-for format in raw qcow2; do
+for format in $formats; do
 	cat <<- END
 	vm debian-$format {
 		disable
@@ -82,14 +84,14 @@ clean() { # IMAGE: the file system behind its first MiB
 	    grep -q '^Filesystem state: *clean' "$t/log" &&
 	    ! grep -q needs_recovery "$t/log"
 }
-for format in raw qcow2; do
+for format in $formats; do
 	vm=debian-$format image=$t/disk.$format
 	ok "Debian from $format" vmctl start $vm
 	wait_for "${DEBIAN_LIMIT:-1500}" prompt_or_end $vm
-	ok "$format: GRUB" says $vm 'GRUB: vmlinuz'
 	ok "$format: its login prompt" says $vm 'guest login:'
 	ok "$format: from another VM, by its name" wait_for 120 named $vm
-	LIMIT=300 vmctl stop $vm > "$t/stop" 2>&1
+	# Emulated processors take their time, which is not what is tried.
+	LIMIT=1000 vmctl stop -w -t 900s $vm > "$t/stop" 2>&1
 	ok "$format: it stops" wait_for 60 is_stopped $vm
 	ok "$format: by itself" says $vm 'Power down\|Powering off'
 	is "$format: without a fault" 0 \
