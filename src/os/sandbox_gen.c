@@ -476,7 +476,10 @@ put_calls(struct code *c, const struct filter *f)
 		int v = i < CALLS_MAX ? f->verdict[i] :
 		    f->above ? ANY : REFUSE;
 
-		if (v != ANY && v != r[n - 1].verdict)
+		/* On arm64 already the first number may be anybody's. */
+		if (v != ANY && r[n - 1].verdict == ANY)
+			r[n - 1].verdict = v;
+		else if (v != ANY && v != r[n - 1].verdict)
 			r[n++] = (struct run){ i, v };
 	}
 	(void)put_search(c, r, n);
