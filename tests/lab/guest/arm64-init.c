@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * arm64-init.c - process 1 of the guest of arm64.t: says what it finds
+ * arm64-init.c - process 1 of guests of arm64.t and efi.t: says what it finds
  *
  * It boots twice: the first time it ends with a reboot.  With "busy" on its
  * command line it counts, until the disk says that it is enough.
@@ -82,6 +82,37 @@ chance(void)
 	for (ssize_t i = 0; i < n; i++)
 		or |= b[i];
 	printf("rng: %s\n", or != 0 ? "bytes" : "no");
+}
+
+/* A variable of UEFI's, of which the first four bytes are attributes. */
+static void
+variable(void)
+{
+	static const char name[] = "/efi/Kept-"
+	    "5b1c6f0e-7c3a-4d25-9b59-0d9f3f6f8f11";
+	static const char wanted[] = "\7\0\0\0by flash";
+	char got[32] = "";
+	int fd = open("/efivarfs.ko", O_RDONLY);
+
+	if (fd == -1)
+		return;
+	(void)syscall(SYS_finit_module, fd, "", 0);
+	(void)close(fd);
+	(void)mkdir("/efi", 0755);
+	if (mount("none", "/efi", "efivarfs", 0, NULL) == -1) {
+		printf("efi: no\n");
+		return;
+	}
+	fd = open(name, O_RDONLY);
+	if (fd != -1 && read(fd, got, sizeof(got)) == sizeof(wanted) &&
+	    memcmp(got, wanted, sizeof(wanted)) == 0) {
+		printf("efi: kept\n");
+		return;
+	}
+	fd = open(name, O_WRONLY | O_CREAT, 0644);
+	printf("efi: %s\n", write(fd, wanted, sizeof(wanted)) ==
+	    sizeof(wanted) ? "written" : "cannot be written");
+	(void)close(fd);
 }
 
 /* --- busy ---------------------------------------------------------------- */
@@ -182,6 +213,7 @@ main(void)
 	printf("button: %s\n", count("/sys/bus/amba/devices/9030000.pl061/"
 	    "uevent", "DRIVER=pl061") == 1 ? "pl061" : "no");
 	chance();
+	variable();
 	(void)fflush(stdout);
 	sync();
 	(void)reboot(boots == 1 ? RB_AUTOBOOT : RB_POWER_OFF);
