@@ -227,7 +227,8 @@ vmm_x86_64	= machine_x86 map_x86
 vmm_aarch64	= $(vmm_arm64_FILES) machine_arm64 map_arm64
 vmm_arm64	= $(vmm_aarch64)	# as macOS calls it
 # The arm64 board but for its map: tests look at it everywhere.
-vmm_arm64_FILES	= dev/pflash dev/pl011 dev/pl031 dev/pl061 devtree efi image
+vmm_arm64_FILES	= dev/pflash dev/pl011 dev/pl031 dev/pl061 devtree efi image \
+		  stolen
 vmm_LAYERS	= chapi disk virtio accel os lib
 # No library at run time: a VM starts faster, and many share all of it.
 vmm_STATIC	= yes

@@ -57,6 +57,9 @@ struct accel_setup {
 	 */
 	uint16_t		level;
 	const struct arm64_gic	*gic;		/* of an arm64 machine */
+	uint64_t		stolen;		/* there, a page of guest
+						   memory for stolen time: 64
+						   bytes a vCPU; 0: none */
 };
 
 /* A piece of guest memory; bytes 0 takes the slot's piece away. */

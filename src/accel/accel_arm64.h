@@ -44,6 +44,7 @@ struct arm64_gic {
 /* Calls are as those of struct accel. */
 struct accel_arm64 {
 	bool	frame;		/* messages go to a frame, not an ITS */
+	bool	stolen;		/* tells guests of stolen time, if it can */
 	int	(*get_regs)(struct accel_vcpu *, struct arm64_regs *ret,
 		    struct err *);				/* [vcpu] */
 	int	(*set_regs)(struct accel_vcpu *, const struct arm64_regs *,

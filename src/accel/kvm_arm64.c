@@ -6,7 +6,7 @@
  * by PSCI, which KVM answers.
  *
  * Source: Linux, Documentation/virt/kvm/api.rst, sections 4.68 (ONE_REG) and
- * 4.82 (VCPU_INIT).
+ * 4.82 (VCPU_INIT); devices/vcpu.rst, section 3 (PVTIME_CTRL).
  */
 
 #include <errno.h>
@@ -19,6 +19,7 @@
 
 #define SPI_FIRST	32		/* interrupt ids: shared ones begin */
 #define LINES		ACCEL_GSI_MSI	/* of them boards may use */
+#define STOLEN_BYTES	64		/* of time, a vCPU's */
 
 const struct kvm_need kvm_arch_needs[] = {
 	KVM_NEED(KVM_CAP_ONE_REG, 1),
@@ -102,6 +103,23 @@ vcpu_init(struct accel_vcpu *c, struct err *e)
 	return kvm_call(c->fd, KVM_ARM_VCPU_INIT, &init, e);
 }
 
+/* A host that does not count it tells guests that there is none. */
+static int
+tell_stolen(struct accel_vcpu *c, struct err *e)
+{
+	uint64_t gpa = c->vm->setup.stolen + c->id * STOLEN_BYTES;
+	struct kvm_device_attr a = {
+		.group = KVM_ARM_VCPU_PVTIME_CTRL,
+		.attr = KVM_ARM_VCPU_PVTIME_IPA,
+		.addr = (uintptr_t)&gpa,
+	};
+
+	if (c->vm->setup.stolen == 0 ||
+	    kvm_call(c->fd, KVM_HAS_DEVICE_ATTR, &a, NULL) == -1)
+		return 0;
+	return kvm_call(c->fd, KVM_SET_DEVICE_ATTR, &a, e);
+}
+
 /* A GIC starts when all of its processors are there. */
 int
 kvm_arch_vcpu_new(struct accel_vcpu *c, struct err *e)
@@ -109,7 +127,7 @@ kvm_arch_vcpu_new(struct accel_vcpu *c, struct err *e)
 	struct accel_vm *vm = c->vm;
 	bool last;
 
-	if (vcpu_init(c, e) == -1)
+	if (vcpu_init(c, e) == -1 || tell_stolen(c, e) == -1)
 		return -1;
 	(void)pthread_mutex_lock(&vm->lock);
 	last = ++vm->arch->made == vm->setup.cpus;
@@ -205,6 +223,7 @@ kvm_arch_pc(struct accel_vcpu *c)
 }
 
 const struct accel_arm64 kvm_arm64 = {
+	.stolen		= true,
 	.get_regs	= get_regs,
 	.set_regs	= set_regs,
 };

@@ -10,6 +10,7 @@
  *	clock     the PL031
  *	gpio      the PL061
  *	serial    the PL011, where there is one
+ *	stolen    the page that tells of it, where there is one
  *	firmware  UEFI and its flash, where there is some
  *	fw_cfg    what is selected, there
  *
@@ -33,11 +34,13 @@
 #include "vmm/machine_private.h"
 #include "vmm/map_arm64.h"
 #include "vmm/memory.h"
+#include "vmm/stolen.h"
 
 struct machine_arch {
 	struct pl011	*uart;		/* or NULL */
 	struct pl031	*rtc;
 	struct pl061	*gpio;
+	struct stolen	*stolen;	/* or NULL: the host does not tell */
 	struct efi	*efi;		/* or NULL: we load a kernel */
 	struct fw_cfg	*fw_cfg;	/* with firmware */
 	enum vm_boot	 boot;		/* what that boots from */
@@ -78,6 +81,7 @@ machine_arch_setup(struct machine *m, const struct vm_config *c,
 		return err_sys(e, "machine");
 	m->arch->boot = c->boot;
 	s->gic = m->board.accel->arm64->frame ? &gic_frame : &gic_its;
+	s->stolen = m->board.accel->arm64->stolen ? ARM64_STOLEN : 0;
 	return 0;
 }
 
@@ -90,6 +94,9 @@ machine_arch_make(struct machine *m, const struct vm_config *c, struct err *e)
 	struct efi_setup efi = { &m->board, m->files.kernel,
 	    m->files.variables };
 
+	if (m->board.accel->arm64->stolen && stolen_new(&a->stolen, &m->board,
+	    ARM64_STOLEN, e) == -1)
+		return -1;
 	if (pl031_new(&a->rtc, &m->board, ARM64_RTC, e) == -1 ||
 	    pl061_new(&a->gpio, &gpio, e) == -1)
 		return -1;
@@ -125,6 +132,7 @@ machine_arch_destroy(struct machine *m)
 	pl011_destroy(m->arch->uart);
 	pl061_destroy(m->arch->gpio);
 	pl031_destroy(m->arch->rtc);
+	stolen_destroy(m->arch->stolen);
 	fw_cfg_destroy(m->arch->fw_cfg);
 	efi_destroy(m->arch->efi);
 	free(m->arch);
@@ -273,6 +281,8 @@ machine_arch_save(struct machine *m, json_t *o, struct err *e)
 	    json_object_set_new(o, "gpio", pl061_save(a->gpio)) == -1 ||
 	    (a->uart != NULL &&
 	    json_object_set_new(o, "serial", pl011_save(a->uart)) == -1) ||
+	    (a->stolen != NULL &&
+	    json_object_set_new(o, "stolen", stolen_save(a->stolen)) == -1) ||
 	    save_firmware(a, o) == -1)
 		return err_set(e, ENOMEM, "state: out of memory");
 	return 0;
@@ -284,7 +294,8 @@ machine_arch_load(struct machine *m, const json_t *o, struct err *e)
 	struct machine_arch *a = m->arch;
 	json_t *serial = NULL, *clock = NULL, *gpio = NULL;
 
-	if (load_firmware(a, o, e) == -1)
+	if (load_firmware(a, o, e) == -1 ||
+	    (a->stolen != NULL && stolen_load(a->stolen, o, e) == -1))
 		return -1;
 	if (json_get_obj(&clock, o, "clock", SIZE_MAX, e) == -1 ||
 	    pl031_load(a->rtc, clock, e) == -1)

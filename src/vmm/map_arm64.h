@@ -12,6 +12,7 @@
  *	0x09010000    clock (PL031)
  *	0x09020000    fw_cfg, with firmware
  *	0x09030000    power button (PL061)
+ *	0x090a0000    stolen time, a page, where the host tells it
  *	0x0c000000    GIC: redistributors, where there is a frame: the host
  *		      takes 32 MiB for them, however few there are
  *	0x10000000    windows of PCI devices
@@ -41,6 +42,7 @@
 #define ARM64_RTC		0x09010000ULL
 #define ARM64_FW_CFG		0x09020000ULL
 #define ARM64_GPIO		0x09030000ULL
+#define ARM64_STOLEN		0x090a0000ULL
 #define ARM64_DEVICE_LEN	0x1000ULL	/* of each of these three */
 #define ARM64_PCI		0x10000000ULL
 #define ARM64_PCI_END		0x3eff0000ULL

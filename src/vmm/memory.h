@@ -49,6 +49,7 @@
 #define MEMORY_SLOT_PCI	2	/* configuration space, to read */
 #define MEMORY_SLOT_FIRMWARE 3	/* to read */
 #define MEMORY_SLOT_VARIABLES 4	/* UEFI's, to read but in a command */
+#define MEMORY_SLOT_STOLEN 5	/* time, of arm64 processors */
 
 struct accel;
 struct accel_vm;

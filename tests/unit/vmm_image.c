@@ -17,6 +17,7 @@
 #include "vmm/map.h"
 #include "vmm/map_arm64.h"
 #include "vmm/memory.h"
+#include "vmm/stolen.h"
 
 #define MIB	(1ULL << 20)
 
@@ -266,6 +267,7 @@ apart(void **state)
 		{ ARM64_RTC, ARM64_DEVICE_LEN },
 		{ ARM64_FW_CFG, FW_CFG_MMIO_LEN },
 		{ ARM64_GPIO, ARM64_DEVICE_LEN },
+		{ ARM64_STOLEN, STOLEN_LEN },
 		{ ARM64_GICR_FRAME, 32 * MIB },
 		{ ARM64_PCI, ARM64_PCI_END - ARM64_PCI },
 		{ ARM64_PCI_IO, ARM64_PCI_IO_LEN },

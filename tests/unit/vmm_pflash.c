@@ -13,6 +13,7 @@
 #include "vmm/dev/pflash.h"
 #include "vmm/efi.h"
 #include "vmm/map_arm64.h"
+#include "vmm/stolen.h"
 
 #define AT	0x4000000ULL
 #define BYTES	(3 * (uint64_t)PFLASH_BLOCK)
@@ -334,6 +335,51 @@ unwritable(void **state)
 	end(&w);
 }
 
+/* --- stolen time, which is a page ----------------------------------------- */
+
+static struct accel_memory page;
+
+static int
+map_page(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
+{
+	if (m->slot != MEMORY_SLOT_STOLEN)
+		return kit_map(vm, m, e);
+	page = *m;
+	return 0;
+}
+
+static void
+stolen(void **state)
+{
+	struct accel accel = kit_accel;
+	struct kit k;
+	struct stolen *s;
+	json_t *o = json_object();
+
+	(void)state;
+	kit_init(&k);
+	accel.map = map_page;
+	k.board.accel = &accel;
+	assert_int_equal(stolen_new(&s, &k.board, ARM64_STOLEN, NULL), 0);
+	assert_int_equal(page.gpa, ARM64_STOLEN);
+	assert_int_equal(page.bytes, STOLEN_LEN);
+	assert_false(page.readonly);
+	assert_int_equal(stolen_load(s, o, NULL), -1);
+	memcpy((char *)page.host + 64, "so much", 8);
+	assert_int_equal(json_object_set_new(o, "stolen", stolen_save(s)), 0);
+	memset(page.host, 0, STOLEN_LEN);
+	assert_int_equal(stolen_load(s, o, NULL), 0);
+	assert_string_equal((char *)page.host + 64, "so much");
+	assert_int_equal(json_object_set_new(o, "stolen", json_string("00")),
+	    0);
+	assert_int_equal(stolen_load(s, o, NULL), -1);
+	assert_string_equal((char *)page.host + 64, "so much");
+	json_decref(o);
+	stolen_destroy(s);
+	assert_int_equal(page.bytes, 0);
+	kit_fini(&k);
+}
+
 /* --- firmware ------------------------------------------------------------ */
 
 static struct accel_memory code;
@@ -409,6 +455,7 @@ main(void)
 		cmocka_unit_test(saved),
 		cmocka_unit_test(files),
 		cmocka_unit_test(unwritable),
+		cmocka_unit_test(stolen),
 		cmocka_unit_test(firmware),
 	};
 
