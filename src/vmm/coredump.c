@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "accel/accel_x86.h"
 #include "lib/buf.h"
 #include "lib/io.h"
 #include "lib/own.h"
@@ -27,31 +26,41 @@
 #define HEADERS_MAX	(1U << 16)	/* bytes before the memory */
 #define PAGE		4096U
 
-/* Linux's struct elf_prstatus, on any host. */
+/* Linux's struct elf_prstatus, on any host; registers, and 8 bytes follow. */
 struct prstatus {
 	uint32_t	siginfo[3];
 	uint16_t	signal, pad;
 	uint64_t	pending, held;
 	uint32_t	pid, ppid, pgrp, sid;
 	uint64_t	times[8];
-	uint64_t	reg[27];
-	uint32_t	fpvalid, pad2;
 };
-_Static_assert(sizeof(struct prstatus) == 336, "elf_prstatus of x86-64");
+_Static_assert(sizeof(struct prstatus) == 112, "elf_prstatus");
+
+#define REGS_X86	27U		/* 64 bits each */
+#define REGS_ARM64	34U
 
 /* Head, name and prstatus, one behind the other. */
 #define NOTE_NAME	"CORE\0\0\0\0"
 #define NOTE_NAME_LEN	8
-#define NOTE_LEN	(sizeof(struct elf_note) + NOTE_NAME_LEN +	\
-			 sizeof(struct prstatus))
+
+static unsigned
+status_len(const struct coredump_cpus *c)
+{
+	return (unsigned)sizeof(struct prstatus) + 8 *
+	    ((c->arm64 ? REGS_ARM64 : REGS_X86) + 1);
+}
+
+static unsigned
+note_len(const struct coredump_cpus *c)
+{
+	return (unsigned)sizeof(struct elf_note) + NOTE_NAME_LEN +
+	    status_len(c);
+}
 
 static int
-put_note(struct buf *b, const struct x86_regs *r, unsigned cpu)
+put_x86(struct buf *b, const struct x86_regs *r)
 {
-	const struct elf_note head = { .n_namesz = sizeof("CORE"),
-	    .n_descsz = sizeof(struct prstatus), .n_type = ELF_NOTE_PRSTATUS };
-	struct prstatus status = { .pid = cpu + 1 };
-	const uint64_t reg[27] = {
+	const uint64_t reg[REGS_X86 + 1] = {
 		r->gpr[X86_R15], r->gpr[X86_R14], r->gpr[X86_R13],
 		r->gpr[X86_R12], r->gpr[X86_RBP], r->gpr[X86_RBX],
 		r->gpr[X86_R11], r->gpr[X86_R10], r->gpr[X86_R9],
@@ -65,21 +74,42 @@ put_note(struct buf *b, const struct x86_regs *r, unsigned cpu)
 		r->seg[X86_FS].selector, r->seg[X86_GS].selector,
 	};
 
-	memcpy(status.reg, reg, sizeof(reg));
+	return buf_put(b, reg, sizeof(reg));
+}
+
+static int
+put_arm64(struct buf *b, const struct arm64_regs *r)
+{
+	uint64_t reg[REGS_ARM64 + 1] = { [ARM64_XREGS] = r->sp, r->pc,
+	    r->pstate };
+
+	memcpy(reg, r->x, sizeof(r->x));
+	return buf_put(b, reg, sizeof(reg));
+}
+
+static int
+put_note(struct buf *b, const struct coredump_cpus *c, unsigned cpu)
+{
+	const struct elf_note head = { .n_namesz = sizeof("CORE"),
+	    .n_descsz = status_len(c), .n_type = ELF_NOTE_PRSTATUS };
+	const struct prstatus status = { .pid = cpu + 1 };
+
 	if (buf_put(b, &head, sizeof(head)) == -1 ||
-	    buf_put(b, NOTE_NAME, NOTE_NAME_LEN) == -1)
+	    buf_put(b, NOTE_NAME, NOTE_NAME_LEN) == -1 ||
+	    buf_put(b, &status, sizeof(status)) == -1)
 		return -1;
-	return buf_put(b, &status, sizeof(status));
+	return c->arm64 ? put_arm64(b, &c->regs[cpu].arm64) :
+	    put_x86(b, &c->regs[cpu].x86);
 }
 
 static void
-fill_ehdr(struct elf_head *h, unsigned segments)
+fill_ehdr(struct elf_head *h, bool arm64, unsigned segments)
 {
 	*h = (struct elf_head){
 		.e_ident = { 0x7f, 'E', 'L', 'F', ELF_CLASS_64,
 		    ELF_DATA_LITTLE, ELF_VERSION },
 		.e_type = ELF_CORE,
-		.e_machine = ELF_X86_64,
+		.e_machine = arm64 ? ELF_AARCH64 : ELF_X86_64,
 		.e_version = ELF_VERSION,
 		.e_phoff = sizeof(*h),
 		.e_ehsize = sizeof(*h),
@@ -91,13 +121,13 @@ fill_ehdr(struct elf_head *h, unsigned segments)
 /* Of the notes, then of each piece; *data is where those begin. */
 static unsigned
 fill_phdrs(struct elf_segment p[SEGMENTS_MAX], const struct memory *m,
-    unsigned cpus, uint64_t *data)
+    const struct coredump_cpus *c, uint64_t *data)
 {
 	const struct guest_memory *t = memory_table(m);
 	uint64_t at = sizeof(struct elf_head) + (1 + t->nregions) * sizeof(*p);
 
 	p[0] = (struct elf_segment){ .p_type = ELF_SEGMENT_NOTE, .p_offset = at,
-	    .p_filesz = cpus * NOTE_LEN, .p_align = 4 };
+	    .p_filesz = (uint64_t)c->n * note_len(c), .p_align = 4 };
 	at += p[0].p_filesz;
 	*data = at = (at + PAGE - 1) / PAGE * PAGE;
 	for (unsigned i = 0; i < t->nregions; i++) {
@@ -117,22 +147,22 @@ fill_phdrs(struct elf_segment p[SEGMENTS_MAX], const struct memory *m,
 }
 
 int
-coredump_write(int fd, const struct memory *m, const struct x86_regs *r,
-    unsigned n, struct err *e)
+coredump_write(int fd, const struct memory *m, const struct coredump_cpus *c,
+    struct err *e)
 {
 	struct elf_segment p[SEGMENTS_MAX];
 	struct elf_head h;
 	struct buf b;
 	uint64_t data;
-	unsigned segments = fill_phdrs(p, m, n, &data);
+	unsigned segments = fill_phdrs(p, m, c, &data);
 	int bad;
 
-	fill_ehdr(&h, segments);
+	fill_ehdr(&h, c->arm64, segments);
 	buf_init(&b, HEADERS_MAX);
 	bad = buf_put(&b, &h, sizeof(h)) == -1 ||
 	    buf_put(&b, p, segments * sizeof(p[0])) == -1;
-	for (unsigned i = 0; i < n && !bad; i++)
-		bad = put_note(&b, &r[i], i) == -1;
+	for (unsigned i = 0; i < c->n && !bad; i++)
+		bad = put_note(&b, c, i) == -1;
 	if (bad || write_full(fd, b.data, b.len) == -1)
 		bad = err_sys(e, "write the headers");
 	buf_fini(&b);
@@ -142,8 +172,8 @@ coredump_write(int fd, const struct memory *m, const struct x86_regs *r,
 /* --- of a machine ------------------------------------------------------- */
 
 struct call {
-	const struct accel_x86	*x86;
-	struct x86_regs		*regs;
+	const struct accel	*accel;
+	union coredump_regs	*regs;
 };
 
 static int
@@ -151,7 +181,9 @@ get_regs(struct accel_vcpu *v, void *arg, struct err *e)
 {
 	struct call *c = arg;
 
-	return c->x86->get_regs(v, c->regs, e);
+	return c->accel->arm64 != NULL ?
+	    c->accel->arm64->get_regs(v, &c->regs->arm64, e) :
+	    c->accel->x86->get_regs(v, &c->regs->x86, e);
 }
 
 static int
@@ -159,20 +191,18 @@ dump(struct machine *m, int fd, struct err *e)
 {
 	struct board *board = machine_board(m);
 	unsigned n = vcpus_count(machine_vcpus(m));
-	own_mem struct x86_regs *regs = calloc(n, sizeof(*regs));
-	struct call c = { .x86 = board->accel->x86 };
+	own_mem union coredump_regs *regs = calloc(n, sizeof(*regs));
+	struct coredump_cpus cpus = { board->accel->arm64 != NULL, n, regs };
+	struct call c = { .accel = board->accel };
 
 	if (regs == NULL)
 		return err_sys(e, "registers");
-	if (c.x86 == NULL)
-		return err_set(e, ENOTSUP, "core dumps are of x86 machines "
-		    "only");
 	for (unsigned i = 0; i < n; i++) {
 		c.regs = &regs[i];
 		if (vcpus_call(machine_vcpus(m), i, get_regs, &c, e) == -1)
 			return err_prefix(e, "vCPU %u", i);
 	}
-	return coredump_write(fd, board->memory, regs, n, e);
+	return coredump_write(fd, board->memory, &cpus, e);
 }
 
 int

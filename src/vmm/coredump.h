@@ -7,17 +7,31 @@
  * vCPU, which are threads to gdb, from 1 on.  Pages of zeroes are holes.
  *
  * Source: System V ABI, chapters 4 and 5; Linux, the struct elf_prstatus of
- * x86-64.
+ * x86-64 and arm64.
  */
 
 #ifndef VMM_COREDUMP_H
 #define VMM_COREDUMP_H
 
+#include <stdbool.h>
+
+#include "accel/accel_arm64.h"
+#include "accel/accel_x86.h"
 #include "lib/err.h"
 
 struct machine;
 struct memory;
-struct x86_regs;
+
+union coredump_regs {
+	struct x86_regs		x86;
+	struct arm64_regs	arm64;
+};
+
+struct coredump_cpus {
+	bool			 arm64;		/* which of the two */
+	unsigned		 n;
+	union coredump_regs	*regs;		/* of each */
+};
 
 /*
  * Write the file 'path', below dirfd (or AT_FDCWD) or absolute, of a machine
@@ -26,8 +40,8 @@ struct x86_regs;
 int	coredump_save(struct machine *, int dirfd, const char *path,
 	    struct err *);
 
-/* The same of memory and n sets of registers, into an empty file. */
-int	coredump_write(int fd, const struct memory *, const struct x86_regs *,
-	    unsigned n, struct err *);
+/* The same of memory and registers, into an empty file. */
+int	coredump_write(int fd, const struct memory *,
+	    const struct coredump_cpus *, struct err *);
 
 #endif

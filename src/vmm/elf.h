@@ -25,6 +25,7 @@
 #define ELF_VERSION	1
 #define ELF_CORE	4		/* e_type */
 #define ELF_X86_64	62		/* e_machine */
+#define ELF_AARCH64	183
 
 struct elf_head {
 	uint8_t		e_ident[16];

@@ -35,7 +35,7 @@ output_has(const char *command, const char *text)
 }
 
 static void
-make(uint64_t bytes, struct x86_regs *r, unsigned n)
+make(uint64_t bytes, const struct coredump_cpus *c)
 {
 	struct memory_setup s = { .bytes = bytes, .file = -1 };
 	struct memory *m = NULL;
@@ -47,7 +47,7 @@ make(uint64_t bytes, struct x86_regs *r, unsigned n)
 		memcpy(memory_at(m, MEMORY_HIGH + 0x1000, 5), "above", 5);
 	(void)strcpy(path, "/tmp/coredump.XXXXXX");
 	assert_true((fd = mkstemp(path)) != -1);
-	assert_int_equal(coredump_write(fd, m, r, n, NULL), 0);
+	assert_int_equal(coredump_write(fd, m, c, NULL), 0);
 	(void)close(fd);
 	memory_destroy(m);
 }
@@ -55,7 +55,9 @@ make(uint64_t bytes, struct x86_regs *r, unsigned n)
 static void
 elf(void **state)
 {
-	struct x86_regs r[3] = { { .rip = 1 }, { .rip = 2 }, { .rip = 3 } };
+	union coredump_regs r[3] = { { .x86.rip = 1 }, { .x86.rip = 2 },
+	    { .x86.rip = 3 } };
+	struct coredump_cpus c = { false, 3, r };
 	Elf64_Ehdr h;
 	Elf64_Phdr p[3];
 	char text[5];
@@ -64,7 +66,7 @@ elf(void **state)
 	int fd;
 
 	(void)state;
-	make(MEMORY_LOW_MAX + 2 * MIB, r, 3);
+	make(MEMORY_LOW_MAX + 2 * MIB, &c);
 	fd = open(path, O_RDONLY);
 	assert_int_equal(pread(fd, &h, sizeof(h), 0), sizeof(h));
 	assert_int_equal(h.e_type, ET_CORE);
@@ -96,16 +98,47 @@ elf(void **state)
 	(void)unlink(path);
 }
 
+/* Registers in Linux's order: X0 to X30, SP, PC, PSTATE. */
+static void
+arm64(void **state)
+{
+	union coredump_regs r[2] = { { .arm64.pc = 1 }, { .arm64 = { .x[30] = 4,
+	    .sp = 5, .pc = 6, .pstate = 7 } } };
+	struct coredump_cpus c = { true, 2, r };
+	const off_t note = 20 + 392;
+	uint64_t reg[4];
+	Elf64_Ehdr h;
+	Elf64_Phdr p;
+	int fd;
+
+	(void)state;
+	make(16 * MIB, &c);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(pread(fd, &h, sizeof(h), 0), sizeof(h));
+	assert_int_equal(h.e_machine, EM_AARCH64);
+	assert_int_equal(pread(fd, &p, sizeof(p), (off_t)h.e_phoff),
+	    sizeof(p));
+	assert_int_equal(p.p_filesz, 2 * note);
+	assert_int_equal(pread(fd, reg, sizeof(reg), (off_t)p.p_offset + note +
+	    20 + 112 + 30 * 8), sizeof(reg));
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(reg[i], 4 + i);
+	(void)close(fd);
+	(void)unlink(path);
+}
+
 /* Those who know core files read it. */
 static void
 tools(void **state)
 {
-	struct x86_regs r[2] = { { .rip = 0x1000 }, { .rip = 0x2345,
-	    .gpr[X86_RAX] = 0x1122334455667788 } };
+	union coredump_regs r[2] = { { .x86.rip = 0x1000 },
+	    { .x86 = { .rip = 0x2345,
+	    .gpr[X86_RAX] = 0x1122334455667788 } } };
+	struct coredump_cpus c = { false, 2, r };
 	char command[256];
 
 	(void)state;
-	make(16 * MIB, r, 2);
+	make(16 * MIB, &c);
 	if (system("command -v readelf > /dev/null") == 0) {
 		(void)snprintf(command, sizeof(command), "readelf -n %s 2>&1",
 		    path);
@@ -127,6 +160,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(elf),
+		cmocka_unit_test(arm64),
 		cmocka_unit_test(tools),
 	};
 
