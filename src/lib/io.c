@@ -10,8 +10,9 @@
 
 #include "lib/io.h"
 #include "lib/own.h"
+#include "lib/util.h"
 
-#define CHUNK	65536	/* bytes asked for at once by file_read() */
+#define CHUNK	65536	/* of a file that does not say its size */
 
 ssize_t
 read_full(int fd, void *to, size_t len)
@@ -55,6 +56,7 @@ file_read(struct buf *b, int dirfd, const char *name, struct err *e)
 	own_fd int fd = -1;
 	struct stat st;
 	uint8_t *to;
+	size_t want;
 	ssize_t n;
 
 	/* Not blocking: a fifo in the place of a file must not hold us up. */
@@ -70,10 +72,9 @@ file_read(struct buf *b, int dirfd, const char *name, struct err *e)
 		return err_set(e, EFBIG, "%s: larger than %zu bytes", name,
 		    b->max - b->len);
 	do {
-		size_t want = b->max - b->len;
-
-		if (want > CHUNK)
-			want = CHUNK;
+		/* One byte more shows that nothing follows. */
+		want = MIN(b->max - b->len, st.st_size > 0 ?
+		    (size_t)st.st_size + 1 : CHUNK);
 		if (want == 0)
 			break;
 		to = buf_reserve(b, want);
@@ -83,7 +84,7 @@ file_read(struct buf *b, int dirfd, const char *name, struct err *e)
 		if (n == -1)
 			return err_sys(e, "read %s", name);
 		buf_added(b, (size_t)n);
-	} while (n != 0);
+	} while ((size_t)n == want);
 	return 0;
 }
 

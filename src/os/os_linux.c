@@ -12,7 +12,6 @@
 #include <sys/sysmacros.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
-#include <sys/utsname.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -673,13 +672,12 @@ os_watch_fini(struct os_watch *w)
 const char *
 os_arch(void)
 {
-	struct utsname u;
-
-	if (uname(&u) == -1)
-		return "unknown";
-	if (strcmp(u.machine, "x86_64") == 0)
-		return "amd64";
-	if (strcmp(u.machine, "aarch64") == 0)
-		return "arm64";
+	/* That of the kernel is the program's: ours have 64 bits. */
+#if defined(__x86_64__)
+	return "amd64";
+#elif defined(__aarch64__)
+	return "arm64";
+#else
 	return "unknown";
+#endif
 }

@@ -771,13 +771,14 @@ backend_new(struct backend **ret, const struct backend_setup *setup,
     struct err *e)
 {
 	struct backend *b = calloc(1, sizeof(*b));
+	own_fd int kernel = setup->kernel;
 
 	if (b == NULL)
 		return err_sys(e, "machine");
 	/* One a thread costs four system calls each: they hardly allocate. */
 	os_one_heap();
 	b->setup = *setup;
-	b->files = (struct machine_files){ -1, -1, -1 };
+	b->files = (struct machine_files){ take_fd(&kernel), -1, -1 };
 	*ret = b;
 	return 0;
 }

@@ -23,6 +23,8 @@ struct backend_setup {
 	const struct accel	*accel;
 	/* Enter the sandbox before the first boot; NULL: a test's. */
 	const struct confine	*confine;
+	int			 kernel;	/* of the first boot, open
+						   already, or -1; taken */
 };
 
 extern const struct vmm_backend machine_backend;

@@ -117,13 +117,13 @@ begin(struct vmm *vmm, struct hand *h, struct err *e)
 
 static int
 serve(struct hand *h, struct vmm_setup *setup, struct helpers *helpers,
-    struct err *e)
+    int kernel, struct err *e)
 {
 	OWN(backend_destroy) struct backend *backend = NULL;
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
-	struct confine confine = { .api = h->api };
+	struct confine confine = { .api = h->api, .once = h->api == NULL };
 	const struct backend_setup b = { .loop = setup->loop,
-	    .accel = accel_host, .confine = &confine };
+	    .accel = accel_host, .confine = &confine, .kernel = kernel };
 	const struct vm_exit *why;
 
 	helpers_confine(helpers, &confine);
@@ -145,17 +145,24 @@ serve(struct hand *h, struct vmm_setup *setup, struct helpers *helpers,
 	return err_set(e, EIO, "%s", why->reason);
 }
 
-/* A packed kernel's place is taken by what is in it. */
+/*
+ * A packed kernel's place is taken by what is in it, also at a later boot:
+ * 'keep' is open until the end.
+ */
 static int
-open_kernel(struct hand *h, char path[32], int *fd, struct err *e)
+open_kernel(struct hand *h, char path[32], int *keep, int *ret,
+    struct err *e)
 {
+	bool packed = false;
+
 	if (h->config.kernel == NULL)
 		return 0;
-	if (unpack_kernel(fd, h->config.kernel, e) == -1)
+	if (unpack_kernel(ret, &packed, h->config.kernel, e) == -1)
 		return -1;
-	if (*fd == -1)
+	if (!packed)
 		return 0;
-	(void)snprintf(path, 32, "/proc/self/fd/%d", *fd);
+	*keep = take_fd(ret);
+	(void)snprintf(path, 32, "/proc/self/fd/%d", *keep);
 	h->config.kernel = path;
 	return 0;
 }
@@ -164,13 +171,13 @@ static int
 run(struct hand *h, struct err *e)
 {
 	OWN(helpers_destroy) struct helpers *helpers = NULL;
-	own_fd int kernel = -1;
+	own_fd int keep = -1, kernel = -1;
 	char path[32];
 	struct vmm_setup setup = { .backend = &machine_backend,
 	    .by_hand = true };
 	int r;
 
-	if (open_kernel(h, path, &kernel, e) == -1)
+	if (open_kernel(h, path, &keep, &kernel, e) == -1)
 		return -1;
 	if (h->api != NULL) {
 		setup.api = os_unix_listen(AT_FDCWD, h->api, 0600, BACKLOG, e);
@@ -181,7 +188,7 @@ run(struct hand *h, struct err *e)
 		return -1;
 	r = helpers_new(&helpers, h, &setup, e);
 	if (r == 0)
-		r = serve(h, &setup, helpers, e);
+		r = serve(h, &setup, helpers, take_fd(&kernel), e);
 	/* The sandbox lets it go below the working directory only. */
 	if (h->api != NULL)
 		(void)unlink(h->api);

@@ -14,8 +14,8 @@
 
 /*
  * What is to be made at 'path' is made, renamed and removed in its directory,
- * which is returned: the caller frees it, once it was used.  NULL: the
- * working directory, or nothing is to be made.
+ * which is returned: the caller frees it, once it was used.  NULL: nothing
+ * is to be made.
  */
 static char *
 add_place(struct sandbox *s, const char *path)
@@ -23,13 +23,24 @@ add_place(struct sandbox *s, const char *path)
 	const char *slash = path == NULL ? NULL : strrchr(path, '/');
 	char *dir;
 
-	if (slash == NULL)
+	if (path == NULL)
 		return NULL;
-	dir = slash == path ? strdup("/") :
+	dir = slash == NULL ? strdup(".") : slash == path ? strdup("/") :
 	    strndup(path, (size_t)(slash - path));
 	if (dir != NULL)
 		sandbox_add(s, dir, SANDBOX_READ | SANDBOX_WRITE);
 	return dir;
+}
+
+/* Snapshots and dumps, and what a later boot opens again. */
+static void
+add_later(struct sandbox *s, const struct machine_files *files)
+{
+	sandbox_add(s, ".", SANDBOX_READ | SANDBOX_WRITE);
+	sandbox_add_fd(s, files->kernel, SANDBOX_READ | SANDBOX_FILE);
+	if (files->initrd != -1)
+		sandbox_add_fd(s, files->initrd,
+		    SANDBOX_READ | SANDBOX_FILE);
 }
 
 int
@@ -45,11 +56,8 @@ confine_enter(const struct confine *c, const struct vm_config *v,
 
 	if (accel_device_keep(e) == -1)
 		return err_prefix(e, "/dev/kvm");
-	sandbox_add(&s, ".", SANDBOX_READ | SANDBOX_WRITE);
-	sandbox_add_fd(&s, files->kernel, SANDBOX_READ | SANDBOX_FILE);
-	if (files->initrd != -1)
-		sandbox_add_fd(&s, files->initrd,
-		    SANDBOX_READ | SANDBOX_FILE);
+	if (!c->once)
+		add_later(&s, files);
 	for (unsigned i = 0; i < c->npaths; i++)
 		sandbox_add(&s, c->paths[i], SANDBOX_READ | SANDBOX_WRITE);
 	if (snapshot != -1)

@@ -11,6 +11,8 @@
 #ifndef VMM_CONFINE_H
 #define VMM_CONFINE_H
 
+#include <stdbool.h>
+
 #include "lib/err.h"
 
 #define CONFINE_PATHS_MAX	8
@@ -23,6 +25,8 @@ struct confine {
 	const char	*paths[CONFINE_PATHS_MAX];	/* directories */
 	unsigned	 npaths;
 	const char	*api;		/* path of our socket, or NULL */
+	bool		 once;		/* boots once, and is asked nothing:
+					   opens nothing after that */
 };
 
 /*

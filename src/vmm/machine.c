@@ -164,25 +164,22 @@ machine_close(struct machine_files *f)
 }
 
 int
-machine_open(struct machine_files *ret, const struct vm_config *c,
+machine_open(struct machine_files *f, const struct vm_config *c,
     struct err *e)
 {
-	struct machine_files f = { -1, -1, -1 };
-
-	if ((c->kernel != NULL ?
-	    open_file(&f.kernel, c->kernel, "kernel", e) :
-	    open_file(&f.kernel, c->firmware, "firmware", e)) == -1)
+	if (f->kernel == -1 && (c->kernel != NULL ?
+	    open_file(&f->kernel, c->kernel, "kernel", e) :
+	    open_file(&f->kernel, c->firmware, "firmware", e)) == -1)
 		return -1;
 	if ((c->initramfs != NULL &&
-	    open_file(&f.initrd, c->initramfs, "initramfs", e) == -1) ||
+	    open_file(&f->initrd, c->initramfs, "initramfs", e) == -1) ||
 	    (c->boot == VM_BOOT_NET && machine_arch_net_rom != NULL &&
-	    open_file(&f.initrd, machine_arch_net_rom,
+	    open_file(&f->initrd, machine_arch_net_rom,
 	    "network boot (ipxe-qemu)", e) == -1) ||
-	    open_variables(&f.variables, c->variables, e) == -1) {
-		machine_close(&f);
+	    open_variables(&f->variables, c->variables, e) == -1) {
+		machine_close(f);
 		return -1;
 	}
-	*ret = f;
 	return 0;
 }
 

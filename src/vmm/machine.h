@@ -42,7 +42,7 @@ struct machine_files {
 	int	variables;	/* of firmware, to write */
 };
 
-/* Open them, for who soon may not. */
+/* Open them, for who soon may not; the kernel may be open already. */
 int	machine_open(struct machine_files *, const struct vm_config *,
 	    struct err *);
 void	machine_close(struct machine_files *);

@@ -90,16 +90,18 @@ unpack(int *ret, int from, struct err *e)
 }
 
 int
-unpack_kernel(int *ret, const char *path, struct err *e)
+unpack_kernel(int *ret, bool *packed, const char *path, struct err *e)
 {
 	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char magic[2];
 
-	*ret = -1;
 	if (fd == -1)
 		return err_sys(e, "kernel: %s", path);
-	if (pread(fd, magic, 2, 0) != 2 || memcmp(magic, "\x1f\x8b", 2) != 0)
-		return 0;
-	return unpack(ret, fd, e) == -1 ? err_prefix(e, "kernel: %s", path) :
-	    0;
+	*packed = pread(fd, magic, 2, 0) == 2 &&
+	    memcmp(magic, "\x1f\x8b", 2) == 0;
+	if (*packed)
+		return unpack(ret, fd, e) == -1 ?
+		    err_prefix(e, "kernel: %s", path) : 0;
+	*ret = take_fd(&fd);
+	return 0;
 }

@@ -4,15 +4,18 @@
 #ifndef VMM_UNPACK_H
 #define VMM_UNPACK_H
 
+#include <stdbool.h>
+
 #include "lib/err.h"
 
 #define UNPACK_MAX	(256ULL << 20)	/* bytes that may come out of it */
 
 /*
- * The kernel's bytes as they were before they were packed, in a file without
- * a name, which is the caller's; *ret is -1 when they are not packed.
- * gzip(1) reads them, in a process of its own: before the sandbox.
+ * Open a kernel, the caller's; *packed: it was, and this is a file without a
+ * name that has what was in it.  gzip(1) reads those, in a process of its
+ * own: before the sandbox.
  */
-int	unpack_kernel(int *ret, const char *path, struct err *);
+int	unpack_kernel(int *ret, bool *packed, const char *path,
+	    struct err *);
 
 #endif
