@@ -44,11 +44,11 @@ at_most "instructions to user space : those of the least VMM" \
     '($vmm.user / $floor.user * 1000 | round) / 1000' 1.03
 [ $kernel != own ] || at_most "Minsn of set-up above the least VMM's" \
     '($vmm.entry - $floor.entry) / 1000' 1.5
-at_most "system calls of set-up" '$vmm.syscalls' 110
+at_most "system calls of set-up" '$vmm.syscalls' 96
 at_most "exits : those of the least VMM" \
     '($vmm.exits / $floor.exits * 1000 | round) / 1000' $exits
 at_most "exits to user space" '$vmm.user_exits' $user_exits
 at_most "nested page faults" '$vmm.npf' $faults
-at_most "anonymous memory, KiB" '$vmm.anon' 400
+at_most "anonymous memory, KiB" '$vmm.anon' 300
 at_most "resident memory, KiB" '$vmm.rss' 1600
 echo "1..$n"
