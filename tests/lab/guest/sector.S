@@ -3,10 +3,9 @@
  * sector.S - a disk that boots: its first sector, and the second
  *
  * What firmware promises is used: INT 10h prints, INT 13h reads the second
- * sector, INT 15h waits and tells of memory.  The
- * first time it resets the machine, by the way its third sector's first byte
- * names; the time after that, which a byte of CMOS memory tells, it powers
- * the machine off.
+ * sector, INT 15h waits and tells of memory.  The first time it resets the
+ * machine, by the way its third sector's first byte names; the time after
+ * that, which a byte of CMOS memory tells, it powers the machine off.
  */
 	.code16
 	.text
