@@ -53,6 +53,7 @@ vm guest {
 	memory 192M
 	cpus 1
 	local interface
+	publish 18080:8080
 }
 vm peer {
 	disable
@@ -82,6 +83,10 @@ head -c 1048576 /dev/urandom > "$t/bytes"
 vmctl cp "$t/bytes" guest:/www/bytes
 is "1 MiB of it" "$(sha256sum < "$t/bytes")" \
     "$(curl -s -m 100 http://100.64.1.3:8080/bytes | sha256sum)"
+is "a published port, from the world" "hello from a virtual machine" \
+    "$(in_world curl -s -m 60 http://192.0.2.1:18080/)"
+is "and from the host's loopback" "hello from a virtual machine" \
+    "$(curl -s -m 60 http://localhost:18080/)"
 is "TCP to the world, with the host's address" "to 192.0.2.1" \
     "$(root sh -c 'echo | nc -w 20 www.example.org 7000' | head -n 1)"
 is "the host is no router" 0 "$(cat /proc/sys/net/ipv4/ip_forward)"
