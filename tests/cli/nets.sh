@@ -109,7 +109,8 @@ host() {
 		command -v $i > /dev/null && $i 2> /dev/null | grep -v '^#'
 	done
 	ip netns
-	cut -d ' ' -f 4- /proc/self/mountinfo
+	# Namespaces that are held by a mount, and mounts of ours.
+	grep -e ' nsfs ' -e " $d" /proc/self/mountinfo | cut -d ' ' -f 4-
 	# A day of conntrack's is no state of the host's.
 	find /proc/sys/net -type f -readable ! -path '*/neigh/*' \
 	    ! -path '*/tap[0-9]*' ! -path '*/bridge0/*' \
