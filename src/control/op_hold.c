@@ -55,6 +55,15 @@ op_ended(struct op *op)
 	op_finish(op, &e);
 }
 
+/* What was answered, as the reason that this operation ends. */
+static void
+reason(struct err *ret, const struct op *op, const struct chapi_answer *a)
+{
+	*ret = *a->err;
+	ret->code = "unavailable";
+	(void)err_prefix(ret, "%s %s", op->class->name, op->vm->spec.name);
+}
+
 /* Whatever is waited for, op->then is called once and forgotten. */
 static void
 go_on(struct op *op, const struct chapi_answer *a, enum vm_state then)
@@ -69,22 +78,39 @@ go_on(struct op *op, const struct chapi_answer *a, enum vm_state then)
 		fn(op, NULL);
 		return;
 	}
-	e = *a->err;
-	e.code = "unavailable";
-	(void)err_prefix(&e, "%s %s", op->class->name, op->vm->spec.name);
+	reason(&e, op, a);
 	fn(op, &e);
 }
 
+static void
+on_unheld(void *arg, const struct chapi_answer *a)
+{
+	struct op *op = arg;
+	op_then_fn *fn = op->then;
+
+	(void)a;	/* one that was not paused refuses */
+	op->asking = false;
+	op->then = NULL;
+	op->vm->held = false;
+	control_save(op->vm->control, op->vm);
+	fn(op, &op->err);
+}
+
+/*
+ * A VMM that does not answer may only be slow: it would pause later, and
+ * nobody would wake its guest again.
+ */
 static void
 on_held(void *arg, const struct chapi_answer *a)
 {
 	struct op *op = arg;
 
-	if (a->err != NULL) {
-		op->vm->held = false;
-		control_save(op->vm->control, op->vm);
+	if (a->err == NULL) {
+		go_on(op, a, VM_PAUSED);
+		return;
 	}
-	go_on(op, a, VM_PAUSED);
+	reason(&op->err, op, a);
+	op_ask(op, "vm.resume", NULL, 0, on_unheld);
 }
 
 void

@@ -48,6 +48,24 @@ ok "restore"
 [ ! -e "$dir/standby" ]
 ok "what was used up is gone"
 
+# --- a VMM that pauses when nobody waits any more
+api GET /instances/a
+vmm=$(get .pid)
+kill -STOP "$vmm"
+api POST /instances/a/standby '{}'
+refused 503 unavailable "no answer in time"
+ok "standby of one whose VMM does not answer"
+kill -CONT "$vmm"
+info() { curl -s --unix-socket "$dir/api.sock" http://vmm/api/v1/vm.info; }
+i=0
+until state a Running && [ "$(info | jq -r .state)" = Running ]; do
+	i=$((i + 1))
+	[ $i -lt 600 ] || break
+	sleep 0.1
+done
+[ "$(info | jq -r .state)" = Running ]
+ok "its guest goes on when it does"
+
 # --- standby outlives the daemon, and a host that was restarted
 api POST /instances/a/standby ; is 200 '.state == "Standby"'
 kill "$pid"; wait "$pid" 2> /dev/null
