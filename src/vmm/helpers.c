@@ -482,6 +482,8 @@ helpers_confine(const struct helpers *h, struct confine *c)
 		return;
 	assert(c->npaths < CONFINE_PATHS_MAX);
 	c->paths[c->npaths++] = h->dir;
+	/* It goes with us, if it is below the working directory. */
+	c->once = false;
 }
 
 void
