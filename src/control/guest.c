@@ -517,16 +517,19 @@ static int
 fill_firmware(struct vm_config *c, struct names *n, const struct vm *vm,
     struct err *e)
 {
-	bool own = vm->spec.firmware != NULL;
+	bool own = vm->spec.firmware != NULL, efi = c->arch == VM_ARCH_ARM64;
+	const char *path = efi ? GUEST_EFI : GUEST_FIRMWARE;
 
-	if (!own && access(GUEST_FIRMWARE, R_OK) == -1)
+	if (!own && access(path, R_OK) == -1)
 		return err_api(e, ENOENT, "dependency_missing", "vmm bios "
-		    "firmware file not found: %s is missing; install seabios",
-		    GUEST_FIRMWARE);
+		    "firmware file not found: %s is missing; install %s",
+		    path, efi ? "qemu-efi-aarch64" : "seabios");
 	(void)snprintf(n->kernel, sizeof(n->kernel), "%s", own ? "kernel" :
-	    GUEST_FIRMWARE);
+	    path);
 	c->kernel = NULL;
 	c->firmware = n->kernel;
+	if (efi)
+		c->variables = "variables";
 	c->boot = (enum vm_boot)vm_boot_device(vm);
 	return 0;
 }

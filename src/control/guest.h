@@ -18,6 +18,7 @@
 #define GUEST_CONFIG_MAX	(512 * 1024)	/* bytes of /vmd/config */
 #define GUEST_CID		3	/* each VM has a vsock of its own */
 #define GUEST_FIRMWARE	"/usr/share/seabios/bios-256k.bin"
+#define GUEST_EFI	"/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"
 #define GUEST_CMDLINE		"quiet panic=-1"	/* no cmdline file */
 
 /* Shares: tags "share0".., what the guest mounts; length of their queue. */
