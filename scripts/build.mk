@@ -245,13 +245,18 @@ $(O)/tests/double/vmd-control: tests/cli/double-control.c $(O)/lib/priv.a \
 	$(call say,TEST)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) $(LDFLAGS) \
 	    -o $@ $^ $(call pkg_libs,libevent_core)
 
+# The agent of the guests of the double of vmm-vz.
+$(O)/tests/double/vz-agent: tests/double/vz-agent.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST)$(test_link)
 # A guest for the tests of networks.
 $(O)/tests/cli/tap-guest: tests/cli/tap_guest.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(test_link)
 
 unit: $(UNIT) $(O)/tests/cli/fake-api $(O)/tests/cli/tap-guest \
-    $(O)/tests/double/vmd-control $(O)/tests/double/vmm-vz
+    $(O)/tests/double/vmd-control $(O)/tests/double/vmm-vz \
+    $(O)/tests/double/vz-agent
 bench-programs: $(BENCH) $(if $(filter x86_64,$(HOST_ARCH)),$(LAB_BENCH))
 fuzz-programs: $(patsubst %,$(O)/tests/fuzz/%,$(FUZZ))
 

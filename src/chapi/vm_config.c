@@ -220,15 +220,22 @@ static int
 parse_image(struct vm_disk *d, const json_t *obj, struct err *e)
 {
 	int sync = VM_SYNC_FULL;
-	int r = get_text(&d->path, obj, "path", VM_PATH_MAX, e);
+	uint64_t fd = 0;
 
-	if (r == -1 || json_get_bool(&d->direct, obj, "direct", e) == -1 ||
+	if (get_text(&d->path, obj, "path", VM_PATH_MAX, e) == -1 ||
+	    json_get_u64(&fd, obj, "fd", VM_FD_MIN, VM_FD_MAX, e) == -1 ||
+	    json_get_bool(&d->direct, obj, "direct", e) == -1 ||
 	    get_word(&sync, obj, "sync", vm_syncs, e) == -1)
 		return -1;
+	d->fd = (int)fd;
 	d->sync = (enum vm_sync)sync;
-	if (r == 0 && d->direct)
+	if (d->path != NULL && d->fd != 0)
+		return refuse(e, "fd", "goes without path");
+	if (d->path != NULL || d->fd != 0)
+		return 0;
+	if (d->direct)
 		return refuse(e, "direct", "goes with path");
-	if (r == 0 && d->sync != VM_SYNC_FULL)
+	if (d->sync != VM_SYNC_FULL)
 		return refuse(e, "sync", "goes with path");
 	return 0;
 }
@@ -237,13 +244,14 @@ static int
 parse_disk(struct vm_disk *d, const json_t *obj, struct err *e)
 {
 	static const char *const known[] = { "vhost_user", "vhost_socket",
-	    "path", "direct", "sync", "readonly", "cdrom", "num_queues", "id",
-	    NULL };
+	    "path", "fd", "direct", "sync", "readonly", "cdrom",
+	    "num_queues", "id", NULL };
 	uint64_t queues = 1;
 
 	if (json_only(obj, known, e) == -1 || get_id(&d->id, obj, e) == -1 ||
 	    parse_image(d, obj, e) == -1 || get_vhost(&d->socket, obj,
-	    d->path != NULL ? "path" : NULL, e) == -1 ||
+	    d->path != NULL ? "path" : d->fd != 0 ? "fd" : NULL,
+	    e) == -1 ||
 	    json_get_bool(&d->readonly, obj, "readonly", e) == -1 ||
 	    json_get_bool(&d->cdrom, obj, "cdrom", e) == -1 ||
 	    json_get_u64(&queues, obj, "num_queues", 1,
@@ -631,7 +639,8 @@ vm_config_vhost_only(const struct vm_config *c, const char *vmm,
 
 	for (size_t i = 0; i < c->ndisks; i++)
 		if (c->disks[i].socket == NULL)
-			what = "disks: path";
+			what = c->disks[i].fd != 0 ? "disks: fd" :
+			    "disks: path";
 	for (size_t i = 0; i < c->nnets; i++)
 		if (c->nets[i].socket == NULL)
 			what = c->nets[i].nat ? "net: nat" : "net: fds";

@@ -6,10 +6,10 @@
  * members that are known are exactly those of docs/ARCHITECTURE.md; any
  * other is refused by its name, because a member that is ignored is a
  * promise that is broken.  Ours are "vsock.vhost_socket", "gdb.socket",
- * "payload.boot", "payload.variables", "disks.cdrom", "disks.sync",
- * "net.nat", "fs.path", "fs.readonly", "fs.rosetta", "vmmci" and in
- * "platform" "arch", "cpu", "irqchip", "virtio".  What a VMM has not of these
- * it refuses itself (struct vmm_backend, check).
+ * "payload.boot", "payload.variables", "disks.cdrom", "disks.fd",
+ * "disks.sync", "net.nat", "fs.path", "fs.readonly", "fs.rosetta", "vmmci"
+ * and in "platform" "arch", "cpu", "irqchip", "virtio".  What a VMM has not of
+ * these it refuses itself (struct vmm_backend, check).
  */
 
 #ifndef CHAPI_VM_CONFIG_H
@@ -112,10 +112,12 @@ enum vm_sync {
  */
 struct vm_disk {
 	const char	*id;		/* a letter, then letters digits _ - */
-	const char	*socket;	/* this, or path */
+	const char	*socket;	/* this, path or fd */
 	const char	*path;		/* of a raw image */
-	bool		 direct;	/* path: not by the host's cache */
-	enum vm_sync	 sync;		/* path */
+	int		 fd;		/* of the VMM's: such an image, open,
+					   that has a name; 0: none */
+	bool		 direct;	/* image: not by the host's cache */
+	enum vm_sync	 sync;		/* image */
 	bool		 readonly;
 	bool		 cdrom;		/* a CD in a drive of its own (SCSI);
 					   it cannot be written to */

@@ -83,9 +83,11 @@ disk_json(const struct vm_config *c, size_t i)
 {
 	const struct vm_disk *d = &c->disks[i];
 
-	return json_pack("{s:s, s:o*, s:s*, s:s*, s:o*, s:s*, s:b, s:o*, s:i}",
+	return json_pack("{s:s, s:o*, s:s*, s:s*, s:o*, s:o*, s:s*, s:b, "
+	    "s:o*, s:i}",
 	    "id", d->id, "vhost_user", if_true(d->socket != NULL),
 	    "vhost_socket", d->socket, "path", d->path,
+	    "fd", d->fd != 0 ? json_integer(d->fd) : NULL,
 	    "direct", if_true(d->direct), "sync", d->sync != VM_SYNC_FULL ?
 	    vm_syncs[d->sync] : NULL, "readonly", d->readonly,
 	    "cdrom", if_true(d->cdrom), "num_queues", (int)d->queues);

@@ -14,7 +14,7 @@
 #include "os/os.h"
 
 static json_t *
-features_json(const struct hypervisor *h)
+features_json(const struct control *ctl, const struct hypervisor *h)
 {
 	static const struct {
 		unsigned	 can;
@@ -27,7 +27,8 @@ features_json(const struct hypervisor *h)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < COUNT(words); i++)
-		if ((h->can & words[i].can) != 0)
+		if ((h->can & words[i].can) != 0 &&
+		    hypervisor_missing(ctl, h) == NULL)
 			(void)json_array_append_new(list,
 			    json_string(words[i].word));
 	return list;
@@ -42,7 +43,7 @@ runtime_json(const struct control *ctl, const struct hypervisor *h)
 	json_t *o;
 
 	o = json_pack("{s:s,s:b,s:o,s:s}", "name", h->name,
-	    "available", available, "features", features_json(h),
+	    "available", available, "features", features_json(ctl, h),
 	    "reason", reason);
 	if (o != NULL && details != NULL)
 		(void)json_object_set(o, "probe", details);

@@ -36,6 +36,24 @@ guest_arch(const struct vm *vm)
 	return strncmp(p, "linux/arm64", 11) == 0 ? "arm64" : "amd64";
 }
 
+/* Its VMM has disks, shares and vsock itself, and UEFI. */
+static bool
+has_devices(const struct vm *vm)
+{
+	return vm->hypervisor != NULL && vm->hypervisor->priv == PRIV_HV_VZ;
+}
+
+/*
+ * The kernel as its VMM takes it; our own is an ELF file, which the loader of
+ * Apple's does not.
+ */
+static const char *
+kernel_name(const struct vm *vm)
+{
+	return has_devices(vm) && strcmp(guest_arch(vm), "amd64") == 0 ?
+	    "vmlinuz" : "vmlinux";
+}
+
 /* DATA/guest/ARCH/[own/]NAME: a path that exists. */
 static int
 data_path(char *ret, size_t size, const struct vm *vm, const char *name,
@@ -48,7 +66,7 @@ data_path(char *ret, size_t size, const struct vm *vm, const char *name,
 	/* Both files of own/, or neither: a kernel wants its initrd. */
 	(void)snprintf(ret, size, "%s/guest/%s/own/initrd", vm->control->data,
 	    arch);
-	if (access(ret, R_OK) == 0) {
+	if (!has_devices(vm) && access(ret, R_OK) == 0) {
 		(void)snprintf(ret, size, "%s/guest/%s/own/%s",
 		    vm->control->data, arch, name);
 		if (access(ret, R_OK) == 0)
@@ -520,6 +538,15 @@ fill_firmware(struct vm_config *c, struct names *n, const struct vm *vm,
 	bool own = vm->spec.firmware != NULL, efi = c->arch == VM_ARCH_ARM64;
 	const char *path = efi ? GUEST_EFI : GUEST_FIRMWARE;
 
+	if (has_devices(vm)) {
+		if (own)
+			return err_api(e, ENOTSUP, "not_supported",
+			    "firmware: vz has its own");
+		c->kernel = NULL;
+		c->variables = "efi-variables";
+		c->boot = (enum vm_boot)vm_boot_device(vm);
+		return 0;
+	}
 	if (!own && access(path, R_OK) == -1)
 		return err_api(e, ENOENT, "dependency_missing", "vmm bios "
 		    "firmware file not found: %s is missing; install %s",
@@ -543,8 +570,8 @@ fill_payload(struct vm_config *c, struct names *n, const struct vm *vm,
 		return fill_firmware(c, n, vm, e);
 	if (vm_kernel(vm) != NULL)
 		(void)snprintf(n->kernel, sizeof(n->kernel), "kernel");
-	else if (data_path(n->kernel, sizeof(n->kernel), vm, "vmlinux",
-	    e) == -1)
+	else if (data_path(n->kernel, sizeof(n->kernel), vm,
+	    kernel_name(vm), e) == -1)
 		return -1;
 	read_cmdline(n->cmdline, sizeof(n->cmdline), vm);
 	if (vm->spec.image != NULL || vm->spec.initramfs != NULL)
@@ -558,8 +585,8 @@ fill_guest(struct vm_config *c, struct names *n, const struct vm *vm,
     struct err *e)
 {
 	/* What a foreign kernel has a driver for, and OpenBSD's com0. */
-	struct vm_stream *console = vm->spec.image != NULL ? &c->console :
-	    &c->serial;
+	struct vm_stream *console = vm->spec.image != NULL ||
+	    has_devices(vm) ? &c->console : &c->serial;
 
 	if (fill_payload(c, n, vm, e) == -1)
 		return -1;
@@ -581,6 +608,28 @@ fill_guest(struct vm_config *c, struct names *n, const struct vm *vm,
 	c->vsock.socket = "vsock.sock";
 	c->vsock.vhost_socket = "vsock0.vu";
 	return 0;
+}
+
+/* The same devices, by what vmd hands to the VMM; see PRIV_VZ_FD. */
+static void
+hand_devices(struct vm_config *c, const struct vm *vm)
+{
+	int fd = PRIV_VZ_FD;
+
+	for (size_t i = 0; i < c->ndisks; i++) {
+		c->disks[i].socket = NULL;
+		c->disks[i].fd = fd++;
+	}
+	for (size_t i = 0; i < c->nnets; i++) {
+		c->nets[i].socket = NULL;
+		c->nets[i].fd = fd++;
+	}
+	for (size_t i = 0; i < c->nfs; i++) {
+		c->fs[i].socket = NULL;
+		c->fs[i].path = vm->spec.shares[i].host;
+		c->fs[i].readonly = vm->spec.shares[i].readonly;
+	}
+	c->vsock.vhost_socket = NULL;
 }
 
 int
@@ -606,6 +655,8 @@ guest_config(json_t **ret, const struct vm *vm, struct err *e)
 		}
 	} else if (fill_guest(&c, &n, vm, e) == -1)
 		return -1;
+	if (has_devices(vm))
+		hand_devices(&c, vm);
 	v = vm_config_json(&c);
 	if (v == NULL || (text = json_print(v)) == NULL)
 		return err_set(e, ENOMEM, "out of memory");

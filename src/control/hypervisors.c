@@ -29,8 +29,9 @@ const struct hypervisor hypervisors[] = {
 	    .can = CAN_ALL | CAN_SNAPSHOT | CAN_VMMCI },
 	{ .name = "cloud-hypervisor", .shown = true,
 	    .missing = "this version does not start cloud-hypervisor" },
-	{ .name = "vz", .shown = true,
-	    .missing = "Virtualization.framework is macOS's" },
+	{ .name = "vz", .priv = PRIV_HV_VZ, .probed = true,
+	    .by_auto = true, .shown = true, .native = true, .can = CAN_ALL,
+	    .absent = "Virtualization.framework is macOS's" },
 	{ .name = "qemu", .priv = PRIV_HV_QEMU, .probed = true,
 	    .by_auto = true, .shown = true, .can = CAN_ALL },
 	{ .name = "qemu-microvm", .missing = "use qemu: it chooses the board" },
@@ -80,13 +81,30 @@ probe_of(const struct control *ctl, const struct hypervisor *h)
 	    &ctl->probes->of[h - hypervisors];
 }
 
+const char *
+hypervisor_missing(const struct control *ctl, const struct hypervisor *h)
+{
+	if (h->missing != NULL)
+		return h->missing;
+	return (ctl->setup.installed & UINT32_C(1) << h->priv) == 0 ?
+	    h->absent : NULL;
+}
+
+/* Is it asked whether it works? */
+static bool
+is_asked(const struct control *ctl, size_t i)
+{
+	return hypervisors[i].probed &&
+	    hypervisor_missing(ctl, &hypervisors[i]) == NULL;
+}
+
 /* --- asking --------------------------------------------------------------- */
 
 static bool
 all_done(const struct probes *p)
 {
 	for (size_t i = 0; i < COUNT(hypervisors); i++)
-		if (hypervisors[i].probed && !p->of[i].done)
+		if (is_asked(p->of[i].control, i) && !p->of[i].done)
 			return false;
 	return true;
 }
@@ -159,7 +177,7 @@ on_late(evutil_socket_t fd, short what, void *arg)
 	(void)err_set(&e, ETIMEDOUT, "it does not say within %d s whether it "
 	    "works", PROBE_S);
 	for (size_t i = 0; i < COUNT(hypervisors); i++) {
-		if (!hypervisors[i].probed || p->of[i].done)
+		if (!is_asked(p->of[i].control, i) || p->of[i].done)
 			continue;
 		log_err(&e, "%s", hypervisors[i].name);
 		if (p->of[i].job != NULL)
@@ -201,7 +219,7 @@ hypervisors_probe(struct control *ctl)
 	if (p->timer == NULL || evtimer_add(p->timer, &limit) == -1)
 		fatalx("no event loop");
 	for (size_t i = 0; i < COUNT(hypervisors); i++)
-		if (hypervisors[i].probed)
+		if (is_asked(ctl, i))
 			ask(ctl, i);
 }
 
@@ -231,8 +249,8 @@ why_not(const struct control *ctl, const struct hypervisor *h,
 {
 	const struct probe *p = probe_of(ctl, h);
 
-	if (h->missing != NULL)
-		return h->missing;
+	if (hypervisor_missing(ctl, h) != NULL)
+		return hypervisor_missing(ctl, h);
 	if (h->native && strcmp(arch, os_arch()) != 0)
 		return "it runs guests of the host's architecture only";
 	/* One that has not answered is tried when it is wanted. */
@@ -244,8 +262,8 @@ why_not(const struct control *ctl, const struct hypervisor *h,
 static bool
 auto_skips(const struct control *ctl, const struct hypervisor *h)
 {
-	return !h->by_auto || (h->priv == PRIV_HV_VMM &&
-	    strcmp(ctl->setup.accel, "tcg") == 0);
+	return !h->by_auto || hypervisor_missing(ctl, h) != NULL ||
+	    (h->native && strcmp(ctl->setup.accel, "tcg") == 0);
 }
 
 static const struct hypervisor *
@@ -288,7 +306,8 @@ hypervisor_choose(const struct control *ctl, const char *name,
 	why = why_not(ctl, h, arch);
 	if (why == NULL)
 		return h;
-	(void)err_api(e, ENOTSUP, h->missing != NULL ? "not_supported" :
+	(void)err_api(e, ENOTSUP, hypervisor_missing(ctl, h) != NULL ?
+	    "not_supported" :
 	    "dependency_missing", "hypervisor %s: %s", h->name, why);
 	return NULL;
 }

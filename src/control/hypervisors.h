@@ -34,6 +34,7 @@ enum hypervisor_can {
 struct hypervisor {
 	const char	*name;
 	const char	*missing;	/* why this version lacks it */
+	const char	*absent;	/* or this host, without its VMM */
 	uint8_t		 priv;		/* enum priv_hypervisor */
 	unsigned	 can;		/* of enum hypervisor_can */
 	bool		 probed;	/* it is asked whether it works */
@@ -62,6 +63,10 @@ void	hypervisors_wait(struct control *, void (*fn)(void *), void *arg);
  */
 const struct hypervisor *hypervisor_choose(const struct control *,
 	    const char *name, const char *arch, struct err *);
+
+/* Why this host has none, whatever its machine can do; NULL: it may. */
+const char *hypervisor_missing(const struct control *,
+	    const struct hypervisor *);
 
 /*
  * Is it usable?  The reason either way: why not, or why it would be chosen

@@ -48,6 +48,7 @@ setup_fields(struct wire *w, struct priv_setup *m)
 	wire_str(w, m->secret, sizeof(m->secret));
 	wire_str(w, m->hypervisor, sizeof(m->hypervisor));
 	wire_str(w, m->accel, sizeof(m->accel));
+	wire_u32(w, &m->installed);
 	wire_u32(w, &m->cpu_percent);
 	wire_u32(w, &m->memory_percent);
 	wire_u32(w, &m->disk_percent);

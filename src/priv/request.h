@@ -107,6 +107,8 @@ struct priv_setup {
 	char	 secret[PRIV_SECRET_MAX];	/* JWT key; "" without TCP */
 	char	 hypervisor[PRIV_WORD_MAX];	/* "auto", "qemu", ... */
 	char	 accel[PRIV_WORD_MAX];		/* "auto", "kvm", "tcg" */
+	uint32_t installed;	/* 1 << enum priv_hypervisor: its VMM is
+				   there */
 	uint32_t cpu_percent;		/* overcommit: 100 is none */
 	uint32_t memory_percent;
 	uint32_t disk_percent;
@@ -261,8 +263,15 @@ enum priv_hypervisor {
 	PRIV_HV_NULL,		/* runs nothing; for tests */
 	PRIV_HV_VMM,
 	PRIV_HV_CLOUD,		/* cloud-hypervisor */
+	PRIV_HV_VZ,		/* has disks, shares and vsock itself */
 	PRIV_HYPERVISORS
 };
+
+/*
+ * Where such a VMM has, one by one, the descriptors of its disks, of its CD,
+ * and the sockets of frames of its network cards.
+ */
+#define PRIV_VZ_FD	6
 
 enum priv_accel {
 	PRIV_ACCEL_AUTO, PRIV_ACCEL_KVM, PRIV_ACCEL_TCG, PRIV_ACCEL_HVF,
@@ -271,7 +280,8 @@ enum priv_accel {
 
 /*
  * Start the processes of a VM: a viod for each device, named disk0.., net0..
- * and vsock0, a vmd-share for each share, named fs0.., and the VMM.  Disks
+ * and vsock0, a vmd-share for each share, named fs0.., and the VMM; for
+ * PRIV_HV_VZ one for each network card only.  Disks
  * that are files of the host come after those of blk.  Answered
  * when all of them serve; when one fails the others are stopped and the error
  * begins with its name.  The VM's directory must exist and no process of the

@@ -25,6 +25,7 @@
 #include "vmd/report.h"
 #include "vmd/requests.h"
 #include "vmd/spawn.h"
+#include "vmd/vm_words.h"
 #include "vmd/vms.h"
 
 struct control {
@@ -198,6 +199,25 @@ control_next(struct control *c)
 
 /* --- what it asks --------------------------------------------------------- */
 
+/* Which VMMs this vmd has: not all are made for every host. */
+static uint32_t
+installed(const struct options *o)
+{
+	char path[PRIV_PATH_MAX + 64];
+	const char *name;
+	uint32_t all = 0;
+
+	for (uint8_t i = 0; i < PRIV_HYPERVISORS; i++) {
+		name = vm_words_vmm(i);
+		if (name == NULL)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s", o->libexec, name);
+		if (access(path, X_OK) == 0)
+			all |= UINT32_C(1) << i;
+	}
+	return all;
+}
+
 static int
 fd_copy(int fd)
 {
@@ -219,6 +239,7 @@ control_setup(struct monitor *m, struct asker asker)
 	(void)snprintf(s.hypervisor, sizeof(s.hypervisor), "%s",
 	    o->hypervisor);
 	(void)snprintf(s.accel, sizeof(s.accel), "%s", o->accel);
+	s.installed = installed(o);
 	s.api = fd_copy(c->listen.api);
 	s.nlisten = (uint16_t)c->listen.ntcp;
 	for (unsigned i = 0; i < c->listen.ntcp; i++)

@@ -113,7 +113,7 @@ static int
 set_hypervisor(struct options *o, const char *value, struct err *e)
 {
 	static const char *const words[] = { "auto", "qemu", "null", "vmm",
-	    "cloud-hypervisor", NULL };
+	    "vz", "cloud-hypervisor", NULL };
 
 	return word(o->hypervisor, value, words, e);
 }

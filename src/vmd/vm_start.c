@@ -39,6 +39,8 @@
 
 #define DEVICES_MAX	(PRIV_PROC_MAX - 1)
 _Static_assert(IMAGE_CHAIN_MAX + 8 < SPAWN_FDS_MAX, "a chain's descriptors");
+#define HANDED_MAX	(PRIV_BLK_MAX + 1 + PRIV_NET_MAX)
+_Static_assert(HANDED_MAX + PRIV_NET_MAX + 8 < SPAWN_FDS_MAX, "a VMM's");
 #define BACKLOG		1024	/* of the sockets in a VM's directory:
 				   who connects does not wait */
 
@@ -88,6 +90,9 @@ struct making {
 	int		 names;		/* for local interfaces, or -1 */
 	struct ports	*ports;		/* published on one, or NULL */
 	int		 held[PRIV_PORT_MAX];	/* sockets of theirs, or -1 */
+	bool		 has_devices;	/* the VMM itself, all but cards */
+	unsigned	 nhanded;	/* what it is handed for them */
+	int		 handed[HANDED_MAX];
 	unsigned	 ndevs;
 	struct device	 devs[DEVICES_MAX];
 };
@@ -117,6 +122,8 @@ making_fini(struct making *k)
 		if (k->held[i] != -1)
 			(void)close(k->held[i]);
 	ports_destroy(k->ports);
+	for (unsigned i = 0; i < k->nhanded; i++)
+		(void)close(k->handed[i]);
 	free(k);
 }
 
@@ -260,15 +267,31 @@ show_snapshot(struct making *k, struct err *e)
 	return r;
 }
 
+/* Where the device is spoken to: vhost-user, or frames. */
 static int
-device_open(struct making *k, struct device *d, struct err *e)
+device_socket(struct making *k, struct device *d, struct err *e)
 {
 	char name[PRIV_NAME_MAX + 4];
 	int s[2];
 
+	if (k->has_devices) {
+		if (os_socketpair(SOCK_DGRAM, s) == -1)
+			return err_sys(e, "%s", d->name);
+		d->listen = s[0];
+		k->handed[k->nhanded++] = s[1];
+		return 0;
+	}
 	(void)snprintf(name, sizeof(name), "%s.vu", d->name);
 	d->listen = user_listen(k, name, e);
-	if (d->listen == -1)
+	return d->listen == -1 ? -1 : 0;
+}
+
+static int
+device_open(struct making *k, struct device *d, struct err *e)
+{
+	int s[2];
+
+	if (device_socket(k, d, e) == -1)
 		return -1;
 	if (os_socketpair(SOCK_STREAM, s) == -1)
 		return err_sys(e, "lifeline");
@@ -290,12 +313,63 @@ device_open(struct making *k, struct device *d, struct err *e)
 	return d->file == -1 ? -1 : 0;
 }
 
+/* A raw image that nobody else uses; qcow2 is beyond the VMM. */
+static int
+hand_image(struct making *k, unsigned i, struct err *e)
+{
+	const struct image_file *f = k->images[i].file;
+	int fd;
+
+	if (f->format != IMAGE_RAW)
+		return err_api(e, ENOTSUP, "not_supported", "disk%u: vz has "
+		    "raw disks only; \"vmctl create -i\" makes one of it",
+		    k->r->nblk + i);
+	if (os_lock_image(f->fd, 1, e) == -1)
+		return err_prefix(e, "disk%u", k->r->nblk + i);
+	os_unlock_image(f->fd);
+	fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd == -1)
+		return err_sys(e, "disk%u", k->r->nblk + i);
+	k->handed[k->nhanded++] = fd;
+	return 0;
+}
+
+/* Disks of a VMM that has them itself. */
+static int
+hand_disks(struct making *k, struct err *e)
+{
+	const struct file *cd = files_find(&k->files, PRIV_FILE_CDROM);
+	char name[PRIV_NAME_MAX];
+	int fd;
+
+	for (unsigned i = 0; i < k->r->nblk; i++) {
+		(void)snprintf(name, sizeof(name), "disk%u", i);
+		fd = file_disk(&k->r->blk[i], name, e);
+		if (fd == -1)
+			return -1;
+		k->handed[k->nhanded++] = fd;
+	}
+	for (unsigned i = 0; i < k->files.ndisks; i++)
+		if (hand_image(k, i, e) == -1)
+			return -1;
+	if (cd == NULL)
+		return 0;
+	fd = files_plain(cd, e);
+	if (fd != -1)
+		k->handed[k->nhanded++] = fd;
+	return fd == -1 ? -1 : 0;
+}
+
 /* Each device of the VM, to be opened. */
 static void
 make_devices(struct making *k)
 {
 	const struct priv_start *r = k->r;
 
+	for (unsigned i = 0; i < r->nnet && k->has_devices; i++)
+		(void)device_add(k, "net", "net", i);
+	if (k->has_devices)
+		return;
 	for (unsigned i = 0; i < r->nblk; i++)
 		(void)device_add(k, "blk", "disk", i);
 	for (unsigned i = 0; i < k->files.ndisks; i++)
@@ -320,6 +394,10 @@ find_shares(struct making *k, struct err *e)
 		return -1;
 	if (k->shares.n == 0)
 		return 0;
+	if (k->has_devices && k->shares.uid != geteuid())
+		return err_api(e, EPERM, "not_supported", "the VMM opens "
+		    "shares with the rights of vmd's user, who is not the one "
+		    "that shares");
 	if (geteuid() == 0)
 		return user_by_uid(&k->share_user, k->shares.uid, e);
 	return k->shares.uid == geteuid() ? 0 : err_set(e, EPERM,
@@ -388,6 +466,8 @@ making_open(struct making *k, struct err *e)
 	if (unlinkat(k->dir, "exit.json", 0) == -1 && errno != ENOENT)
 		return err_sys(e, "remove exit.json");
 	if (find_shares(k, e) == -1 || find_files(k, e) == -1)
+		return -1;
+	if (k->has_devices && hand_disks(k, e) == -1)
 		return -1;
 	if (hold_ports(k, e) == -1)
 		return -1;
@@ -600,6 +680,8 @@ run_device(struct making *k, struct start *s, unsigned i, struct err *e)
 		spawn_arg(sp, "-d");
 		spawn_arg(sp, "%d", spawn_fd(sp, d->file));
 	} else if (strcmp(d->kind, "net") == 0) {
+		if (k->has_devices)
+			spawn_arg(sp, "-F");
 		vm_words_net(sp, &k->r->net[d->i]);
 	} else if (strcmp(d->kind, "tap") == 0) {
 		fd = spawn_fd(sp, d->file);
@@ -642,6 +724,8 @@ run_vmm(struct making *k, struct start *s, struct err *e)
 	(void)spawn_fd(sp, -1);
 	spawn_arg(sp, "-a");
 	spawn_arg(sp, "%d", spawn_fd(sp, k->api));
+	for (unsigned i = 0; i < k->nhanded; i++)
+		(void)spawn_fd(sp, k->handed[i]);	/* PRIV_VZ_FD on */
 	for (unsigned i = 0; i < k->ndevs; i++) {
 		spawn_arg(sp, "-L");
 		spawn_arg(sp, "%s=%d", k->devs[i].name,
@@ -652,7 +736,8 @@ run_vmm(struct making *k, struct start *s, struct err *e)
 		spawn_arg(sp, "-k");
 		spawn_arg(sp, "%d", spawn_fd(sp, k->kvm));
 	}
-	if (k->m->separate && !vm_words_takes_kvm(k->r->hypervisor))
+	if (k->m->separate && !k->has_devices &&
+	    !vm_words_takes_kvm(k->r->hypervisor))
 		user_join_kvm(&k->user);
 	return run(k, s, 0, sp, e);
 }
@@ -731,6 +816,7 @@ vm_start(struct monitor *m, const struct priv_start *r, struct asker asker,
 		return err_sys(e, "start VM %s", r->vm);
 	k->m = m;
 	k->r = r;
+	k->has_devices = vm_words_has_devices(r->hypervisor);
 	k->dir = k->lock = k->log = k->pids = k->api = k->kvm = -1;
 	k->names = -1;
 	for (unsigned i = 0; i < PRIV_PORT_MAX; i++)

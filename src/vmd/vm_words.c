@@ -17,11 +17,13 @@ static const struct {
 	const char	*name;
 	bool		 takes_accel;	/* -A */
 	bool		 takes_kvm;	/* -k */
+	bool		 has_devices;	/* all but network cards */
 } vmms[PRIV_HYPERVISORS] = {
-	[PRIV_HV_QEMU]	= { "vmm-qemu", "qemu", true, false },
-	[PRIV_HV_NULL]	= { "vmm-null", "null", false, false },
-	[PRIV_HV_VMM]	= { "vmm", "vmm", false, true },
-	[PRIV_HV_CLOUD]	= { NULL, "cloud-hypervisor", false, false },
+	[PRIV_HV_QEMU]	= { "vmm-qemu", "qemu", true, false, false },
+	[PRIV_HV_NULL]	= { "vmm-null", "null", false, false, false },
+	[PRIV_HV_VMM]	= { "vmm", "vmm", false, true, false },
+	[PRIV_HV_CLOUD]	= { NULL, "cloud-hypervisor", false, false, false },
+	[PRIV_HV_VZ]	= { "vmm-vz", "vz", false, false, true },
 };
 
 static const char *const accels[PRIV_ACCELS] = {
@@ -50,6 +52,12 @@ bool
 vm_words_takes_kvm(uint8_t hypervisor)
 {
 	return hypervisor < PRIV_HYPERVISORS && vmms[hypervisor].takes_kvm;
+}
+
+bool
+vm_words_has_devices(uint8_t hypervisor)
+{
+	return hypervisor < PRIV_HYPERVISORS && vmms[hypervisor].has_devices;
 }
 
 /* A numeric address, IPv4 or IPv6, or none. */
@@ -86,7 +94,10 @@ net_check(const struct priv_start *r, unsigned i, struct err *e)
 {
 	const struct priv_net *n = &r->net[i];
 
-
+	if (n->is_tap && vmms[r->hypervisor].has_devices)
+		return err_api(e, ENOTSUP, "not_supported", "net%u: %s has no "
+		    "interfaces on switches and no local ones", i,
+		    vmms[r->hypervisor].name);
 	if (n->pairs > PAIRS_MAX)
 		return err_api(e, EINVAL, "bad_request",
 		    "net%u: at most %d queue pairs", i, PAIRS_MAX);

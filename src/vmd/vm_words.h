@@ -25,6 +25,12 @@ int	vm_words_by_name(const char *name);
 /* It is handed /dev/kvm, as -k FD: its user need not be able to open it. */
 bool	vm_words_takes_kvm(uint8_t hypervisor);
 
+/*
+ * It has disks, shares and vsock itself: it is handed what they need, in the
+ * order of PRIV_VZ_FD, and network cards are processes that speak frames.
+ */
+bool	vm_words_has_devices(uint8_t hypervisor);
+
 /* Add the words; fd is where the child has its disk, or vsock.sock. */
 void	vm_words_blk(struct spawn *, const struct priv_blk *, int fd);
 /* An image with the files below it; rate as of struct priv_start. */

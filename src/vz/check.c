@@ -21,7 +21,7 @@ refuse(struct err *e, const char *what)
 static bool
 is_qcow2(const char *path)
 {
-	const char *dot = strrchr(path, '.');
+	const char *dot = path == NULL ? NULL : strrchr(path, '.');
 
 	return dot != NULL && strcasecmp(dot, ".qcow2") == 0;
 }
@@ -30,7 +30,7 @@ static int
 check_disks(const struct vm_config *c, struct err *e)
 {
 	for (size_t i = 0; i < c->ndisks; i++) {
-		if (c->disks[i].path == NULL)
+		if (c->disks[i].socket != NULL)
 			return refuse(e, "disks: vhost_user");
 		if (is_qcow2(c->disks[i].path))
 			return err_api(e, ENOTSUP, "invalid_request",

@@ -5,15 +5,19 @@
  * VZVirtioFileSystemDeviceConfiguration)
  */
 
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "chapi/vm_config.h"
+#include "os/os.h"
 #include "vz/devices.h"
 #include "vz/ns.h"
 
@@ -28,39 +32,64 @@ static const long sync_modes[] = {
 
 /* --- disks --------------------------------------------------------------- */
 
+/*
+ * The name of an image: the framework opens it anew.  Who started us has
+ * locked the descriptor of one he passed; the framework takes a lock of its
+ * own, which that one would be in the way of.
+ */
+static int
+image_path(char ret[PATH_MAX], const struct vm_disk *d, struct err *e)
+{
+	struct stat file, named;
+
+	if (d->fd == 0) {
+		(void)snprintf(ret, PATH_MAX, "%s", d->path);
+		return 0;
+	}
+	if (fstat(d->fd, &file) == -1)
+		return err_sys(e, "descriptor %d", d->fd);
+	if (os_fd_path(ret, PATH_MAX, d->fd, NULL) == -1 ||
+	    stat(ret, &named) == -1 || named.st_dev != file.st_dev ||
+	    named.st_ino != file.st_ino)
+		return err_set(e, ENOENT, "descriptor %d: its file has no "
+		    "name", d->fd);
+	(void)flock(d->fd, LOCK_UN);
+	return 0;
+}
+
 /* The framework takes whole sectors only: the last one is filled up. */
 static int
-round_size(const struct vm_disk *d, struct err *e)
+round_size(const char *path, bool readonly, struct err *e)
 {
-	own_fd int fd = open(d->path, (d->readonly ? O_RDONLY : O_RDWR) |
+	own_fd int fd = open(path, (readonly ? O_RDONLY : O_RDWR) |
 	    O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	off_t rest;
 
 	if (fd == -1 || fstat(fd, &st) == -1)
-		return err_sys(e, "%s", d->path);
+		return err_sys(e, "%s", path);
 	if (!S_ISREG(st.st_mode))
-		return err_set(e, EINVAL, "%s: is no file", d->path);
+		return err_set(e, EINVAL, "%s: is no file", path);
 	rest = st.st_size % SECTOR;
 	if (st.st_size == 0)
-		return err_set(e, EINVAL, "%s: is empty", d->path);
-	if (rest != 0 && d->readonly)
+		return err_set(e, EINVAL, "%s: is empty", path);
+	if (rest != 0 && readonly)
 		return err_set(e, EINVAL, "%s: its size is no multiple of %d "
-		    "bytes, and it is not to be written", d->path, SECTOR);
+		    "bytes, and it is not to be written", path, SECTOR);
 	if (rest != 0 && ftruncate(fd, st.st_size + SECTOR - rest) == -1)
 		return err_sys(e, "%s: make its size a multiple of %d",
-		    d->path, SECTOR);
+		    path, SECTOR);
 	return 0;
 }
 
 static struct objc *
-attachment(const struct vm_disk *d, struct objc **error)
+attachment(const struct vm_disk *d, const char *path, struct objc **error)
 {
 	struct objc *a = ns_alloc("VZDiskImageStorageDeviceAttachment");
 
 	return ns_get(OBJC(struct objc *, struct objc *, signed char, long,
 	    long, struct objc **)(a, objc_sel("initWithURL:readOnly:"
-	    "cachingMode:synchronizationMode:error:"), ns_url(d->path),
+	    "cachingMode:synchronizationMode:error:"), ns_url(path),
 	    d->readonly, d->direct ? CACHE_UNCACHED : CACHE_CACHED,
 	    sync_modes[d->sync], error), "autorelease");
 }
@@ -71,15 +100,17 @@ disk(struct objc **ret, const struct vm_disk *d, struct err *e)
 	const char *class = d->cdrom ? "VZUSBMassStorageDeviceConfiguration" :
 	    "VZVirtioBlockDeviceConfiguration";
 	struct objc *error = NULL, *a, *o;
+	char path[PATH_MAX];
 
 	if (!ns_has(class))
 		return err_set(e, ENOTSUP, "cdrom: this macOS has none, 13 "
 		    "and later have");
-	if (round_size(d, e) == -1)
+	if (image_path(path, d, e) == -1 ||
+	    round_size(path, d->readonly, e) == -1)
 		return -1;
-	a = attachment(d, &error);
+	a = attachment(d, path, &error);
 	if (a == NULL)
-		return ns_refused(e, error, d->path);
+		return ns_refused(e, error, path);
 	o = OBJC(struct objc *, struct objc *)(ns_alloc(class),
 	    objc_sel("initWithAttachment:"), a);
 	o = ns_get(o, "autorelease");

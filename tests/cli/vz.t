@@ -338,6 +338,12 @@ fails 'no disk' "$(minimal q '"disks":[{"id":"d0","path":"nope.img"}]')" \
 fails 'a disk that cannot be filled up' \
     "$(minimal q '"disks":[{"id":"d0","path":"odd.img","readonly":true}]')" \
     'd0: odd.img: its size is no multiple of 512 bytes, and it is not to be written'
+fails 'a descriptor that is no disk' \
+    "$(minimal q '"disks":[{"id":"d0","fd":99}]')" \
+    'd0: descriptor 99: Bad file descriptor'
+fails 'one whose file has no name' \
+    "$(minimal q '"disks":[{"id":"d0","fd":5}]')" \
+    'd0: descriptor 5: its file has no name'
 fails 'a directory for a disk' \
     "$(minimal q '"disks":[{"id":"d0","path":"shared","readonly":true}]')" \
     'd0: shared: is no file'

@@ -47,7 +47,8 @@ static const char bios[] = "{'payload':{'firmware':'/f','boot':'cdrom'},"
 static const char own[] = "{'payload':{'variables':'efi'},"
     "'cpus':{'boot_vcpus':1,'max_vcpus':1},'memory':{'size':268435456,"
     "'shared':true},'disks':[{'id':'disk0','path':'disk.img','direct':true,"
-    "'sync':'fsync','readonly':false,'num_queues':1}],'net':[{'id':'net0',"
+    "'sync':'fsync','readonly':false,'num_queues':1},{'id':'disk1','fd':6,"
+    "'readonly':true,'num_queues':1}],'net':[{'id':'net0',"
     "'fds':[7],'mac':'52:54:00:12:34:56','num_queues':2},{'id':'net1',"
     "'nat':true,'mac':'52:54:00:12:34:57','num_queues':2}],'fs':[{'id':"
     "'fs0','path':'/src','readonly':true,'tag':'src','num_queues':1,"
@@ -156,6 +157,9 @@ there_and_back_own(void **state)
 	assert_string_equal(c.disks[0].path, "disk.img");
 	assert_true(c.disks[0].direct);
 	assert_int_equal(c.disks[0].sync, VM_SYNC_FSYNC);
+	assert_int_equal(c.disks[0].fd, 0);
+	assert_int_equal(c.disks[1].fd, 6);
+	assert_null(c.disks[1].path);
 	assert_int_equal(c.nets[0].fd, 7);
 	assert_int_equal(c.nets[1].fd, -1);
 	assert_true(c.nets[1].nat);
@@ -170,6 +174,9 @@ there_and_back_own(void **state)
 	assert_int_equal(vm_config_vhost_only(&c, "vmm", &e), -1);
 	assert_string_equal(e.text, "net: nat: not supported by vmm");
 	c.nnets = 0;
+	assert_int_equal(vm_config_vhost_only(&c, "vmm", &e), -1);
+	assert_string_equal(e.text, "disks: fd: not supported by vmm");
+	c.ndisks = 1;
 	assert_int_equal(vm_config_vhost_only(&c, "vmm", &e), -1);
 	assert_string_equal(e.text, "disks: path: not supported by vmm");
 	c.ndisks = 0;
@@ -220,6 +227,12 @@ static const struct {
 	    "disks: [0]: path: goes without vhost_user" },
 	{ "{" MINIMAL ",'disks':[{'id':'a'," DISK ",'direct':true}]}",
 	    "disks: [0]: direct: goes with path" },
+	{ "{" MINIMAL ",'disks':[{'id':'a'," DISK ",'fd':6}]}",
+	    "disks: [0]: fd: goes without vhost_user" },
+	{ "{" MINIMAL ",'disks':[{'id':'a','path':'x','fd':6}]}",
+	    "disks: [0]: fd: goes without path" },
+	{ "{" MINIMAL ",'disks':[{'id':'a','fd':3}]}",
+	    "disks: [0]: fd: 3 is not between 4 and 1023" },
 	{ "{" MINIMAL ",'disks':[{'id':'a','path':'x','sync':'later'}]}",
 	    "disks: [0]: sync: \"later\" is not known" },
 	{ "{" MINIMAL ",'net':[{" NET ",'fds':[5]}]}",

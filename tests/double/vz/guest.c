@@ -11,6 +11,7 @@
  *	13	"bye", and it hangs up
  *	1000	powers off		1001	its process crashes
  *	1002	a state nobody knows	1003	its network is lost
+ *	2222	vminit's agent, where linux.c says
  *	2000+n	connects to port n of the host, says "ready" and its end;
  *		what the host said then is the answer here
  *
@@ -29,6 +30,7 @@
 
 #include "double.h"
 #include "lib/io.h"
+#include "linux.h"
 
 #define CHUNK		65536		/* bytes a read */
 #define SAID_MAX	(4 << 20)	/* that are kept to be repeated */
@@ -40,6 +42,7 @@ struct guest {
 	struct guest_setup	 setup;
 	pthread_t		 thread;
 	int			 console;	/* or -1 */
+	int			 net;		/* of a test's, or -1 */
 	int			 stop[2];
 	pthread_mutex_t		 lock;
 	int			 conns[CONNS_MAX];	/* of threads, or -1 */
@@ -77,33 +80,47 @@ net_fd(struct objc *config, size_t i)
 	return handle == NULL ? -1 : double_handle_fd(handle);
 }
 
+/* Back where it came from; between the first card and a test, across. */
+static int
+repeat(struct guest *g, struct pollfd *p, size_t i)
+{
+	char bytes[2048];
+	ssize_t n = read(p[i].fd, bytes, sizeof(bytes));
+
+	if (n <= 0)
+		return -1;
+	if (i == 2 && g->net != -1) {
+		linux_frame(g->net, bytes, (size_t)n);
+		return 0;
+	}
+	return write_full(p[i == 2 + NETS_MAX ? 2 : i].fd, bytes, (size_t)n);
+}
+
+static void	tell_ready(struct guest *);
+
 static void *
 run(void *arg)
 {
 	struct guest *g = arg;
-	struct pollfd p[2 + NETS_MAX] = { { g->stop[0], POLLIN, 0 },
+	struct pollfd p[3 + NETS_MAX] = { { g->stop[0], POLLIN, 0 },
 	    { g->console, POLLIN, 0 } };
-	char bytes[2048];
-	ssize_t n;
 
 	for (size_t i = 0; i < NETS_MAX; i++)
 		p[2 + i] = (struct pollfd){ net_fd(g->setup.config, i),
 		    POLLIN, 0 };
+	p[2 + NETS_MAX] = (struct pollfd){ g->net, POLLIN, 0 };
 	if (p[1].fd != -1)
 		(void)write_full(p[1].fd, "hello from the double\n", 22);
+	if (linux_has(g->setup.config, "vz.agent"))
+		tell_ready(g);
 	for (;;) {
-		if (poll(p, 2 + NETS_MAX, -1) == -1)
+		if (poll(p, 3 + NETS_MAX, -1) == -1)
 			continue;
 		if (p[0].revents != 0)
 			return NULL;
-		for (size_t i = 1; i < 2 + NETS_MAX; i++) {
-			if (p[i].revents == 0)
-				continue;
-			n = read(p[i].fd, bytes, sizeof(bytes));
-			if (n <= 0 ||
-			    write_full(p[i].fd, bytes, (size_t)n) == -1)
+		for (size_t i = 1; i < 3 + NETS_MAX; i++)
+			if (p[i].revents != 0 && repeat(g, p, i) == -1)
 				p[i].fd = -1;
-		}
 	}
 }
 
@@ -251,6 +268,19 @@ talk_dial(struct talk *t, char **said)
 	(void)close(d.fd);
 }
 
+/* As vminit's agent does when it serves. */
+static void
+tell_ready(struct guest *g)
+{
+	struct dialling d = { .guest = g, .port = LINUX_READY };
+
+	dispatch_sync_f(g->setup.queue, &d, dial);
+	if (d.fd == -1)
+		return;
+	(void)write_full(d.fd, "ready\n", 6);
+	(void)close(d.fd);
+}
+
 static void
 talk_first(struct talk *t, char **said)
 {
@@ -288,6 +318,8 @@ leave(struct guest *g)
 		return;
 	if (g->console != -1)
 		(void)close(g->console);
+	if (g->net != -1)
+		(void)close(g->net);
 	(void)pthread_mutex_destroy(&g->lock);
 	free(g);
 }
@@ -309,6 +341,10 @@ talk(void *arg)
 		talk_first(t, &said);
 	} else if (t->port == 13) {
 		(void)write_full(t->fd, "bye", 3);
+	} else if (t->port == LINUX_AGENT &&
+	    linux_has(g->setup.config, "vz.agent")) {
+		if (linux_agent(t->fd))
+			machine_event(g->setup.vm, GUEST_OFF);
 	} else if (t->port >= DIAL_PORTS) {
 		talk_dial(t, &said);
 	} else if (t->port >= 1000) {
@@ -377,6 +413,7 @@ guest_new(const struct guest_setup *setup)
 	for (size_t i = 0; i < CONNS_MAX; i++)
 		g->conns[i] = -1;
 	(void)pthread_mutex_init(&g->lock, NULL);
+	g->net = linux_has(setup->config, "vz.net") ? linux_net() : -1;
 	if (pipe(g->stop) == -1 ||
 	    pthread_create(&g->thread, NULL, run, g) != 0)
 		double_broken("no guest");
