@@ -201,6 +201,15 @@ test_link	= $(CC) $(CPPFLAGS) -Itests $(PKG_CFLAGS) $(CFLAGS) $(LDFLAGS) \
 		  -MMD -MP -o $@ $(filter %.c,$^) -Wl,--start-group $(ARCHIVES) \
 		  -Wl,--end-group $(call pkg_libs,$(all_LIBS) cmocka libseccomp) -lpthread
 
+# The loop of macOS, on a double of kqueue(2): the same test.
+ifneq ($(HOST_OS),Darwin)
+UNIT		+= $(O)/tests/unit/event_kqueue.t
+$(O)/tests/unit/event_kqueue.t: tests/unit/event.c src/os/event_kqueue.c \
+    tests/double/kqueue/kqueue.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST)$(test_link) -Itests/double/kqueue \
+	    -Wl,--wrap=sigaction -Wl,--wrap=close
+endif
 $(O)/tests/unit/%.t: tests/unit/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(test_link)

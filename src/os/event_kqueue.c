@@ -20,6 +20,8 @@
 #include "lib/util.h"
 #include "os/event_host.h"
 
+static const short filters[] = { EVFILT_READ, EVFILT_WRITE };
+
 int
 event_host_open(void)
 {
@@ -45,7 +47,8 @@ wanted(const struct event_watch *w, short filter, unsigned what)
 	} else if (filter == EVFILT_READ && what & EVENT_HUP) {
 		k.flags = EV_ADD | EV_CLEAR;
 		k.fflags = NOTE_LOWAT;
-		k.data = INT_MAX;
+		/* Another mark where it is asked anew, so that it is told. */
+		k.data = INT_MAX - (edge != 0);
 	}
 	return k;
 }
@@ -56,7 +59,8 @@ change(int queue, const struct kevent *from, const struct kevent *to)
 {
 	struct kevent k = *from;
 
-	if (from->flags == to->flags && from->fflags == to->fflags)
+	if (from->flags == to->flags && from->fflags == to->fflags &&
+	    from->data == to->data)
 		return 0;
 	if (from->flags != 0) {
 		k.flags = EV_DELETE;
@@ -68,15 +72,26 @@ change(int queue, const struct kevent *from, const struct kevent *to)
 	return to->flags == 0 ? 0 : kevent(queue, to, 1, NULL, 0, NULL);
 }
 
-/* Files are always ready to epoll(7), and therefore to nobody. */
+/*
+ * Files are always ready to epoll(7), and therefore to nobody.  What is
+ * watched already can be enabled, which changes nothing.
+ */
 static int
-is_watchable(int fd)
+is_watchable(int queue, int fd)
 {
 	struct stat st;
+	struct kevent k;
 
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		errno = EPERM;
 		return 0;
+	}
+	for (size_t i = 0; i < COUNT(filters); i++) {
+		EV_SET(&k, (uintptr_t)fd, filters[i], EV_ENABLE, 0, 0, NULL);
+		if (kevent(queue, &k, 1, NULL, 0, NULL) == 0) {
+			errno = EEXIST;
+			return 0;
+		}
 	}
 	return 1;
 }
@@ -84,11 +99,10 @@ is_watchable(int fd)
 int
 event_host_watch(int queue, struct event_watch *w, unsigned what)
 {
-	static const short filters[] = { EVFILT_READ, EVFILT_WRITE };
 	struct kevent from, to;
 	int r = 0;
 
-	if (w->what == 0 && !is_watchable(w->fd))
+	if (w->what == 0 && !is_watchable(queue, w->fd))
 		return -1;
 	for (size_t i = 0; i < COUNT(filters); i++) {
 		from = wanted(w, filters[i], w->what);
