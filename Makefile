@@ -67,6 +67,7 @@ accel_aarch64	= kvm \
 		  loop_arm64
 # Hypervisor.framework of Apple Silicon: built everywhere, for tests.
 accel_hvf	= hvf \
+		  hvf_dirty \
 		  hvf_event \
 		  hvf_exit \
 		  hvf_host \

@@ -49,7 +49,10 @@ static struct fake {
 	bool			 vm;
 	bool			 gic;
 	uint32_t		 ipa_bits;
-	unsigned		 maps, unmaps;
+	unsigned		 maps, unmaps, protects;
+	bool			 readonly[RAM_LEN / HV_PAGE];
+	bool			 forbids;	/* hv_vm_protect does, and
+						   then says that it failed */
 	hv_memory_flags_t	 flags;		/* of the last map */
 	uint32_t		 spi;		/* last one set */
 	bool			 level;
@@ -108,6 +111,21 @@ hv_vm_map(void *at, hv_ipa_t ipa, size_t len, hv_memory_flags_t flags)
 	fake.maps++;
 	fake.flags = flags;
 	return HV_SUCCESS;
+}
+
+/* Only of the RAM is it known. */
+hv_return_t
+hv_vm_protect(hv_ipa_t ipa, size_t len, hv_memory_flags_t flags)
+{
+	assert(((ipa | len) & (HV_PAGE - 1)) == 0 && len > 0);
+	assert((flags & HV_MEMORY_READ) != 0);
+	fake.protects++;
+	for (; len > 0 && ipa >= RAM && ipa < RAM + RAM_LEN; ipa += HV_PAGE,
+	    len -= HV_PAGE)
+		fake.readonly[(ipa - RAM) / HV_PAGE] =
+		    (flags & HV_MEMORY_WRITE) == 0;
+	return fake.forbids && (flags & HV_MEMORY_WRITE) == 0 ?
+	    HV_NO_RESOURCES : HV_SUCCESS;
 }
 
 hv_return_t

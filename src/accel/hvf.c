@@ -133,6 +133,8 @@ hvf_vm_destroy(struct accel_vm *vm)
 	hvf_events_destroy(vm->events);
 	if (vm->ipa_bits != 0)
 		(void)hv_vm_destroy();
+	for (unsigned i = 0; i < ACCEL_SLOTS_MAX; i++)
+		free(vm->log[i]);
 	(void)pthread_mutex_destroy(&vm->lock);
 	free(vm);
 }
@@ -205,9 +207,6 @@ check_memory(const struct accel_vm *vm, const struct accel_memory *m,
 
 	if (m->slot >= ACCEL_SLOTS_MAX)
 		return err_set(e, EINVAL, "memory slot %u", m->slot);
-	if (m->log)
-		return err_set(e, ENOTSUP, "this host keeps no log of "
-		    "written pages");
 	if (m->bytes > end || m->gpa > end - m->bytes)
 		return err_set(e, ENOTSUP, "memory: the host's guests have "
 		    "addresses of %u bits", vm->ipa_bits);
@@ -218,16 +217,15 @@ check_memory(const struct accel_vm *vm, const struct accel_memory *m,
 	return 0;
 }
 
+/* What is in the slot goes, and this comes. */
 static int
-hvf_map(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
+replace(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
 {
 	hv_memory_flags_t flags = HV_MEMORY_READ | HV_MEMORY_EXEC |
 	    (m->readonly ? 0 : HV_MEMORY_WRITE);
-	struct accel_memory *old;
+	struct accel_memory *old = &vm->slot[m->slot];
 
-	if (check_memory(vm, m, e) == -1)
-		return -1;
-	old = &vm->slot[m->slot];
+	hvf_log_drop(vm, m->slot);
 	if (old->bytes != 0 && DO(hv_vm_unmap, old->gpa, old->bytes) == -1)
 		return -1;
 	old->bytes = 0;
@@ -236,7 +234,32 @@ hvf_map(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
 	if (DO(hv_vm_map, m->host, m->gpa, m->bytes, flags) == -1)
 		return -1;
 	*old = *m;
-	return 0;
+	return m->log ? hvf_log_begin(vm, m->slot, e) : 0;
+}
+
+static bool
+same_memory(const struct accel_memory *a, const struct accel_memory *b)
+{
+	return a->bytes == b->bytes && a->gpa == b->gpa &&
+	    a->host == b->host && a->readonly == b->readonly;
+}
+
+/* A log comes and goes while the guest runs: its memory stays. */
+static int
+hvf_map(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
+{
+	struct accel_memory *old;
+	int r;
+
+	if (check_memory(vm, m, e) == -1)
+		return -1;
+	old = &vm->slot[m->slot];
+	if (m->bytes == 0 || !same_memory(old, m))
+		return replace(vm, m, e);
+	r = m->log ? hvf_log_begin(vm, m->slot, e) :
+	    hvf_log_end(vm, m->slot, e);
+	old->log = m->log && r == 0;
+	return r;
 }
 
 /*
@@ -250,7 +273,7 @@ map_again(struct accel_vm *vm, struct err *e)
 
 	for (unsigned i = 0; i < ACCEL_SLOTS_MAX; i++) {
 		m = vm->slot[i];
-		if (m.bytes != 0 && hvf_map(vm, &m, e) == -1)
+		if (m.bytes != 0 && replace(vm, &m, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -263,15 +286,6 @@ hvf_vm_reset(struct accel_vm *vm, struct err *e)
 	if (map_again(vm, e) == -1)
 		return -1;
 	return DO(hv_gic_reset);
-}
-
-static int
-hvf_dirty(struct accel_vm *vm, unsigned slot, uint64_t *bitmap,
-    struct err *e)
-{
-	(void)vm;
-	(void)bitmap;
-	return err_set(e, EINVAL, "memory slot %u has no log", slot);
 }
 
 /* --- interrupts ----------------------------------------------------------- */

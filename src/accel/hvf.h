@@ -3,6 +3,7 @@
  * hvf.h - what the files of the Hypervisor.framework accelerator share
  *
  *	hvf.c		the VM, its memory and interrupts
+ *	hvf_dirty.c	a log of the pages that are written to
  *	hvf_event.c	descriptors that stand for interrupts and doorbells
  *	hvf_vcpu.c	a vCPU: made, run, kicked, reset
  *	hvf_exit.c	why it stopped, by the class of the exception
@@ -48,6 +49,7 @@ struct accel_vm {
 	unsigned		 made;		/* of them, in their order */
 	bool			 routed[ACCEL_GSI_MAX];
 	struct accel_msi	 route[ACCEL_GSI_MAX];
+	uint64_t		*log[ACCEL_SLOTS_MAX];	/* NULL: none */
 	/* What mach_absolute_time() is ahead of the guest's counter. */
 	uint64_t		 offset;
 };
@@ -102,6 +104,18 @@ uint64_t hvf_affinity(unsigned id);
 void	*hvf_memory(struct accel_vm *, uint64_t gpa, uint64_t len);
 /* Interrupt line, or message: as struct accel's irq. */
 int	hvf_irq(struct accel_vm *, unsigned gsi, int level, struct err *);
+
+/* --- hvf_dirty.c --------------------------------------------------------- */
+
+/* From now on, and not any more: pages written to in a slot are known. */
+int	hvf_log_begin(struct accel_vm *, unsigned slot, struct err *);
+int	hvf_log_end(struct accel_vm *, unsigned slot, struct err *);
+/* The slot's memory goes. */
+void	hvf_log_drop(struct accel_vm *, unsigned slot);
+int	hvf_dirty(struct accel_vm *, unsigned slot, uint64_t *bitmap,
+	    struct err *);
+/* On the vCPU's thread: was it a write that is allowed now? */
+bool	hvf_log_fault(struct accel_vcpu *);
 
 /* --- hvf_event.c --------------------------------------------------------- */
 

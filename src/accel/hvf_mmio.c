@@ -184,6 +184,8 @@ hvf_data_abort(struct accel_vcpu *c, struct accel_exit *x)
 	uint64_t addr = c->exit->exception.physical_address;
 	const char *no = NULL;
 
+	if (hvf_log_fault(c))
+		return false;
 	switch (hvf_abort_access(&c->access, c->exit->exception.syndrome)) {
 	case HVF_ABORT_ACCESS:
 		break;

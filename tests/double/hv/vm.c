@@ -210,6 +210,15 @@ hv_vm_unmap(hv_ipa_t ipa, size_t len)
 	    (unsigned long long)ipa);
 }
 
+/* KVM protects slots, not pages: memory has no log here. */
+hv_return_t
+hv_vm_protect(hv_ipa_t ipa, size_t len, hv_memory_flags_t flags)
+{
+	(void)flags;
+	check_page("hv_vm_protect", 0, ipa, len);
+	return HV_UNSUPPORTED;
+}
+
 /* --- time ----------------------------------------------------------------- */
 
 uint64_t
