@@ -41,6 +41,7 @@ os_Darwin	= darwin/signature \
 		  socket_darwin \
 		  user_darwin
 os_FILES	= event \
+		  paths \
 		  post \
 		  sandbox \
 		  tty \

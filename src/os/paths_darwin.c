@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * paths_darwin.c - where vmd has what it keeps, on macOS; see paths.h
+ * paths_darwin.c - where vmd has what it keeps and runs, on macOS; see paths.h
  * (hier(7); File System Programming Guide, "macOS Library Directory Details")
  */
 
@@ -16,6 +16,11 @@ const struct os_paths os_paths = {
 	/* Homebrew's directories of both processors. */
 	.programs = "/opt/homebrew/sbin:/opt/homebrew/bin:/usr/local/sbin:"
 	    "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	.fds	= "/dev/fd",
+	/* Homebrew links it into no directory of PATH. */
+	.mke2fs	= { "/opt/homebrew/opt/e2fsprogs/sbin/mke2fs",
+	    "/usr/local/opt/e2fsprogs/sbin/mke2fs" },
+	.gzip	= { "/usr/bin/gzip" },
 };
 
 static int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * paths_linux.c - where vmd has what it keeps, on Linux; see paths.h
+ * paths_linux.c - where vmd has what it keeps and runs, on Linux; see paths.h
  * (Filesystem Hierarchy Standard 3.0, XDG Base Directory Specification 0.8)
  */
 
@@ -15,6 +15,9 @@ const struct os_paths os_paths = {
 	.conf	= "/etc/vm.conf",
 	.programs = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
 	    "/sbin:/bin",
+	.fds	= "/proc/self/fd",
+	.mke2fs	= { "/sbin/mke2fs", "/usr/sbin/mke2fs" },
+	.gzip	= { "/bin/gzip", "/usr/bin/gzip" },
 };
 
 /* 'name' below the directory of a variable, else 'other' below HOME. */

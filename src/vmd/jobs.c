@@ -17,6 +17,7 @@
 #include "lib/own.h"
 #include "lib/util.h"
 #include "os/os.h"
+#include "os/paths.h"
 #include "priv/client.h"
 #include "vmd/children.h"
 #include "vmd/conf.h"
@@ -129,7 +130,7 @@ words_mkfs(struct spawn *s, const struct priv_job *j, struct job_files *f)
 	spawn_arg(s, "0");
 	spawn_arg(s, "-E");
 	spawn_arg(s, "lazy_itable_init=1,lazy_journal_init=1,nodiscard");
-	spawn_arg(s, "/proc/self/fd/%d", spawn_fd(s, j->in));
+	spawn_arg(s, "%s/%d", os_paths.fds, spawn_fd(s, j->in));
 }
 
 static void
@@ -189,40 +190,45 @@ words_conf(struct spawn *s, const struct priv_job *j, struct job_files *f)
 #define NEEDS_IN	2
 #define NEEDS_TO	4
 
+/* Ours, by name. */
+static const char *const vmd_image[] = { "vmd-image", NULL };
+static const char *const vmd_conf[] = { "vmd-conf", NULL };
+static const char *const cp[] = { "/bin/cp", NULL };
+static const char *const sync_file[] = { "/bin/sync", NULL };
+
 static const struct kind {
-	const char	*program;	/* "/...": of the system */
+	const char *const *places;	/* of the program */
 	const char	*word;		/* its first word, or NULL */
 	unsigned	 needs;
 	void		(*words)(struct spawn *, const struct priv_job *,
 			    struct job_files *);
 } kinds[PRIV_JOBS] = {
-	[PRIV_JOB_PULL]	   = { "vmd-image", "pull", NEEDS_REF, words_pull },
-	[PRIV_JOB_IMPORT]  = { "vmd-image", "import", NEEDS_IN, words_import },
-	[PRIV_JOB_UNPACK]  = { "vmd-image", "unpack", NEEDS_REF, words_image },
-	[PRIV_JOB_LIST]	   = { "vmd-image", "list", 0, words_none },
-	[PRIV_JOB_INSPECT] = { "vmd-image", "inspect", NEEDS_REF,
-	    words_image },
-	[PRIV_JOB_REMOVE]  = { "vmd-image", "remove", NEEDS_REF, words_image },
-	[PRIV_JOB_PRUNE]   = { "vmd-image", "prune", 0, words_prune },
-	[PRIV_JOB_MKFS]	   = { "/sbin/mke2fs", NULL, NEEDS_IN, words_mkfs },
+	[PRIV_JOB_PULL]	   = { vmd_image, "pull", NEEDS_REF, words_pull },
+	[PRIV_JOB_IMPORT]  = { vmd_image, "import", NEEDS_IN, words_import },
+	[PRIV_JOB_UNPACK]  = { vmd_image, "unpack", NEEDS_REF, words_image },
+	[PRIV_JOB_LIST]	   = { vmd_image, "list", 0, words_none },
+	[PRIV_JOB_INSPECT] = { vmd_image, "inspect", NEEDS_REF, words_image },
+	[PRIV_JOB_REMOVE]  = { vmd_image, "remove", NEEDS_REF, words_image },
+	[PRIV_JOB_PRUNE]   = { vmd_image, "prune", 0, words_prune },
+	[PRIV_JOB_MKFS]	   = { os_paths.mke2fs, NULL, NEEDS_IN, words_mkfs },
 	/* The program is the VMM's, see job_program(). */
 	[PRIV_JOB_PROBE]   = { NULL, "-P", NEEDS_REF, words_probe },
-	[PRIV_JOB_COPY]	   = { "/bin/cp", NULL, NEEDS_IN | NEEDS_TO,
-	    words_copy },
-	[PRIV_JOB_GUNZIP]  = { "/bin/gzip", NULL, NEEDS_IN | NEEDS_TO,
+	[PRIV_JOB_COPY]	   = { cp, NULL, NEEDS_IN | NEEDS_TO, words_copy },
+	[PRIV_JOB_GUNZIP]  = { os_paths.gzip, NULL, NEEDS_IN | NEEDS_TO,
 	    words_gunzip },
-	[PRIV_JOB_SYNC]	   = { "/bin/sync", NULL, NEEDS_IN, words_sync },
-	[PRIV_JOB_CONF]	   = { "vmd-conf", NULL, 0, words_conf },
+	[PRIV_JOB_SYNC]	   = { sync_file, NULL, NEEDS_IN, words_sync },
+	[PRIV_JOB_CONF]	   = { vmd_conf, NULL, 0, words_conf },
 };
 
-/* NULL: no such hypervisor. */
+/* NULL: no such hypervisor, or a program that the host lacks. */
 static const char *
 job_program(const struct priv_job *j)
 {
+	const char *const *places = kinds[j->kind].places;
 	int hv;
 
-	if (j->kind != PRIV_JOB_PROBE)
-		return kinds[j->kind].program;
+	if (places != NULL)
+		return places[0][0] == '/' ? os_program(places) : places[0];
 	hv = vm_words_by_name(j->ref);
 	return hv == -1 || hv == PRIV_HV_NULL ? NULL :
 	    vm_words_vmm((uint8_t)hv);
@@ -242,10 +248,13 @@ job_check(const struct priv_job *j, struct err *e)
 	if (j->ref[0] == '-' || j->platform[0] == '-')
 		return err_api(e, EINVAL, "bad_request",
 		    "%s is no image", j->ref);
-	if (job_program(j) == NULL)
-		return err_api(e, ENOTSUP, "not_supported",
-		    "hypervisor %s is not part of this vmd", j->ref);
-	return 0;
+	if (job_program(j) != NULL)
+		return 0;
+	if (k->places != NULL)
+		return err_api(e, ENOENT, "dependency_missing",
+		    "%s is not installed", k->places[0]);
+	return err_api(e, ENOTSUP, "not_supported",
+	    "hypervisor %s is not part of this vmd", j->ref);
 }
 
 /* --- life ----------------------------------------------------------------- */

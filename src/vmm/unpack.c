@@ -13,6 +13,7 @@
 #include "lib/io.h"
 #include "lib/own.h"
 #include "os/os.h"
+#include "os/paths.h"
 #include "vmm/unpack.h"
 
 /* gzip with the file as its input; a pipe has what it says. */
@@ -23,16 +24,19 @@ start(pid_t *pid, int from, int to, struct err *e)
 	static char path[] = "PATH=/usr/bin:/bin";
 	char *const args[] = { name, option, NULL }, *const env[] = { path,
 	    NULL };
+	const char *program = os_program(os_paths.gzip);
 	posix_spawn_file_actions_t actions;
 	int r;
 
+	if (program == NULL)
+		return err_set(e, ENOENT, "no %s", os_paths.gzip[0]);
 	(void)posix_spawn_file_actions_init(&actions);
 	r = posix_spawn_file_actions_adddup2(&actions, from, STDIN_FILENO);
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(&actions, to,
 		    STDOUT_FILENO);
 	if (r == 0)
-		r = posix_spawn(pid, "/bin/gzip", &actions, NULL, args, env);
+		r = posix_spawn(pid, program, &actions, NULL, args, env);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return r == 0 ? 0 : err_set(e, r, "gzip: %s", strerror(r));
 }

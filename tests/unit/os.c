@@ -9,12 +9,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "unit.h"
 #include "lib/util.h"
 #include "os/os.h"
+#include "os/paths.h"
 
 static char	dir[64];
 static int	dirfd_;
@@ -244,6 +246,29 @@ copies(void **state)
 	(void)close(to);
 }
 
+/* A program that is missing, one that nobody may run, and one. */
+static void
+program(void **state)
+{
+	const char *places[] = { "/nowhere/program", NULL, NULL, NULL };
+	char path[sizeof(dir) + 2];
+	int fd;
+
+	(void)state;
+	assert_null(os_program(places));
+	(void)snprintf(path, sizeof(path), "%s/f", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_not_equal(fd, -1);
+	places[1] = path;
+	assert_null(os_program(places));
+	places[2] = "/bin/sh";
+	assert_ptr_equal(os_program(places), places[2]);
+	assert_int_equal(fchmod(fd, 0700), 0);
+	assert_ptr_equal(os_program(places), places[1]);
+	(void)close(fd);
+	assert_ptr_equal(os_program(places + 3), NULL);
+}
+
 static bool
 tells(const struct os_watch *watch)
 {
@@ -378,6 +403,7 @@ main(void)
 		cmocka_unit_test(received),
 		cmocka_unit_test(peer),
 		cmocka_unit_test_setup_teardown(copies, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(program, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(watched, set_up, tear_down),
 		cmocka_unit_test(wiped),
 		cmocka_unit_test(notified),
