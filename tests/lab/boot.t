@@ -38,7 +38,7 @@ tests=${BOOT_TESTS:-$part${LAB_FULL:+ $full}}
 # What the tests read of the environment.
 set --
 for v in EXEC_BIG_MIB EXEC_COUNT SURVIVE_KILLS SNAPSHOT_ROUNDS SNAPSHOT_KILLS \
-    FORKS STORM_ROUNDS LAB_GUESTS DISK_FORMATS; do
+    CPUS FORKS STORM_ROUNDS LAB_GUESTS DISK_FORMATS; do
 	eval "set -- \"\$@\" -e $v=\"\${$v:-}\""
 done
 

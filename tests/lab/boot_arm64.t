@@ -3,8 +3,9 @@
 # arm64 machine; boot.t says what may be set.
 cd "$(dirname "$0")/../.." || exit 1
 LAB_ARCH=arm64
-BOOT_TESTS=${BOOT_TESTS:-null killed exec net efi}
+BOOT_TESTS=${BOOT_TESTS:-null killed exec net brief efi}
 # Its guests take longer.
 LAB_LIMIT=${LAB_LIMIT:-1800}
-export LAB_ARCH BOOT_TESTS LAB_LIMIT
+CPUS=${CPUS:-2}
+export CPUS LAB_ARCH BOOT_TESTS LAB_LIMIT
 exec tests/lab/boot.t
