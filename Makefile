@@ -40,7 +40,8 @@ os_Darwin	= darwin/signature \
 		  sandbox_darwin \
 		  socket_darwin \
 		  user_darwin
-os_FILES	= event \
+os_FILES	= copy \
+		  event \
 		  paths \
 		  post \
 		  sandbox \

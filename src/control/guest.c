@@ -274,63 +274,10 @@ guest_cpio(struct buf *to, const struct buf *records, struct err *e)
 
 /* --- files ---------------------------------------------------------------- */
 
-static int
-copy_bytes(int to, int from, struct err *e)
-{
-	char block[65536];
-	ssize_t n;
-
-	while ((n = read(from, block, sizeof(block))) > 0)
-		if (write_full(to, block, (size_t)n) == -1)
-			return err_sys(e, "copy");
-	return n == 0 ? 0 : err_sys(e, "copy");
-}
-
-/* The data of a sparse file, its holes left out. */
-static int
-copy_sparse(int to, int from, off_t size, struct err *e)
-{
-	off_t data = 0, hole, in, out;
-	ssize_t n;
-
-	while ((data = lseek(from, data, SEEK_DATA)) != -1 && data < size) {
-		hole = lseek(from, data, SEEK_HOLE);
-		if (hole == -1)
-			return err_sys(e, "copy");
-		for (in = out = data; in < hole;) {
-			n = os_copy_range(from, &in, to, &out,
-			    (size_t)(hole - in));
-			if (n == -1)
-				return err_sys(e, "copy");
-			if (n == 0)
-				break;
-		}
-		data = hole;
-	}
-	return 0;
-}
-
 int
 guest_copy(int to, int from, struct err *e)
 {
-	struct err first;
-	struct stat st;
-
-	if (os_clone(to, from) == 0)
-		return 0;
-	if (fstat(from, &st) == -1 || ftruncate(to, st.st_size) == -1)
-		return err_sys(e, "copy");
-	if (copy_sparse(to, from, st.st_size, &first) == 0)
-		return 0;
-	if (first.num == ENOSPC || first.num == EDQUOT) {
-		if (e != NULL)
-			*e = first;
-		return -1;
-	}
-	/* Different file systems, or one that knows neither call. */
-	if (lseek(from, 0, SEEK_SET) == -1 || lseek(to, 0, SEEK_SET) == -1)
-		return err_sys(e, "copy");
-	return copy_bytes(to, from, e);
+	return os_clone(to, from) == 0 ? 0 : os_copy_file(to, from, e);
 }
 
 int

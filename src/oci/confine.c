@@ -90,12 +90,31 @@ add_network(struct confine *c, const struct registry_access *acc)
 	add_path(c);
 }
 
+static int
+enter(const struct sandbox *s, struct err *e)
+{
+	char missing[SANDBOX_MISSING_MAX];
+
+	if (sandbox_enter(s, missing, e) == -1)
+		return -1;
+	if (missing[0] != '\0')
+		log_debug("the sandbox is without %s", missing);
+	return 0;
+}
+
+int
+confine_files(struct err *e)
+{
+	struct sandbox s = { .program = SANDBOX_IMAGE_UNPACK };
+
+	return enter(&s, e);
+}
+
 int
 confine_enter(const struct store *st, const struct registry_access *network,
     struct err *e)
 {
 	own_mem struct confine *c = calloc(1, sizeof(*c));
-	char missing[SANDBOX_MISSING_MAX];
 
 	if (c == NULL)
 		return err_sys(e, "sandbox");
@@ -105,9 +124,5 @@ confine_enter(const struct store *st, const struct registry_access *network,
 	sandbox_add_fd(&c->sandbox, st->dir, SANDBOX_READ | SANDBOX_WRITE);
 	if (network != NULL)
 		add_network(c, network);
-	if (sandbox_enter(&c->sandbox, missing, e) == -1)
-		return -1;
-	if (missing[0] != '\0')
-		log_debug("the sandbox is without %s", missing);
-	return 0;
+	return enter(&c->sandbox, e);
 }

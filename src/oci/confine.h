@@ -24,4 +24,7 @@ int	confine_user(const char *store, struct err *);
 int	confine_enter(const struct store *,
 	    const struct registry_access *network, struct err *);
 
+/* From here on: the descriptors that there are. */
+int	confine_files(struct err *);
+
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * main.c - vmd-image: one job on the image store; see vmd-image(8)
+ * main.c - vmd-image: one job on images, or on a disk; see vmd-image(8)
  *
  * Process: one a job, short-lived.  Sandbox: pull has the network, the rest
- * has not; both have the store.  Needs: skopeo to pull, sqfstar to unpack.
+ * has not; both have the store, and jobs on disks nothing.  Needs: skopeo to
+ * pull, sqfstar to unpack.
  */
 
 #include <errno.h>
@@ -25,6 +26,7 @@
 #include "oci/store.h"
 #include "oci/sweep.h"
 #include "oci/unpack.h"
+#include "os/os.h"
 
 #define KEEP_MAX	4096	/* -k of prune */
 #define FD_MAX		1023	/* descriptors on the command line */
@@ -35,7 +37,8 @@ struct options {
 	bool		 has_platform;
 	struct registry_access access;
 	bool		 all;
-	int		 fd;	/* the archive */
+	int		 fd;	/* the archive, or the file that is read */
+	int		 to;	/* the file that copy writes, or -1 */
 	const char	*name;
 	struct digest	*keep;
 	size_t		 nkeep;
@@ -168,19 +171,47 @@ do_import(struct store *st, const struct options *o, struct err *e)
 	return r;
 }
 
+/* --- disks: a file that is given, and no store ---------------------------- */
+
+static int
+do_copy(struct store *st, const struct options *o, struct err *e)
+{
+	(void)st;
+	if (o->to == -1)
+		return err_set(e, EINVAL, "copy: no -t");
+	if (os_copy_file(o->to, o->fd, e) == -1)
+		return -1;
+	job_event("done", NULL);
+	return 0;
+}
+
+static int
+do_sync(struct store *st, const struct options *o, struct err *e)
+{
+	(void)st;
+	if (os_datasync(o->fd) == -1)
+		return err_sys(e, "sync");
+	job_event("done", NULL);
+	return 0;
+}
+
+/* --- commands ------------------------------------------------------------- */
+
 static const struct command {
 	const char	*name;
 	const char	*options;	/* getopt's */
-	enum { ARG_NONE, ARG_ONE, ARG_FILE } arg;
+	enum { ARG_NONE, ARG_ONE, ARG_FILE, ARG_DISK } arg;
 	int		(*run)(struct store *, const struct options *,
 			    struct err *);
 } commands[] = {
+	{ "copy",	"f:t:",		ARG_DISK,	do_copy },
 	{ "import",	"f:n:p:",	ARG_FILE,	do_import },
 	{ "inspect",	"p:",		ARG_ONE,	do_inspect },
 	{ "list",	"",		ARG_NONE,	do_list },
 	{ "prune",	"ak:",		ARG_NONE,	do_remove },
 	{ "pull",	"A:a:ip:",	ARG_ONE,	do_pull },
 	{ "remove",	"p:",		ARG_ONE,	do_remove },
+	{ "sync",	"f:",		ARG_DISK,	do_sync },
 	{ "unpack",	"p:",		ARG_ONE,	do_unpack },
 };
 
@@ -194,7 +225,9 @@ usage(void)
 	    "       vmd-image unpack | inspect | remove [-p platform] "
 	    "name | digest\n"
 	    "       vmd-image list\n"
-	    "       vmd-image prune [-a] [-k digest] ...\n");
+	    "       vmd-image prune [-a] [-k digest] ...\n"
+	    "       vmd-image copy [-f fd] -t fd\n"
+	    "       vmd-image sync [-f fd]\n");
 	exit(1);
 }
 
@@ -233,6 +266,8 @@ option(struct options *o, int ch, const char *value, struct err *e)
 	case 'p':
 		o->has_platform = true;
 		return platform_parse(&o->platform, value, e);
+	case 't':
+		return fd_option(&o->to, value, e);
 	}
 	usage();
 }
@@ -250,7 +285,7 @@ parse(struct options *o, const struct command *c, int argc, char **argv,
 			return err_prefix(e, "-%c", ch);
 	argc -= optind;
 	argv += optind;
-	if (argc > (c->arg == ARG_NONE ? 0 : 1) ||
+	if (argc > (c->arg == ARG_NONE || c->arg == ARG_DISK ? 0 : 1) ||
 	    (c->arg == ARG_ONE && argc == 0))
 		usage();
 	if (argc == 1)
@@ -262,11 +297,28 @@ parse(struct options *o, const struct command *c, int argc, char **argv,
 }
 
 static int
-run(const struct command *c, const char *path, int argc, char **argv,
+run_store(const struct command *c, const char *path, const struct options *o,
     struct err *e)
 {
 	OWN(store_close) struct store *st = NULL;
-	struct options o = { .access = { .authfd = -1 } };
+
+	if (confine_user(path, e) == -1 || store_open(&st, path, e) == -1 ||
+	    confine_enter(st, c->run == do_pull ? &o->access : NULL, e) == -1)
+		return -1;
+	return c->run(st, o, e);
+}
+
+static int
+run_disk(const struct command *c, const struct options *o, struct err *e)
+{
+	return confine_files(e) == -1 ? -1 : c->run(NULL, o, e);
+}
+
+static int
+run(const struct command *c, const char *path, int argc, char **argv,
+    struct err *e)
+{
+	struct options o = { .access = { .authfd = -1 }, .to = -1 };
 	int r;
 
 	platform_host(&o.platform);
@@ -276,13 +328,8 @@ run(const struct command *c, const char *path, int argc, char **argv,
 	/* Files are opened before the owner of the store takes over. */
 	r = parse(&o, c, argc, argv, e);
 	if (r == 0)
-		r = confine_user(path, e);
-	if (r == 0)
-		r = store_open(&st, path, e);
-	if (r == 0)
-		r = confine_enter(st, c->run == do_pull ? &o.access : NULL, e);
-	if (r == 0)
-		r = c->run(st, &o, e);
+		r = c->arg == ARG_DISK ? run_disk(c, &o, e) :
+		    run_store(c, path, &o, e);
 	free(o.keep);
 	return r;
 }
@@ -322,7 +369,9 @@ main(int argc, char **argv)
 	if (argc == 0 || c == commands + COUNT(commands))
 		usage();
 	job_init(report);
-	job_catch_signals();
+	/* One of disks leaves nothing that it would have to clean up. */
+	if (c->arg != ARG_DISK)
+		job_catch_signals();
 	if (run(c, path, argc, argv, &e) == -1) {
 		job_failed(&e);
 		return 1;

@@ -127,6 +127,12 @@ int	 os_clone(int to, int from);
  */
 ssize_t	 os_copy_range(int from, off_t *in, int to, off_t *out, size_t len);
 
+/*
+ * Copy the contents of 'from' into 'to', which is empty: it has holes where
+ * 'from' has.  Both stay the caller's; their offsets may move.
+ */
+int	 os_copy_file(int to, int from, struct err *);
+
 /* Begin to read [offset, +len) of a file: somebody will soon. */
 void	 os_read_ahead(int fd, uint64_t offset, uint64_t len);
 

@@ -370,11 +370,10 @@ enum priv_job_kind {
  * One job: vmd-image for most kinds.  Its lines come on the pipe of the
  * answer (docs/ARCHITECTURE.md, Image jobs); what it writes to standard
  * error is in vmd's log.  MKFS runs mke2fs on the file (its size is the file
- * system's) and is done when it ends with status 0, as are COPY, which shares
- * blocks or leaves holes where it can, GUNZIP, of at most PRIV_GUNZIP_MAX
- * bytes that come out of it, and SYNC; PROBE runs the VMM of ref
- * with -P; CONF runs vmd-conf on the file of vmd's command line, which vmd
- * opens.
+ * system's) and is done when it ends with status 0, as is GUNZIP, of at most
+ * PRIV_GUNZIP_MAX bytes that come out of it; COPY leaves out the holes; PROBE
+ * runs the VMM of ref with -P; CONF runs vmd-conf on the file of vmd's command
+ * line, which vmd opens.
  */
 struct priv_job {
 	uint8_t	 kind;			/* enum priv_job_kind */

@@ -137,10 +137,10 @@ static void
 words_copy(struct spawn *s, const struct priv_job *j, struct job_files *f)
 {
 	(void)f;
-	spawn_arg(s, "--reflink=auto");
-	spawn_arg(s, "--sparse=always");
-	spawn_arg(s, "/proc/self/fd/%d", spawn_fd(s, j->in));
-	spawn_arg(s, "/proc/self/fd/%d", spawn_fd(s, j->to));
+	spawn_arg(s, "-f");
+	spawn_arg(s, "%d", spawn_fd(s, j->in));
+	spawn_arg(s, "-t");
+	spawn_arg(s, "%d", spawn_fd(s, j->to));
 }
 
 static void
@@ -157,8 +157,8 @@ static void
 words_sync(struct spawn *s, const struct priv_job *j, struct job_files *f)
 {
 	(void)f;
-	spawn_arg(s, "-d");
-	spawn_arg(s, "/proc/self/fd/%d", spawn_fd(s, j->in));
+	spawn_arg(s, "-f");
+	spawn_arg(s, "%d", spawn_fd(s, j->in));
 }
 
 static void
@@ -193,8 +193,6 @@ words_conf(struct spawn *s, const struct priv_job *j, struct job_files *f)
 /* Ours, by name. */
 static const char *const vmd_image[] = { "vmd-image", NULL };
 static const char *const vmd_conf[] = { "vmd-conf", NULL };
-static const char *const cp[] = { "/bin/cp", NULL };
-static const char *const sync_file[] = { "/bin/sync", NULL };
 
 static const struct kind {
 	const char *const *places;	/* of the program */
@@ -213,10 +211,11 @@ static const struct kind {
 	[PRIV_JOB_MKFS]	   = { os_paths.mke2fs, NULL, NEEDS_IN, words_mkfs },
 	/* The program is the VMM's, see job_program(). */
 	[PRIV_JOB_PROBE]   = { NULL, "-P", NEEDS_REF, words_probe },
-	[PRIV_JOB_COPY]	   = { cp, NULL, NEEDS_IN | NEEDS_TO, words_copy },
+	[PRIV_JOB_COPY]	   = { vmd_image, "copy", NEEDS_IN | NEEDS_TO,
+	    words_copy },
 	[PRIV_JOB_GUNZIP]  = { os_paths.gzip, NULL, NEEDS_IN | NEEDS_TO,
 	    words_gunzip },
-	[PRIV_JOB_SYNC]	   = { sync_file, NULL, NEEDS_IN, words_sync },
+	[PRIV_JOB_SYNC]	   = { vmd_image, "sync", NEEDS_IN, words_sync },
 	[PRIV_JOB_CONF]	   = { vmd_conf, NULL, 0, words_conf },
 };
 

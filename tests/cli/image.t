@@ -278,6 +278,24 @@ for i in 1 2 3 4 5 6 7 8; do
 done
 ok "killed $killed times, right each time after" [ "$i" = 8 ]
 
+# --- disks ------------------------------------------------------------------------
+
+truncate -s 64M "$tmp/disk"
+echo first | dd of="$tmp/disk" conv=notrunc 2> /dev/null
+echo last | dd of="$tmp/disk" conv=notrunc bs=1M seek=40 2> /dev/null
+: > "$tmp/copy"
+ok "a disk is copied" sh -c "'$image' copy -t 3 < '$tmp/disk' \
+    3<> '$tmp/copy' | jq -e '.event == \"done\"'"
+ok "byte by byte" cmp "$tmp/disk" "$tmp/copy"
+ok "and has its holes" [ "$(stat -c %b "$tmp/copy")" -lt 1024 ]
+ok "it is made durable" sh -c "'$image' sync -f 3 3< '$tmp/copy' |
+    jq -e '.event == \"done\"'"
+ok "a copy to nowhere" fails io 'no -t' "$image" copy -f 0
+ok "a descriptor that is not there" fails io 'Bad file' "$image" sync -f 77
+ok "a directory's" fails io . "$image" copy -f 0 -t 3 3< "$tmp" < "$tmp/disk"
+ok "no store is made" sh -c "mkdir '$tmp/no' && cd '$tmp/no' &&
+    '$image' sync < '$tmp/copy' && [ -z \"\$(ls)\" ]"
+
 # --- disk full ---------------------------------------------------------------------
 
 mkdir "$tmp/small"
@@ -286,6 +304,9 @@ if mount -t tmpfs -o size=4M none "$tmp/small" 2> /dev/null; then
 	    "$image" -s "$tmp/small/st" import "$tmp/all.tar"
 	ok "cleans up" sh -c "[ -z \"\$(ls '$tmp/small/st/tmp')\" ] &&
 	    [ -z \"\$(ls '$tmp/small/st/blobs/sha256')\" ]"
+	ok "disk full while copying" sh -c "head -c 8M /dev/urandom > '$tmp/big'
+	    '$image' copy -t 3 < '$tmp/big' 3<> '$tmp/small/disk' |
+	    jq -e '.event == \"error\" and .code == \"disk_full\"'"
 	umount "$tmp/small"
 	mount -t tmpfs -o size=13M none "$tmp/small"
 	cp -r "$tmp/s8" "$tmp/small/st"

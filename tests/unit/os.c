@@ -221,7 +221,7 @@ peer(void **state)
 static void
 copies(void **state)
 {
-		struct stat st;
+	struct stat st;
 	off_t in = 2, out = 1;
 	char text[8];
 	int from, to;
@@ -242,6 +242,46 @@ copies(void **state)
 	assert_int_equal(os_copy_range(from, &in, to, &out, 9), 0);
 	assert_int_equal(pread(to, text, sizeof(text), 0), 5);
 	assert_memory_equal(text, "\0cdef", 5);
+	(void)close(from);
+	(void)close(to);
+}
+
+/* A file with holes, one of holes only, an empty one, and none. */
+static void
+copy_file(void **state)
+{
+	int from = os_tmpfile(dirfd_), to = os_tmpfile(dirfd_), p[2];
+	struct stat st, orig;
+	struct err e;
+	char c;
+
+	(void)state;
+	assert_int_equal(os_copy_file(to, from, &e), 0);
+	assert_int_equal(fstat(to, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	assert_int_equal(ftruncate(from, 8 << 20), 0);
+	assert_int_equal(os_copy_file(to, from, &e), 0);
+	assert_int_equal(fstat(to, &st), 0);
+	assert_true(st.st_size == 8 << 20 && st.st_blocks == 0);
+	assert_int_equal(ftruncate(to, 0), 0);
+	assert_int_equal(pwrite(from, "b", 1, 3 << 20), 1);
+	assert_int_equal(pwrite(from, "y", 1, (5 << 20) - 1), 1);
+	assert_int_equal(os_copy_file(to, from, &e), 0);
+	assert_int_equal(fstat(from, &orig), 0);
+	assert_int_equal(fstat(to, &st), 0);
+	assert_int_equal(st.st_size, 8 << 20);
+	assert_true(st.st_blocks <= orig.st_blocks);
+	assert_int_equal(pread(to, &c, 1, 3 << 20), 1);
+	assert_int_equal(c, 'b');
+	assert_int_equal(pread(to, &c, 1, (5 << 20) - 1), 1);
+	assert_int_equal(c, 'y');
+	assert_int_equal(os_copy_file(-1, from, &e), -1);
+	assert_int_equal(e.num, EBADF);
+	assert_int_equal(pipe(p), 0);
+	assert_int_equal(os_copy_file(to, p[0], &e), -1);
+	assert_int_equal(e.num, ESPIPE);
+	(void)close(p[0]);
+	(void)close(p[1]);
 	(void)close(from);
 	(void)close(to);
 }
@@ -403,6 +443,7 @@ main(void)
 		cmocka_unit_test(received),
 		cmocka_unit_test(peer),
 		cmocka_unit_test_setup_teardown(copies, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(copy_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(program, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(watched, set_up, tear_down),
 		cmocka_unit_test(wiped),
