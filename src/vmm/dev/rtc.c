@@ -112,11 +112,24 @@ decode_hour(const struct rtc *r, uint8_t v)
 	return decode(r, v & ~PM) % 12 + ((v & PM) != 0 ? 12 : 0);
 }
 
+/*
+ * Seconds.  time(3) may be of the last tick: who reads the clock in the
+ * interrupt of its update would find the second before.
+ */
+static time_t
+host_time(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec;
+}
+
 /* Put the time that is now into the registers. */
 static void
 show_time(struct rtc *r)
 {
-	time_t now = time(NULL) + (time_t)r->offset;
+	time_t now = host_time() + (time_t)r->offset;
 	struct tm t;
 	int year;
 
@@ -148,7 +161,7 @@ take_time(struct rtc *r)
 		    decode(r, r->ram[YEAR]) - 1900,
 	};
 
-	r->offset = (int64_t)(timegm(&t) - time(NULL));
+	r->offset = (int64_t)(timegm(&t) - host_time());
 }
 
 /* --- interrupts ---------------------------------------------------------- */
