@@ -118,7 +118,7 @@ is "no data is wrong" "" \
 is "what lay in memory all the time is right" "${sum%% *}" \
     "$(vmctl exec -u root b md5sum /dev/shm/data | cut -d ' ' -f 1)"
 ok "the disk is whole" vmctl exec -u root b sh -c \
-    'sync; echo 3 > /proc/sys/vm/drop_caches; ls /busy && cat /busy/f* | wc -c'
+    'sync; echo 3 > /proc/sys/vm/drop_caches; cat /busy/f* > /dev/null'
 echo "# $(standing "$t/state.b" there a) pages were copied while it stood"
 
 # --- cut ----------------------------------------------------------------------
