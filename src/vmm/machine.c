@@ -9,7 +9,6 @@
  * held are used.  Needs: the accelerator, the kernel's files.
  */
 
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>

@@ -15,7 +15,6 @@
  * Source: PCI Local Bus Specification 3.0, section 6.8.2.
  */
 
-
 #include <errno.h>
 #include <string.h>
 

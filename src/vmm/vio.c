@@ -9,7 +9,6 @@
  * Source: virtio 1.2, chapter 2 and section 3.1.
  */
 
-
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

@@ -15,7 +15,6 @@
  * Source: OpenBSD, sys/dev/pv/vmmci.c and usr.sbin/vmd/virtio.h.
  */
 
-
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
