@@ -142,12 +142,13 @@ trap 'exit 1' INT TERM HUP
 
 # ok TEXT COMMAND...: passes when the command succeeds; its output explains.
 ok() {
-	n=$((n + 1)); text=$1; shift
-	if "$@" > "$t/ok.out" 2>&1; then
+	n=$((n + 1)) rc=0 text=$1; shift
+	"$@" > "$t/ok.out" 2>&1 || rc=$?
+	if [ $rc -eq 0 ]; then
 		echo "ok $n - $text"
 	else
 		echo "not ok $n - $text"
-		echo "# status $? of: $*"
+		echo "# status $rc of: $*"
 		tail -n 20 "$t/ok.out" | sed 's/^/# /'
 		bad=1
 	fi
