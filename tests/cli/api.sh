@@ -2,44 +2,22 @@
 # tests that source it and start a daemon on $sock, with $pid; TAP.
 #
 #	name	of the test; set before
+. tests/cli/daemon.sh
 
-build=${BUILD:-build}
-case $build in /*) ;; *) build=$PWD/$build ;; esac
-bin=$build/bin
-for p in "$bin/vmd" "$bin/vmd-control" "$bin/vmm-null"; do
-	[ -x "$p" ] || { echo "1..0 # SKIP no $p"; exit 0; }
-done
-for p in curl jq; do
-	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
-done
-
-d=$(mktemp -d "${TMPDIR:-/tmp}/vmd-$name.XXXXXX")
-sock=$d/sock
-pid=
-
-# The daemon answers: at most a minute; no test depends on how long.
-serving() {
-	i=0
-	until curl -sf --unix-socket "$sock" http://vmd/health > /dev/null; do
-		i=$((i + 1))
-		[ $i -lt 1200 ] && kill -0 $pid 2> /dev/null || return 1
-		sleep 0.05
-	done
-}
-cleanup() {
+serving() { until_true serves; }
+end_vmd() { # and its instances
 	for i in $(curl -s --unix-socket "$sock" http://vmd/instances |
 	    jq -r '.[].id' 2> /dev/null); do
 		curl -s --unix-socket "$sock" -X DELETE \
 		    "http://vmd/instances/$i" > /dev/null
 	done
-	[ -z "$pid" ] || kill "$pid" 2> /dev/null
-	wait 2> /dev/null
+	end_daemon
+}
+cleanup() {
+	end_vmd
 	rm -rf "$d"
 }
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
 
-n=0 bad=0
 ok() { # ok TEXT: the last command's status
 	rc=$?
 	n=$((n + 1))

@@ -2,27 +2,12 @@
 # share.t: who may share which directory of the host, and what is refused;
 # with the null hypervisor, so no guest looks at them.
 cd "$(dirname "$0")/../.." || exit 1
-build=${BUILD:-build}
 [ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP not root"; exit 0; }
-for p in curl jq setpriv; do
-	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
-done
+command -v setpriv > /dev/null || { echo "1..0 # SKIP no setpriv"; exit 0; }
 [ -x /usr/lib/qemu/virtiofsd ] || { echo "1..0 # SKIP no virtiofsd"; exit 0; }
 u=$(id -u games 2> /dev/null) || { echo "1..0 # SKIP no user games"; exit 0; }
-d=$(mktemp -d "${TMPDIR:-/tmp}/vmd-share.XXXXXX")
-pid='' n=0 bad=0 sock=$d/sock
-end_vmd() {
-	for i in $(curl -s --unix-socket "$sock" http://vmd/instances |
-	    jq -r '.[].id' 2> /dev/null); do
-		curl -s --unix-socket "$sock" -X DELETE \
-		    "http://vmd/instances/$i" > /dev/null
-	done
-	[ -z "$pid" ] || kill "$pid" 2> /dev/null
-	wait 2> /dev/null
-	pid=
-}
-trap 'end_vmd; rm -rf "$d"' EXIT
-trap 'exit 1' INT TERM HUP
+name=share
+. tests/cli/api.sh
 chmod 755 "$d"
 mkdir -m 755 "$d/bin"
 for p in vmd vmd-control vmd-image vmd-share vmm-null vmm vmm-qemu viod; do
@@ -36,33 +21,17 @@ as_user "$d/bin/vmd" -n -s /nonexistent > /dev/null 2>&1
 as_user unshare -U true 2> /dev/null ||
     { echo "1..0 # SKIP users get no user namespace"; exit 0; }
 
-ok() {
-	rc=$?
-	n=$((n + 1))
-	[ $rc -eq 0 ] && echo "ok $n - $1" || {
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$d/body"
-		echo
-		bad=1
-	}
-}
 api() { # METHOD PATH [BODY]; $as runs it as somebody
 	status=$(${as:-} curl -s -g -m 60 --unix-socket "$sock" -X "$1" \
 	    -w '%{http_code}' ${3+-d "$3"} "http://vmd$2" > "$d/all"
 	    tail -c 3 "$d/all")
 	head -c -3 "$d/all" > "$d/body"
 }
-is() { [ "$status" = "$1" ] && jq -e "$2" "$d/body" > /dev/null; }
 start_vmd() { # COMMAND...
 	"$@" 2>> "$d/log" &
 	pid=$!
-	i=0
-	until curl -sf --unix-socket "$sock" http://vmd/health > /dev/null; do
-		i=$((i + 1))
-		[ $i -lt 200 ] || { echo "not ok 1 - vmd starts"; echo 1..1
-		    sed 's/^/# /' "$d/log" >&2; exit 1; }
-		sleep 0.05
-	done
+	serving || { echo "not ok 1 - vmd starts"; echo 1..1
+	    sed 's/^/# /' "$d/log" >&2; exit 1; }
 }
 make_vm() { # NAME HOSTDIR
 	api POST /instances "{\"name\":\"$1\",\"image\":\"none\",\"hypervisor\":\
