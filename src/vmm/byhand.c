@@ -17,6 +17,7 @@
 #include "lib/log.h"
 #include "os/event.h"
 #include "os/os.h"
+#include "os/paths.h"
 #include "vmm/backend.h"
 #include "vmm/byhand.h"
 #include "vmm/confine.h"
@@ -162,7 +163,7 @@ open_kernel(struct hand *h, char path[32], int *keep, int *ret,
 	if (!packed)
 		return 0;
 	*keep = take_fd(ret);
-	(void)snprintf(path, 32, "/proc/self/fd/%d", *keep);
+	(void)snprintf(path, 32, "%s/%d", os_paths.fds, *keep);
 	h->config.kernel = path;
 	return 0;
 }
