@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "accel/accel.h"
 #include "chapi/migration.h"
@@ -47,6 +48,8 @@ struct backend {
 	bool			 paused;	/* by a call */
 	bool			 confined;
 	struct machine_files	 files;		/* opened before that */
+	char			*packed;	/* a kernel's name, or NULL */
+	int			 unpacked;	/* what is in it */
 	uint64_t		 reboots;
 };
 
@@ -197,6 +200,25 @@ make_streams(struct backend *b, const struct vm_config *c, int *console,
 	return 0;
 }
 
+/* Nobody unpacks a kernel again: what was in that file is there. */
+static bool
+is_unpacked(const struct backend *b, const struct vm_config *c)
+{
+	return b->files.kernel == -1 && b->packed != NULL &&
+	    c->kernel != NULL && strcmp(c->kernel, b->packed) == 0;
+}
+
+static int
+open_files(struct backend *b, const struct vm_config *c, struct err *e)
+{
+	if (is_unpacked(b, c)) {
+		b->files.kernel = fcntl(b->unpacked, F_DUPFD_CLOEXEC, 0);
+		if (b->files.kernel == -1)
+			return err_sys(e, "kernel");
+	}
+	return machine_open(&b->files, c, e);
+}
+
 /*
  * A later boot has to do with the files of the first.  Where memory will be
  * private, snapshots ask what has changed in it.
@@ -209,7 +231,7 @@ confine(struct backend *b, const struct vm_config *c, int snapshot,
 		return 0;
 	if (snapshot != -1 || !c->memory.shared)
 		(void)os_pages_open();
-	if (machine_open(&b->files, c, e) == -1 ||
+	if (open_files(b, c, e) == -1 ||
 	    confine_enter(b->setup.confine, c, &b->files, snapshot, e) == -1)
 		return -1;
 	b->confined = true;
@@ -227,7 +249,8 @@ make_machine(struct backend *b, const struct vm_config *c,
 	    .files = &b->files,
 	    .event = machine_event, .arg = b };
 
-	if (make_streams(b, c, &console, &serial, e) == -1)
+	if ((is_unpacked(b, c) && open_files(b, c, e) == -1) ||
+	    make_streams(b, c, &console, &serial, e) == -1)
 		return -1;
 	s.console = take_fd(&console);
 	s.serial = take_fd(&serial);
@@ -771,14 +794,14 @@ backend_new(struct backend **ret, const struct backend_setup *setup,
     struct err *e)
 {
 	struct backend *b = calloc(1, sizeof(*b));
-	own_fd int kernel = setup->kernel;
 
 	if (b == NULL)
 		return err_sys(e, "machine");
 	/* One a thread costs four system calls each: they hardly allocate. */
 	os_one_heap();
 	b->setup = *setup;
-	b->files = (struct machine_files){ take_fd(&kernel), -1, -1 };
+	b->files = (struct machine_files){ -1, -1, -1 };
+	b->unpacked = -1;
 	*ret = b;
 	return 0;
 }
@@ -789,11 +812,27 @@ backend_attach(struct backend *b, struct vmm *vmm)
 	b->vmm = vmm;
 }
 
+int
+backend_kernel(struct backend *b, const char *path, int fd, bool packed,
+    struct err *e)
+{
+	if (!packed) {
+		b->files.kernel = fd;
+		return 0;
+	}
+	b->unpacked = fd;
+	b->packed = strdup(path);
+	return b->packed == NULL ? err_sys(e, "kernel") : 0;
+}
+
 void
 backend_destroy(struct backend *b)
 {
 	if (b == NULL)
 		return;
 	put_down(b);
+	if (b->unpacked != -1)
+		(void)close(b->unpacked);
+	free(b->packed);
 	free(b);
 }

@@ -9,6 +9,8 @@
 #ifndef VMM_BACKEND_H
 #define VMM_BACKEND_H
 
+#include <stdbool.h>
+
 #include "chapi/vmm.h"
 #include "lib/err.h"
 #include "lib/own.h"
@@ -23,8 +25,6 @@ struct backend_setup {
 	const struct accel	*accel;
 	/* Enter the sandbox before the first boot; NULL: a test's. */
 	const struct confine	*confine;
-	int			 kernel;	/* of the first boot, open
-						   already, or -1; taken */
 };
 
 extern const struct vmm_backend machine_backend;
@@ -34,6 +34,13 @@ int	backend_new(struct backend **ret, const struct backend_setup *,
 	    struct err *);
 /* Whom to tell what happens; before the event loop runs. */
 void	backend_attach(struct backend *, struct vmm *);
+/*
+ * The kernel of the next boot is open already: fd, which is taken.  What was
+ * packed in the file 'path' is that of all later boots, too, whose VmConfig
+ * names it.
+ */
+int	backend_kernel(struct backend *, const char *path, int fd,
+	    bool packed, struct err *);
 void	backend_destroy(struct backend *);
 OWN_DEFINE(struct backend, backend_destroy);
 

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +16,6 @@
 #include "lib/log.h"
 #include "os/event.h"
 #include "os/os.h"
-#include "os/paths.h"
 #include "vmm/backend.h"
 #include "vmm/byhand.h"
 #include "vmm/confine.h"
@@ -86,8 +84,22 @@ adapt(struct vm_config *c, const struct hand *h, struct err *e)
 	return adapt_streams(c, h, e);
 }
 
+/* Its file is that of the VM that was snapshotted: packed, or not. */
 static int
-restore(struct vmm *vmm, struct hand *h, struct err *e)
+open_again(struct backend *b, const struct vm_config *c, struct err *e)
+{
+	bool packed = false;
+	int fd = -1;
+
+	if (c->kernel == NULL)
+		return 0;
+	if (unpack_kernel(&fd, &packed, c->kernel, e) == -1)
+		return -1;
+	return backend_kernel(b, c->kernel, fd, packed, e);
+}
+
+static int
+restore(struct backend *b, struct vmm *vmm, struct hand *h, struct err *e)
 {
 	struct vm_config c = { .doc = NULL };
 	own_fd int dir = -1;
@@ -100,6 +112,8 @@ restore(struct vmm *vmm, struct hand *h, struct err *e)
 	if (r == 0)
 		r = adapt(&c, h, e);
 	if (r == 0)
+		r = open_again(b, &c, e);
+	if (r == 0)
 		r = vmm_restore(vmm, &c, dir, h->prefetch, e);
 	vm_config_fini(&c);
 	return r;
@@ -107,34 +121,42 @@ restore(struct vmm *vmm, struct hand *h, struct err *e)
 
 /* Start it, or leave it to the API. */
 static int
-begin(struct vmm *vmm, struct hand *h, struct err *e)
+begin(struct backend *b, struct vmm *vmm, struct hand *h, struct err *e)
 {
 	if (h->restore != NULL)
-		return restore(vmm, h, e);
+		return restore(b, vmm, h, e);
 	if (h->config.kernel != NULL || h->config.firmware != NULL)
 		return vmm_boot(vmm, &h->config, e);
 	return 0;
 }
 
+/* What was opened before anything was started. */
+struct kernel {
+	int	fd;
+	bool	packed;
+};
+
 static int
 serve(struct hand *h, struct vmm_setup *setup, struct helpers *helpers,
-    int kernel, struct err *e)
+    struct kernel *kernel, struct err *e)
 {
 	OWN(backend_destroy) struct backend *backend = NULL;
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
 	struct confine confine = { .api = h->api, .once = h->api == NULL };
 	const struct backend_setup b = { .loop = setup->loop,
-	    .accel = accel_host, .confine = &confine, .kernel = kernel };
+	    .accel = accel_host, .confine = &confine };
 	const struct vm_exit *why;
 
 	helpers_confine(helpers, &confine);
-	if (backend_new(&backend, &b, e) == -1)
+	if (backend_new(&backend, &b, e) == -1 ||
+	    (kernel->fd != -1 && backend_kernel(backend, h->config.kernel,
+	    take_fd(&kernel->fd), kernel->packed, e) == -1))
 		return -1;
 	setup->arg = backend;
 	if (vmm_new(&vmm, setup, e) == -1)
 		return -1;
 	backend_attach(backend, vmm);
-	if (begin(vmm, h, e) == -1) {
+	if (begin(backend, vmm, h, e) == -1) {
 		helpers_blame(helpers, e);
 		return -1;
 	}
@@ -146,39 +168,17 @@ serve(struct hand *h, struct vmm_setup *setup, struct helpers *helpers,
 	return err_set(e, EIO, "%s", why->reason);
 }
 
-/*
- * A packed kernel's place is taken by what is in it, also at a later boot:
- * 'keep' is open until the end.
- */
-static int
-open_kernel(struct hand *h, char path[32], int *keep, int *ret,
-    struct err *e)
-{
-	bool packed = false;
-
-	if (h->config.kernel == NULL)
-		return 0;
-	if (unpack_kernel(ret, &packed, h->config.kernel, e) == -1)
-		return -1;
-	if (!packed)
-		return 0;
-	*keep = take_fd(ret);
-	(void)snprintf(path, 32, "%s/%d", os_paths.fds, *keep);
-	h->config.kernel = path;
-	return 0;
-}
-
 static int
 run(struct hand *h, struct err *e)
 {
 	OWN(helpers_destroy) struct helpers *helpers = NULL;
-	own_fd int keep = -1, kernel = -1;
-	char path[32];
+	struct kernel kernel = { .fd = -1 };
 	struct vmm_setup setup = { .backend = &machine_backend,
 	    .by_hand = true };
 	int r;
 
-	if (open_kernel(h, path, &keep, &kernel, e) == -1)
+	if (h->config.kernel != NULL && unpack_kernel(&kernel.fd,
+	    &kernel.packed, h->config.kernel, e) == -1)
 		return -1;
 	if (h->api != NULL) {
 		setup.api = os_unix_listen(AT_FDCWD, h->api, 0600, BACKLOG, e);
@@ -189,7 +189,9 @@ run(struct hand *h, struct err *e)
 		return -1;
 	r = helpers_new(&helpers, h, &setup, e);
 	if (r == 0)
-		r = serve(h, &setup, helpers, take_fd(&kernel), e);
+		r = serve(h, &setup, helpers, &kernel, e);
+	if (kernel.fd != -1)
+		(void)close(kernel.fd);
 	/* The sandbox lets it go below the working directory only. */
 	if (h->api != NULL)
 		(void)unlink(h->api);

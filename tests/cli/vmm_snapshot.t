@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 vmm=$PWD/$build/bin/vmm
 case $build in /*) vmm=$build/bin/vmm ;; esac
-for p in gdb cc ld curl; do
+for p in gdb cc ld curl gzip; do
 	command -v $p > /dev/null || { echo "1..0 # SKIP no $p"; exit 0; }
 done
 [ -w /dev/kvm ] || { echo "1..0 # SKIP no /dev/kvm"; exit 0; }
@@ -165,6 +165,32 @@ while [ $k -lt 20 ]; do
 done
 check "killed $k times while it made one ($whole were ready)" [ $k = 20 ]
 stop
+
+# What was packed is in a snapshot by its file's name, and unpacked again.
+gzip -k k
+check "a kernel that is packed" start --kernel k.gz
+api vm.reboot
+check "which a reboot loads again" [ "$status" = 204 ]
+api vm.pause
+api vm.snapshot "{\"destination_url\":\"file:$t/four\"}"
+check "is snapshotted by its name" grep -q '"kernel": *"k.gz"' four/config.json
+api vm.shutdown
+api vm.boot
+check "another boot has it, too" [ "$status" = 204 ]
+stop
+check "and who restores it" start --restore four
+value
+first=$value
+check "goes on counting" wait_for counts
+api vm.reboot
+check "begins anew" [ "$status" = 204 ]
+first=0
+check "and counts" wait_for counts
+stop
+mv k.gz away.gz
+timeout 60 "$vmm" --restore four --memory 64M --serial off > vmm.log 2>&1 \
+    < /dev/null
+check "a kernel that is gone is named" grep -q "kernel: k.gz: No such" vmm.log
 
 sed 's/"version":1/"version":9/' two/state.json > state &&
     mv state two/state.json

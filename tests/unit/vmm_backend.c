@@ -60,7 +60,7 @@ make_kernel(void)
 static void
 start(struct world *w)
 {
-	struct backend_setup b = { .accel = &accel_null, .kernel = -1 };
+	struct backend_setup b = { .accel = &accel_null };
 	struct vmm_setup s = { .backend = &machine_backend };
 	struct err e;
 
