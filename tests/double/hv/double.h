@@ -6,11 +6,16 @@
  * runs guests here.  What the framework leaves undefined or punishes with a
  * crash of the guest ends the program here, and says what was broken:
  *
- *	a vCPU that another thread uses
+ *	a vCPU that another thread uses, or that is not there
  *	vCPUs before the interrupt controller, memory that is not of 16 KiB
- *	a fault after which the program counter is not 4 ahead
+ *	a fault after which the program counter is not 4 ahead; a call (HVC)
+ *	after which it is
  *	a load that was not written back, or not extended as the syndrome says
+ *	identification of a vCPU that has run, the controller's state then or
+ *	while one runs
  *	a VM that ends before its vCPUs
+ *
+ * hv_contract breaks each of them.
  *
  * KVM does not tell which register a load goes to.  One is made up, another
  * each time, and what is done with it becomes the access's.
@@ -46,6 +51,7 @@ enum duty {
 
 struct vcpu {
 	bool			 there;
+	bool			 ran;
 	unsigned		 id;
 	pthread_t		 owner;
 	int			 fd;
@@ -61,6 +67,7 @@ struct vcpu {
 	uint64_t		 pc;		/* of the instruction */
 	unsigned		 rt;		/* that was made up */
 	bool			 sign, wide;
+	bool			 called;	/* HVC: pc is behind it */
 
 	/* Identification that KVM does not let be changed. */
 	unsigned		 nshadows;

@@ -401,6 +401,9 @@ hv_gic_set_state(const void *data, size_t len)
 	check_still("hv_gic_set_state");
 	if (nvcpus == 0)
 		violated("hv_gic_set_state before the vCPUs");
+	for (unsigned i = 0; i < nvcpus; i++)
+		if (vcpus[i].ran)
+			violated("hv_gic_set_state: vCPU %u has run", i);
 	if (len != sizeof(*s))
 		return HV_BAD_ARGUMENT;
 	s = malloc(len);

@@ -127,6 +127,10 @@ hv_vcpu_set_reg(hv_vcpu_t id, hv_reg_t r, uint64_t value)
 		step(v, value);
 		return HV_SUCCESS;
 	}
+	if (v->called && r == HV_REG_PC && value == v->pc + 4)
+		violated("vCPU %u goes on at %#llx: HVC had left it at %#llx",
+		    v->id, (unsigned long long)value,
+		    (unsigned long long)v->pc);
 	return result(one(v, KVM_SET_ONE_REG, core(r), &value));
 }
 
@@ -219,6 +223,8 @@ hv_vcpu_set_sys_reg(hv_vcpu_t id, hv_sys_reg_t r, uint64_t value)
 {
 	struct vcpu *v = settled(id);
 
+	if (v->ran && (r == HV_SYS_MPIDR_EL1 || identification(r)))
+		violated("vCPU %u has run: register %#x is fixed", v->id, r);
 	if (r == HV_SYS_MPIDR_EL1)
 		return set_affinity(v, value);
 	if (one(v, KVM_SET_ONE_REG, number(r), &value) == 0)

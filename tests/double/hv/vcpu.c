@@ -274,12 +274,11 @@ exit_call(struct vcpu *v)
 	uint64_t pc;
 
 	fault(v, EC(smc ? SMC : HVC), 0);
-	if (!smc)
-		return;
 	if (hv_vcpu_get_reg(v->id, HV_REG_PC, &pc) != HV_SUCCESS)
 		violated("no program counter");
-	v->pc = pc - 4;
-	v->duty = DUTY_CALLED;
+	v->pc = smc ? pc - 4 : pc;
+	v->duty = smc ? DUTY_CALLED : DUTY_NONE;
+	v->called = !smc;
 }
 
 void
@@ -349,6 +348,8 @@ hv_vcpu_run(hv_vcpu_t id)
 
 	check_duty(v);
 	gic_start();
+	v->ran = true;
+	v->called = false;
 	memset(&v->exit, 0, sizeof(v->exit));
 	for (;;) {
 		if (enter(v) == 0) {

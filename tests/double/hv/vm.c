@@ -84,6 +84,17 @@ forward_calls(void)
 	return 0;
 }
 
+/* Calls of firmware and loads that nobody described come to us. */
+static int
+forward_all(void)
+{
+	struct kvm_enable_cap nisv = { .cap = KVM_CAP_ARM_NISV_TO_USER };
+
+	if (ioctl(vm, KVM_ENABLE_CAP, &nisv) == -1)
+		return -1;
+	return forward_calls();
+}
+
 hv_return_t
 hv_vm_create(hv_vm_config_t c)
 {
@@ -95,7 +106,7 @@ hv_vm_create(hv_vm_config_t c)
 	    (unsigned long)c->bits);
 	if (vm == -1)
 		return HV_NO_RESOURCES;
-	if (forward_calls() == -1) {
+	if (forward_all() == -1) {
 		fprintf(stderr, "hv double: Linux 6.4 is needed\n");
 		(void)close(vm);
 		vm = -1;
