@@ -133,6 +133,12 @@ HV_DOUBLE	= $(patsubst tests/double/hv/%.c,$(O)/obj/double/%.o,\
 $(O)/obj/double/%.o: tests/double/hv/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+# What breaks the double's contracts; it runs in the lab.
+$(O)/tests/double/hv-contract: $(wildcard tests/double/hv_contract/*.c) \
+    tests/double/hv_contract/contract.h $(HV_DOUBLE)
+	@mkdir -p $(@D)
+	$(call say,TEST)$(CC) $(CPPFLAGS) $(CFLAGS) -static -o $@ \
+	    $(filter-out %.h,$^) -lpthread
 $(O)/tests/double/vmm-hvf: $(vmm_OBJS) $(HVF) $(HV_DOUBLE) $(vmm_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(call ld_flags,vmm) -o $@ $^ $(call ld_libs,vmm)

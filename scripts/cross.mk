@@ -14,13 +14,14 @@ CROSS_PC	= env PKG_CONFIG_SYSROOT_DIR=$(CROSS_ROOT) \
 $(CROSS_ROOT)/complete: scripts/cross-sysroot scripts/guest-fetch
 	VMD_CACHE=$(VMD_CACHE) scripts/cross-sysroot aarch64 $(CROSS_ROOT)
 
-# And vmm on a double of Hypervisor.framework, for a test.
+# And vmm on a double of Hypervisor.framework, and what tests that.
 arm64: arm64-hvf
 arm64-hvf: $(CROSS_ROOT)/complete
 	@$(MAKE) --no-print-directory HOST_ARCH=aarch64 O=$(CROSS_O) \
 	    SYSROOT=$(CROSS_ROOT) CC="$(CROSS_CC)" AR=aarch64-linux-gnu-ar \
 	    RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
-	    PKG_CONFIG="$(CROSS_PC)" $(CROSS_O)/tests/double/vmm-hvf
+	    PKG_CONFIG="$(CROSS_PC)" $(CROSS_O)/tests/double/vmm-hvf \
+	    $(CROSS_O)/tests/double/hv-contract
 .PHONY: arm64-hvf
 
 arm64: $(CROSS_ROOT)/complete
