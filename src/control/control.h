@@ -16,6 +16,7 @@
 #include "control/vm.h"
 #include "control/volumes.h"
 #include "lib/err.h"
+#include "os/os.h"
 #include "priv/request.h"
 
 struct config;
@@ -47,7 +48,7 @@ struct control {
 	unsigned		 last_number;
 	int			 state;	/* STATE, a directory */
 	bool			 listed; /* vmd has said which VMs live */
-	char			 boot_id[40];
+	char			 boot_id[OS_BOOT_ID];
 	long			 ncpus;		/* of the host; asked once */
 	const char		*data;	/* DATA, absolute */
 };

@@ -124,10 +124,10 @@ ask(struct op *op, enum priv_file_kind kind, priv_fd_fn *fn)
 static int
 put(const struct vm *vm, int taken, const char *name, struct err *e)
 {
-	own_fd int from = taken, to = -1;
+	own_fd int from = taken;
+	own_fd int to = guest_copy(vm, name, from, e);
 
-	if (guest_make_file(&to, vm, name, e) == -1 ||
-	    guest_copy(to, from, e) == -1)
+	if (to == -1)
 		return err_prefix(e, "copy the %s", name);
 	return 0;
 }

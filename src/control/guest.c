@@ -275,12 +275,6 @@ guest_cpio(struct buf *to, const struct buf *records, struct err *e)
 /* --- files ---------------------------------------------------------------- */
 
 int
-guest_copy(int to, int from, struct err *e)
-{
-	return os_clone(to, from) == 0 ? 0 : os_copy_file(to, from, e);
-}
-
-int
 guest_make_file(int *ret, const struct vm *vm, const char *name,
     struct err *e)
 {
@@ -288,6 +282,15 @@ guest_make_file(int *ret, const struct vm *vm, const char *name,
 	*ret = openat(vm->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
 	    O_NOFOLLOW, 0640);
 	return *ret == -1 ? err_sys(e, "create %s", name) : 0;
+}
+
+int
+guest_copy(const struct vm *vm, const char *name, int from, struct err *e)
+{
+	const struct os_name to = { vm->dir, name, 0640 };
+
+	(void)unlinkat(vm->dir, name, 0);
+	return os_copy_new(from, &to, e);
 }
 
 int
@@ -308,8 +311,7 @@ guest_initrd(const struct vm *vm, struct err *e)
 		(void)err_sys(e, "open %s", path);
 	} else if (guest_records(&records, vm, e) == 0 &&
 	    guest_cpio(&archive, &records, e) == 0 &&
-	    guest_make_file(&to, vm, "initrd", e) == 0 &&
-	    guest_copy(to, from, e) == 0) {
+	    (to = guest_copy(vm, "initrd", from, e)) != -1) {
 		end = lseek(to, 0, SEEK_END);
 		/* The next archive begins at a multiple of four. */
 		if (end == -1 || pwrite(to, archive.data, archive.len,

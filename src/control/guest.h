@@ -46,14 +46,16 @@ int	guest_cpio(struct buf *to, const struct buf *records, struct err *);
 /* The image's root, STATE/images/root/<hex>.sqfs, opened read-only. */
 int	guest_root(int *ret, const struct vm *, struct err *);
 
-/* A new file in the VM's directory, which its VMM may read. */
-int	guest_make_file(int *ret, const struct vm *, const char *name,
-	    struct err *);
 /* The same by the digest; one that is no "sha256:" of 64 digits is refused. */
 int	guest_root_digest(int *ret, const struct control *,
 	    const char *digest, struct err *);
 
-/* Contents of one file into another: shared, copied, or read and written. */
-int	guest_copy(int to, int from, struct err *);
+/* A new file in the VM's directory, which its VMM may read. */
+int	guest_make_file(int *ret, const struct vm *, const char *name,
+	    struct err *);
+
+/* The same with the contents of 'from'; its descriptor, or -1. */
+int	guest_copy(const struct vm *, const char *name, int from,
+	    struct err *);
 
 #endif

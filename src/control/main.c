@@ -245,19 +245,6 @@ on_setup(void *arg, struct priv_setup *s, const struct err *why)
 }
 
 static void
-read_boot_id(struct control *ctl)
-{
-	struct buf b;
-
-	buf_init(&b, 64);
-	if (file_read(&b, AT_FDCWD, "/proc/sys/kernel/random/boot_id",
-	    NULL) == 0 && b.len >= 36)
-		(void)snprintf(ctl->boot_id, sizeof(ctl->boot_id), "%.36s",
-		    (const char *)b.data);
-	buf_fini(&b);
-}
-
-static void
 on_signal(evutil_socket_t fd, short what, void *arg)
 {
 	struct control *ctl = arg;
@@ -328,7 +315,7 @@ main(int argc, char *argv[])
 	TAILQ_INIT(&ctl.volumes);
 	TAILQ_INIT(&ctl.snapshots);
 	ctl.state = -1;
-	read_boot_id(&ctl);
+	(void)os_boot_id(ctl.boot_id);
 	/* In the sandbox the C library reads all of /proc/stat for it. */
 	ctl.ncpus = sysconf(_SC_NPROCESSORS_ONLN);
 	run(&ctl);

@@ -81,6 +81,7 @@ on_copied(void *arg, const struct err *e)
 static int
 copy_disk(struct op *op, int to, struct err *e)
 {
+	const struct os_name name = { to, "overlay.img", 0660 };
 	struct vm *vm = op->vm;
 	own_fd int from = -1;
 
@@ -88,11 +89,8 @@ copy_disk(struct op *op, int to, struct err *e)
 	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (from == -1)
 		return err_sys(e, "open overlay.img");
-	op->file = openat(to, "overlay.img", O_RDWR | O_CREAT | O_EXCL |
-	    O_CLOEXEC | O_NOFOLLOW, 0660);
-	if (op->file == -1)
-		return err_sys(e, "make overlay.img");
-	return disk_copy(vm->control, from, op->file, on_copied, op, e);
+	op->file = disk_copy(vm->control, from, &name, on_copied, op, e);
+	return op->file == -1 ? -1 : 0;
 }
 
 /* The memory in the directory 'name' of the VM, or NULL; then the disk. */

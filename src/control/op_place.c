@@ -131,6 +131,7 @@ on_copied(void *arg, const struct err *e)
 static int
 fill_disk(struct op *op, int from, int place, struct err *e)
 {
+	const struct os_name name = { place, "overlay.img", 0660 };
 	own_fd int disk = -1;
 
 	if (op->options.move) {
@@ -141,12 +142,8 @@ fill_disk(struct op *op, int from, int place, struct err *e)
 	disk = openat(from, "overlay.img", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (disk == -1)
 		return err_sys(e, "open overlay.img");
-	op->file = openat(place, "overlay.img", O_RDWR | O_CREAT | O_EXCL |
-	    O_CLOEXEC | O_NOFOLLOW, 0660);
-	if (op->file == -1)
-		return err_sys(e, "make overlay.img");
-	return disk_copy(op->vm->control, disk, op->file, on_copied, op,
-	    e) == -1 ? -1 : 1;
+	op->file = disk_copy(op->vm->control, disk, &name, on_copied, op, e);
+	return op->file == -1 ? -1 : 1;
 }
 
 static int

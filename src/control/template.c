@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "control/control.h"
-#include "control/guest.h"
 #include "control/jobs.h"
 #include "control/template.h"
 #include "lib/own.h"
+#include "os/os.h"
 
 struct waiter {
 	TAILQ_ENTRY(waiter)	 entry;
@@ -198,6 +198,7 @@ int
 template_copy(const struct control *ctl, uint64_t bytes, int dirfd,
     const char *name, struct err *e)
 {
+	const struct os_name file = { dirfd, name, 0660 };
 	own_fd int from = -1, to = -1;
 	char path[64];
 
@@ -205,12 +206,6 @@ template_copy(const struct control *ctl, uint64_t bytes, int dirfd,
 	from = openat(ctl->state, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (from == -1)
 		return err_sys(e, "open %s", path);
-	to = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
-	    O_NOFOLLOW, 0660);
-	if (to == -1)
-		return err_sys(e, "create %s", name);
-	if (guest_copy(to, from, e) == 0)
-		return 0;
-	(void)unlinkat(dirfd, name, 0);
-	return err_prefix(e, "%s", name);
+	to = os_copy_new(from, &file, e);
+	return to == -1 ? -1 : 0;
 }

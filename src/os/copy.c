@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* copy.c - contents of files, their holes left out; see os.h */
+/* copy.c - copies of files, their holes left out; see os.h */
 
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "lib/io.h"
+#include "lib/own.h"
 #include "os/os.h"
 
 #define COPY_BYTES	65536	/* at once, where there is no better way */
@@ -68,4 +70,21 @@ os_copy_file(int to, int from, struct err *e)
 		return err_sys(e, "copy");
 	/* Different file systems, or one that knows neither call. */
 	return copy_bytes(to, from) == -1 ? err_sys(e, "copy") : 0;
+}
+
+int
+os_copy_new(int from, const struct os_name *n, struct err *e)
+{
+	own_fd int to = os_clone(from, n);
+
+	if (to != -1)
+		return take_fd(&to);
+	to = openat(n->dirfd, n->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
+	    O_NOFOLLOW, n->mode);
+	if (to == -1)
+		return err_sys(e, "make %s", n->name);
+	if (os_copy_file(to, from, e) == 0)
+		return take_fd(&to);
+	(void)unlinkat(n->dirfd, n->name, 0);
+	return err_prefix(e, "%s", n->name);
 }

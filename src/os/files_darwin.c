@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* files_darwin.c - files, on macOS; see os.h */
 
+#include <sys/clonefile.h>
 #include <sys/event.h>
 #include <sys/mount.h>
 #include <sys/param.h>
@@ -102,13 +103,32 @@ os_punch(int fd, uint64_t offset, uint64_t len)
 	    write_zeroes(fd, last, offset + len - last) == -1 ? -1 : 0;
 }
 
-/* clonefile(2) makes new files only: 'to' is there already. */
-int
-os_clone(int to, int from)
+/* What modes 'from' has the clone has, too: they may not let us write. */
+static int
+open_clone(const struct os_name *n)
 {
-	(void)to;
-	(void)from;
-	errno = ENOTSUP;
+	own_fd int fd = openat(n->dirfd, n->name,
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd == -1 || fchmod(fd, n->mode) == -1)
+		return -1;
+	return openat(n->dirfd, n->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* APFS only. */
+int
+os_clone(int from, const struct os_name *n)
+{
+	int to, why;
+
+	if (fclonefileat(from, n->dirfd, n->name, CLONE_NOOWNERCOPY) == -1)
+		return -1;
+	to = open_clone(n);
+	if (to != -1)
+		return to;
+	why = errno;
+	(void)unlinkat(n->dirfd, n->name, 0);
+	errno = why;
 	return -1;
 }
 

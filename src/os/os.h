@@ -115,11 +115,19 @@ int	 os_zero(int fd, uint64_t offset, uint64_t len);
 int	 os_lock_image(int fd, int writes, struct err *);
 void	 os_unlock_image(int fd);
 
+/* A file that is to be made: one of that name is not there. */
+struct os_name {
+	int		 dirfd;
+	const char	*name;
+	mode_t		 mode;		/* of which a umask takes nothing */
+};
+
 /*
- * Make 'to', which is empty, the same as 'from' by sharing its blocks.  -1
- * with errno where the file system cannot: then it is to be copied.
+ * Make a file that is the same as 'from' by sharing its blocks (FICLONE,
+ * fclonefileat(2)).  Its descriptor, to read and write; -1 with errno and
+ * without the file where that cannot be: then it is to be copied.
  */
-int	 os_clone(int to, int from);
+int	 os_clone(int from, const struct os_name *);
 
 /*
  * Copy up to 'len' bytes from one place to another and move both on, inside
@@ -132,6 +140,12 @@ ssize_t	 os_copy_range(int from, off_t *in, int to, off_t *out, size_t len);
  * 'from' has.  Both stay the caller's; their offsets may move.
  */
 int	 os_copy_file(int to, int from, struct err *);
+
+/*
+ * Make a file that is the same as 'from', cloned or copied.  Its descriptor,
+ * to read and write; -1: there is none, or another of that name stays.
+ */
+int	 os_copy_new(int from, const struct os_name *, struct err *);
 
 /* Begin to read [offset, +len) of a file: somebody will soon. */
 void	 os_read_ahead(int fd, uint64_t offset, uint64_t len);
@@ -222,6 +236,10 @@ int	 os_die_with_parent(void);
 
 /* The directory of the running program's file, absolute. */
 int	 os_exe_dir(char *, size_t size, struct err *);
+
+/* What is another one after each boot of the host; -1 with errno. */
+#define OS_BOOT_ID	37		/* 36 digits and hyphens, and NUL */
+int	 os_boot_id(char ret[OS_BOOT_ID]);
 
 /*
  * Frequency of the time stamp counter that programs read, 0 where there is

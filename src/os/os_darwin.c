@@ -268,6 +268,14 @@ os_exe_dir(char *to, size_t size, struct err *e)
 	return 0;
 }
 
+int
+os_boot_id(char ret[OS_BOOT_ID])
+{
+	size_t n = OS_BOOT_ID;
+
+	return sysctlbyname("kern.bootsessionuuid", ret, &n, NULL, 0);
+}
+
 uint64_t
 os_tsc_khz(void)
 {

@@ -112,9 +112,20 @@ os_zero(int fd, uint64_t offset, uint64_t len)
 }
 
 int
-os_clone(int to, int from)
+os_clone(int from, const struct os_name *n)
 {
-	return ioctl(to, FICLONE, from);
+	own_fd int to = openat(n->dirfd, n->name, O_RDWR | O_CREAT | O_EXCL |
+	    O_CLOEXEC | O_NOFOLLOW, n->mode);
+	int why;
+
+	if (to == -1)
+		return -1;
+	if (ioctl(to, FICLONE, from) == 0)
+		return take_fd(&to);
+	why = errno;
+	(void)unlinkat(n->dirfd, n->name, 0);
+	errno = why;
+	return -1;
 }
 
 ssize_t
@@ -584,6 +595,19 @@ os_exe_dir(char *to, size_t size, struct err *e)
 	slash = strrchr(to, '/');
 	if (slash != NULL && slash != to)
 		*slash = '\0';
+	return 0;
+}
+
+int
+os_boot_id(char ret[OS_BOOT_ID])
+{
+	own_fd int fd = open("/proc/sys/kernel/random/boot_id",
+	    O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1 ||
+	    read_full(fd, ret, OS_BOOT_ID - 1) != OS_BOOT_ID - 1)
+		return -1;
+	ret[OS_BOOT_ID - 1] = '\0';
 	return 0;
 }
 

@@ -24,8 +24,11 @@ static int	dirfd_;
 static int
 set_up(void **state)
 {
+	const char *tmp = getenv("TMPDIR");
+
 	(void)state;
-	strcpy(dir, "/tmp/vmd-os.XXXXXX");
+	(void)snprintf(dir, sizeof(dir), "%s/vmd-os.XXXXXX",
+	    tmp != NULL ? tmp : "/tmp");
 	if (mkdtemp(dir) == NULL)
 		return -1;
 	dirfd_ = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -309,6 +312,102 @@ program(void **state)
 	assert_ptr_equal(os_program(places + 3), NULL);
 }
 
+/* Where OS_CLONES is set the file system can; see tests/cli/clone.t. */
+static void
+clone_new(void **state)
+{
+	const struct os_name name = { dirfd_, "clone", 0640 };
+	int from, to;
+	struct stat st;
+	char c;
+
+	(void)state;
+	if (getenv("OS_CLONES") == NULL)
+		return;
+	/* What its modes refuse its owner is no matter. */
+	from = openat(dirfd_, "f", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+	    0400);
+	assert_int_equal(pwrite(from, "b", 1, 3 << 20), 1);
+	to = os_clone(from, &name);
+	assert_int_not_equal(to, -1);
+	assert_true(is_cloexec(to));
+	assert_int_equal(fstat(to, &st), 0);
+	assert_int_equal(st.st_size, (3 << 20) + 1);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	assert_int_equal(pread(to, &c, 1, 3 << 20), 1);
+	assert_int_equal(c, 'b');
+	assert_int_equal(pwrite(to, "w", 1, 3 << 20), 1);
+	assert_int_equal(pread(from, &c, 1, 3 << 20), 1);
+	assert_int_equal(c, 'b');
+	(void)close(to);
+	(void)close(from);
+	assert_int_equal(unlinkat(dirfd_, "clone", 0), 0);
+}
+
+/* Cloned where the file system can, else copied; other bytes than its own. */
+static void
+copy_new(void **state)
+{
+	const struct os_name name = { dirfd_, "copy", 0640 };
+	const struct os_name none = { dirfd_, "nowhere/copy", 0640 };
+	int from = os_tmpfile(dirfd_), to;
+	struct stat st;
+	struct err e;
+	char c;
+
+	(void)state;
+	assert_int_equal(ftruncate(from, 8 << 20), 0);
+	assert_int_equal(pwrite(from, "b", 1, 3 << 20), 1);
+	to = os_copy_new(from, &name, &e);
+	assert_int_not_equal(to, -1);
+	assert_true(is_cloexec(to));
+	assert_int_equal(fstat(to, &st), 0);
+	assert_int_equal(st.st_size, 8 << 20);
+	assert_true(st.st_blocks < 1024);	/* of 512 bytes: holes */
+	assert_int_equal(st.st_mode & ~0640U & 0777, 0);
+	assert_int_equal(pread(to, &c, 1, 3 << 20), 1);
+	assert_int_equal(c, 'b');
+	assert_int_equal(pwrite(to, "w", 1, 0), 1);
+	assert_int_equal(pread(from, &c, 1, 0), 1);
+	assert_int_equal(c, '\0');
+	(void)close(to);
+	(void)close(from);
+	assert_int_equal(unlinkat(dirfd_, "copy", 0), 0);
+
+	/* What cannot be made is not there, and what was there stays. */
+	from = os_tmpfile(dirfd_);
+	assert_int_equal(os_clone(from, &none), -1);
+	assert_int_equal(os_copy_new(from, &none, &e), -1);
+	assert_int_equal(e.num, ENOENT);
+	(void)close(from);
+	from = openat(dirfd_, ".", O_RDONLY | O_DIRECTORY);
+	assert_int_equal(os_clone(from, &name), -1);
+	assert_int_equal(os_copy_new(from, &name, &e), -1);
+	assert_int_equal(faccessat(dirfd_, "copy", F_OK, 0), -1);
+	(void)close(from);
+	to = openat(dirfd_, "copy", O_RDWR | O_CREAT, 0600);
+	assert_int_equal(write(to, "old", 3), 3);
+	assert_int_equal(os_clone(to, &name), -1);
+	assert_int_equal(os_copy_new(to, &name, &e), -1);
+	assert_int_equal(e.num, EEXIST);
+	assert_int_equal(fstat(to, &st), 0);
+	assert_true(st.st_size == 3 && st.st_nlink == 1);
+	(void)close(to);
+	assert_int_equal(unlinkat(dirfd_, "copy", 0), 0);
+}
+
+static void
+boot_id(void **state)
+{
+	char a[OS_BOOT_ID], b[OS_BOOT_ID];
+
+	(void)state;
+	assert_int_equal(os_boot_id(a), 0);
+	assert_int_equal(os_boot_id(b), 0);
+	assert_string_equal(a, b);
+	assert_int_equal(strlen(a), 36);
+}
+
 static bool
 tells(const struct os_watch *watch)
 {
@@ -445,6 +544,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(copies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(copy_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(program, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(clone_new, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(copy_new, set_up, tear_down),
+		cmocka_unit_test(boot_id),
 		cmocka_unit_test_setup_teardown(watched, set_up, tear_down),
 		cmocka_unit_test(wiped),
 		cmocka_unit_test(notified),
