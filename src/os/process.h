@@ -37,6 +37,14 @@ int	process_signal(int handle, int signo);
 /* Processor time that a process has used, ns; 0 when it is not there. */
 uint64_t process_cpu_ns(pid_t);
 
+/* What a process has used and uses; all 0 when it is not there. */
+struct process_usage {
+	uint64_t cpu_ns;
+	uint64_t rss;		/* bytes, resident */
+	uint64_t vms;		/* and mapped; 0 where nobody says */
+};
+void	process_usage(struct process_usage *ret, pid_t);
+
 /*
  * Signal every process that has the file of fd open, but this one.  Returns
  * how many there were.  Slow: looks at all descriptors of all processes.

@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <mach/mach_time.h>
@@ -104,16 +105,28 @@ process_signal(int handle, int signo)
 	return kill(handles[handle].pid, signo);
 }
 
-uint64_t
-process_cpu_ns(pid_t pid)
+void
+process_usage(struct process_usage *ret, pid_t pid)
 {
 	mach_timebase_info_data_t unit;
 	struct rusage_info_v0 r;
 
+	memset(ret, 0, sizeof(*ret));
 	if (proc_pid_rusage(pid, RUSAGE_INFO_V0, (rusage_info_t *)&r) == -1 ||
 	    mach_timebase_info(&unit) != 0)
-		return 0;
-	return (r.ri_user_time + r.ri_system_time) * unit.numer / unit.denom;
+		return;
+	ret->cpu_ns = (r.ri_user_time + r.ri_system_time) * unit.numer /
+	    unit.denom;
+	ret->rss = r.ri_resident_size;
+}
+
+uint64_t
+process_cpu_ns(pid_t pid)
+{
+	struct process_usage u;
+
+	process_usage(&u, pid);
+	return u.cpu_ns;
 }
 
 unsigned

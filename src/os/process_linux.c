@@ -133,6 +133,29 @@ process_cpu_ns(pid_t pid)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+/* proc(5), /proc/PID/stat: fields 14 utime, 15 stime, 23 vsize, 24 rss. */
+void
+process_usage(struct process_usage *ret, pid_t pid)
+{
+	unsigned long long utime, stime, vsize;
+	char text[PROC_MAX], *p;
+	long long rss;
+
+	memset(ret, 0, sizeof(*ret));
+	if (proc_read(text, sizeof(text), pid, "stat") == -1)
+		return;
+	/* As in stat_start(). */
+	p = strrchr(text, ')');
+	if (p == NULL || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u "
+	    "%*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %*u %llu %lld",
+	    &utime, &stime, &vsize, &rss) != 4)
+		return;
+	ret->cpu_ns = (utime + stime) * (UINT64_C(1000000000) /
+	    (uint64_t)sysconf(_SC_CLK_TCK));
+	ret->vms = vsize;
+	ret->rss = (uint64_t)rss * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 static bool
 holds(pid_t pid, const struct stat *file)
 {

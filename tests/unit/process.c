@@ -130,6 +130,19 @@ reopen(void **state)
 	(void)close(rw);
 }
 
+static void
+usage(void **state)
+{
+	struct process_usage u;
+
+	(void)state;
+	process_usage(&u, getpid());
+	assert_true(u.rss > 65536);
+	assert_true(u.vms == 0 || u.vms >= u.rss);
+	process_usage(&u, 0);
+	assert_true(u.rss == 0 && u.vms == 0 && u.cpu_ns == 0);
+}
+
 int
 main(void)
 {
@@ -138,6 +151,7 @@ main(void)
 		cmocka_unit_test(handle),
 		cmocka_unit_test(holders),
 		cmocka_unit_test(reopen),
+		cmocka_unit_test(usage),
 	};
 
 	return unit_run("process", tests);

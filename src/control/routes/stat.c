@@ -14,6 +14,7 @@
 #include "control/routes/routes.h"
 #include "lib/own.h"
 #include "lib/util.h"
+#include "os/process.h"
 
 #define AGENT_MS	5000	/* for the agent's hello */
 #define COUNTERS_MS	2000	/* for the VMM, which asks its devices */
@@ -117,39 +118,6 @@ route_instance_stat(struct request *r)
 
 /* --- stats: what the VM's processes use ----------------------------------- */
 
-struct usage {
-	double		cpu_seconds;
-	uint64_t	rss, vms;	/* bytes */
-};
-
-/* proc(5), /proc/PID/stat: fields 14 utime, 15 stime, 23 vsize, 24 rss. */
-static void
-add_process(struct usage *u, pid_t pid)
-{
-	unsigned long long utime = 0, stime = 0, vsize = 0;
-	long long rss = 0;
-	own_fd int fd = -1;
-	char path[32], text[1024], *p;
-	ssize_t n;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd == -1 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return;
-	text[n] = '\0';
-	/* The name in parentheses may hold anything, also ")". */
-	p = strrchr(text, ')');
-	if (p == NULL || sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u "
-	    "%*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %*u %llu %lld",
-	    &utime, &stime, &vsize, &rss) != 4)
-		return;
-	u->cpu_seconds += (double)(utime + stime) /
-	    (double)sysconf(_SC_CLK_TCK);
-	u->vms += vsize;
-	u->rss += (uint64_t)rss * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 struct stats_call {
 	struct request		*request;
 	struct chapi_client	*client;
@@ -200,13 +168,17 @@ on_counters(void *arg, const struct chapi_answer *a)
 static json_t *
 stats_json(const struct vm *vm)
 {
-	struct usage u = { 0 };
+	struct process_usage u = { 0 }, one;
 
-	for (size_t i = 0; i < vm->nprocs; i++)
-		add_process(&u, vm->procs[i].pid);
+	for (size_t i = 0; i < vm->nprocs; i++) {
+		process_usage(&one, vm->procs[i].pid);
+		u.cpu_ns += one.cpu_ns;
+		u.rss += one.rss;
+		u.vms += one.vms;
+	}
 	return json_pack("{s:s,s:s,s:f,s:I,s:I,s:i,s:i,s:i,s:i,s:i,s:I,s:f}",
 	    "instance_id", vm->id, "instance_name", vm->spec.name,
-	    "cpu_seconds", u.cpu_seconds,
+	    "cpu_seconds", (double)u.cpu_ns / 1e9,
 	    "memory_rss_bytes", (json_int_t)u.rss,
 	    "memory_vms_bytes", (json_int_t)u.vms,
 	    "network_rx_bytes", 0, "network_tx_bytes", 0,
