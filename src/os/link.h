@@ -34,7 +34,10 @@ int	link_find(struct link *ret, const char *name, struct err *);
 int	link_each(int (*fn)(void *arg, const struct link *), void *arg,
 	    struct err *);
 
-/* A bridge, or a routing domain of a table of routes. */
+/*
+ * A bridge, or a routing domain of a table of routes: what that has no route
+ * for is unreachable in it.
+ */
 int	link_add_bridge(const char *name, const char *alias, struct err *);
 int	link_add_domain(const char *name, uint32_t table, const char *alias,
 	    struct err *);
@@ -76,7 +79,8 @@ bool	link_option_is(const char *name, const char *family,
 bool	link_option_on(const char *name, const char *family,
 	    const char *option);
 
-int	link_remove(unsigned index, struct err *);
+/* One that was found; of a routing domain that last route, too. */
+int	link_remove(const struct link *, struct err *);
 
 /*
  * A new tap, gone with the descriptor that is returned: packets with headers

@@ -26,6 +26,8 @@
 #define MESSAGE_MAX	32768	/* bytes of a datagram of the kernel's */
 #define REQUEST_MAX	2048	/* of ours */
 #define TAP_HEADER	12	/* bytes of struct virtio_net_hdr */
+#define ROUTE_LAST	4278198272U	/* behind every other route's metric */
+#define ROUTE_OURS	118	/* protocol of our routes: rtnetlink(7) */
 
 union request {
 	struct nlmsghdr	h;
@@ -235,6 +237,40 @@ link_add_bridge(const char *name, const char *alias, struct err *e)
 	    describe(name, alias, e);
 }
 
+/*
+ * Add or remove the last route of a table, to nowhere; without it the kernel
+ * looks for a way in the host's own table next (its networking/vrf.rst).
+ */
+static int
+last_route(uint16_t type, uint8_t family, uint32_t table)
+{
+	union request q;
+	struct nlmsghdr *h = mnl_nlmsg_put_header(q.bytes);
+	struct rtmsg *r;
+
+	h->nlmsg_type = type;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK |
+	    (type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	r = mnl_nlmsg_put_extra_header(h, sizeof(*r));
+	r->rtm_family = family;
+	r->rtm_type = RTN_UNREACHABLE;
+	r->rtm_protocol = ROUTE_OURS;
+	mnl_attr_put_u32(h, RTA_TABLE, table);
+	mnl_attr_put_u32(h, RTA_PRIORITY, ROUTE_LAST);
+	/* There may be one already, or no IPv6. */
+	return ask(h, NULL, NULL) == -1 && errno != EEXIST &&
+	    errno != ESRCH && errno != EAFNOSUPPORT && errno != EOPNOTSUPP ?
+	    -1 : 0;
+}
+
+static int
+last_routes(uint16_t type, uint32_t table, struct err *e)
+{
+	return last_route(type, AF_INET, table) == -1 ||
+	    last_route(type, AF_INET6, table) == -1 ?
+	    err_sys(e, "last route of table %u", table) : 0;
+}
+
 int
 link_add_domain(const char *name, uint32_t table, const char *alias,
     struct err *e)
@@ -249,7 +285,8 @@ link_add_domain(const char *name, uint32_t table, const char *alias,
 	mnl_attr_nest_end(h, data);
 	mnl_attr_nest_end(h, info);
 	if (ask(h, NULL, NULL) == 0)
-		return describe(name, alias, e);
+		return describe(name, alias, e) == -1 ? -1 :
+		    last_routes(RTM_NEWROUTE, table, e);
 	if (errno == EOPNOTSUPP)
 		return err_api(e, ENOTSUP, "not_supported", "rdomain: this "
 		    "kernel has no routing domains (VRF)");
@@ -378,12 +415,15 @@ link_option_on(const char *name, const char *family, const char *option)
 }
 
 int
-link_remove(unsigned index, struct err *e)
+link_remove(const struct link *l, struct err *e)
 {
 	union request q;
 
-	return ask(request(&q, RTM_DELLINK, NLM_F_ACK, index), NULL, NULL) ==
-	    -1 ? err_sys(e, "remove interface %u", index) : 0;
+	if (ask(request(&q, RTM_DELLINK, NLM_F_ACK, l->index), NULL, NULL) ==
+	    -1)
+		return err_sys(e, "remove interface %s", l->name);
+	return strcmp(l->kind, "vrf") == 0 ?
+	    last_routes(RTM_DELROUTE, l->table, e) : 0;
 }
 
 /* --- taps ----------------------------------------------------------------- */

@@ -86,7 +86,7 @@ make_bridge(struct link *ret, const struct priv_tap *t, struct err *e)
 	/* What a guest says on it must not become the host's routes. */
 	if (link_option(t->bridge, "ipv6", "accept_ra", "0", e) == -1 ||
 	    link_set(ret->index, &c, e) == -1) {
-		(void)link_remove(ret->index, NULL);
+		(void)link_remove(ret, NULL);
 		return err_prefix(e, "%s", t->bridge);
 	}
 	log_info("made bridge %s of switch %s", t->bridge, t->switch_name);
@@ -319,7 +319,7 @@ remove_kind(struct leaving *v, const char *kind)
 	}
 	for (unsigned i = 0; i < v->n; i++)
 		if (!v->used[i] && strcmp(v->ours[i].kind, kind) == 0 &&
-		    link_remove(v->ours[i].index, &e) == -1)
+		    link_remove(&v->ours[i], &e) == -1)
 			log_warnx("%s: %s", v->ours[i].name, e.text);
 }
 

@@ -26,7 +26,7 @@ done
 for f in $bin/vmd $bin/vmm share/guest/$arch/initrd; do
 	[ -e "$build/$f" ] || { echo "1..0 # SKIP no $build/$f"; exit 0; }
 done
-part="null conf killed users exec net vmctl snapshot fork share send"
+part="null rdomain conf killed users exec net vmctl snapshot fork share send"
 full="vmm refused image survive disk_full storm"
 [ "${LAB_GUESTS:-}" != all ] || full="$full disk"
 tests=${BOOT_TESTS:-$part${LAB_FULL:+ $full}}
