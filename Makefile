@@ -19,7 +19,7 @@ VERSION		= 0.1.0
 
 LAYERS		= lib os disk virtio accel chapi agent conf priv guest oci
 
-lib_FILES	= buf err escape io json log num plain
+lib_FILES	= buf err escape io json log num plain written
 # What of it is made for the host's system.
 HOST_OS		:= $(shell uname -s)
 os_Linux	= event_linux \
@@ -295,7 +295,7 @@ vmd-control_FILES = admission adopt auth capabilities config \
 		  routes/image_import routes/images routes/instances \
 		  routes/logs routes/receive routes/routes routes/send \
 		  routes/snapshots routes/stat \
-		  routes/system routes/volumes routes/wait snapshots spec \
+		  routes/system routes/volumes routes/wait send_disk snapshots spec \
 		  spec_ifs spec_json spec_lists template vm vm_json vm_table \
 		  volumes watch websocket \
 		  working_set

@@ -2,8 +2,10 @@
 /*
  * op_send.c - a running instance to another daemon; see send.h
  *
+ *	the disk, in rounds ->
  *	the VMM writes memory into send.pipe, pauses and writes the rest ->
- *	disk -> END -> "ready" -> recorded -> COMMIT -> "running" -> killed
+ *	what of the disk was written since -> END -> "ready" -> recorded ->
+ *	COMMIT -> "running" -> killed
  *
  * Until it is recorded the daemon that finds the VM paused lets it go on;
  * after that it stays paused until its owner decides.
@@ -53,9 +55,7 @@ finish(struct send *s, const struct err *e)
 	struct op *op = s->op;
 
 	end_pipe(s);
-	if (s->disk != -1)
-		(void)close(s->disk);
-	s->disk = -1;
+	send_disk_close(&s->disk);
 	(void)unlinkat(op->vm->dir, SEND_PIPE, 0);
 	s->op = NULL;
 	op_finish(op, e);
@@ -167,47 +167,54 @@ say_end(struct send *s)
 		(void)decide(s);
 }
 
-/* The next piece that is no hole.  0: there is none any more. */
-static ssize_t
-read_disk(struct send *s, void *to, struct err *e)
+static void
+disk_done(struct send *s)
 {
-	off_t at, hole;
-	ssize_t n;
+	const struct send_disk *d = &s->disk;
 
-	if (s->at >= s->disk_len)
+	if (d->fd != -1)
+		vm_note(s->op->vm, "its disk: %llu bytes while it ran, in %u "
+		    "rounds, %llu when it stood",
+		    (unsigned long long)d->ahead, d->rounds - 1,
+		    (unsigned long long)d->sent);
+	say_end(s);
+}
+
+static void	begin_memory(struct send *);
+
+/* A round is over.  1: there is another, 0: none, -1. */
+static int
+next_round(struct send *s, struct err *e)
+{
+	if (s->phase == SEND_DISK || s->disk.fd == -1)
 		return 0;
-	at = lseek(s->disk, (off_t)s->at, SEEK_DATA);
-	if (at == -1 && errno == ENXIO)
-		return 0;
-	if (at == -1 || (hole = lseek(s->disk, at, SEEK_HOLE)) == -1)
-		return err_sys(e, "overlay.img");
-	hole = MIN(hole, (off_t)s->disk_len);
-	n = pread(s->disk, to, (size_t)MIN(hole - at, DISK_CHUNK), at);
-	if (n <= 0)
-		return err_sys(e, "overlay.img");
-	s->at = (uint64_t)at;
-	return n;
+	s->disk.ahead += s->disk.sent;
+	return send_disk_round(&s->disk, false, e);
 }
 
 static void
 pump_disk(struct send *s)
 {
 	static uint8_t piece[DISK_CHUNK];
+	uint64_t place;
 	struct err e;
 	ssize_t n = 1;
 
 	while (n > 0 && ws_queued(s->ws) < WS_QUEUE_FULL) {
-		n = s->disk == -1 ? 0 : read_disk(s, piece, &e);
-		if (n > 0) {
-			put_record(s, MIGRATION_DISK, s->at, piece,
+		n = s->disk.fd == -1 ? 0 : send_disk_read(&s->disk, piece,
+		    sizeof(piece), &place, &e);
+		if (n > 0)
+			put_record(s, MIGRATION_DISK, place, piece,
 			    (size_t)n);
-			s->at += (uint64_t)n;
-		}
+		else if (n == 0)
+			n = next_round(s, &e);
 	}
 	if (n == -1)
 		fail(s, &e);
+	else if (n == 0 && s->phase == SEND_AHEAD)
+		begin_memory(s);
 	else if (n == 0)
-		say_end(s);
+		disk_done(s);
 }
 
 /* --- memory ------------------------------------------------------------- */
@@ -229,7 +236,10 @@ memory_done(struct send *s)
 		return;
 	}
 	s->phase = SEND_DISK;
-	pump_disk(s);
+	if (s->disk.fd != -1 && send_disk_round(&s->disk, true, &e) == -1)
+		fail(s, &e);
+	else
+		pump_disk(s);
 }
 
 static void
@@ -311,28 +321,12 @@ open_pipe(struct send *s, struct err *e)
 /* --- the beginning ------------------------------------------------------ */
 
 static int
-open_disk(struct send *s, struct err *e)
-{
-	struct vm *vm = s->op->vm;
-	struct stat st;
-
-	if (vm_is_null(vm))
-		return 0;
-	s->disk = openat(vm->dir, "overlay.img",
-	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (s->disk == -1 || fstat(s->disk, &st) == -1)
-		return err_sys(e, "open overlay.img");
-	s->disk_len = (uint64_t)st.st_size;
-	return 0;
-}
-
-static int
 put_header(struct send *s, struct err *e)
 {
 	own_json json_t *header = NULL;
 	own_mem char *text = NULL;
 
-	if (incoming_header(&header, s->op->vm, s->disk_len, s->oneway,
+	if (incoming_header(&header, s->op->vm, s->disk.len, s->oneway,
 	    e) == -1)
 		return -1;
 	text = json_print(header);
@@ -362,10 +356,30 @@ check(const struct vm *vm, struct err *e)
 }
 
 static void
-send_begin(struct op *op)
+begin_memory(struct send *s)
 {
 	own_json json_t *body = json_pack("{s:s}", "destination_url",
 	    "file:" SEND_PIPE);
+	struct err e;
+
+	s->phase = SEND_MEMORY;
+	if (open_pipe(s, &e) == -1)
+		fail(s, &e);
+	else
+		op_ask(s->op, "vm.send-migration", body, SEND_MS, on_sent);
+}
+
+/* Of a VM that has one. */
+static int
+begin_disk(struct send *s, struct err *e)
+{
+	return vm_is_null(s->op->vm) ? 0 :
+	    send_disk_open(&s->disk, s->op->vm->dir, e);
+}
+
+static void
+send_begin(struct op *op)
+{
 	struct send *s = op->options.send;
 	struct vm *vm = op->vm;
 	struct err e;
@@ -375,10 +389,11 @@ send_begin(struct op *op)
 		return;
 	}
 	s->op = op;
-	s->pipe = s->disk = -1;
+	s->pipe = -1;
+	send_disk_init(&s->disk);
 	buf_init(&s->heard, MIGRATION_WORD_MAX);
-	if (check(vm, &e) == -1 || open_disk(s, &e) == -1 ||
-	    put_header(s, &e) == -1 || open_pipe(s, &e) == -1) {
+	if (check(vm, &e) == -1 || begin_disk(s, &e) == -1 ||
+	    put_header(s, &e) == -1) {
 		finish(s, &e);
 		return;
 	}
@@ -389,7 +404,11 @@ send_begin(struct op *op)
 		return;
 	}
 	vm_note(vm, "send was asked for");
-	op_ask(op, "vm.send-migration", body, SEND_MS, on_sent);
+	s->phase = SEND_AHEAD;
+	if (next_round(s, &e) == -1)
+		fail(s, &e);
+	else
+		pump_disk(s);
 }
 
 static void
@@ -419,7 +438,7 @@ op_send_drained(struct send *s)
 		return;
 	if (s->readable != NULL)
 		(void)event_add(s->readable, NULL);
-	else if (s->phase == SEND_DISK)
+	else if (s->phase == SEND_AHEAD || s->phase == SEND_DISK)
 		pump_disk(s);
 }
 

@@ -130,6 +130,7 @@ add_disks(struct priv_start *s, const struct vm *vm, struct err *e)
 	    O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (s->blk[1].fd == -1)
 		return err_sys(e, "open overlay.img");
+	s->blk[1].marked = true;
 	for (size_t i = 0; i < vm->spec.nvolumes; i++) {
 		struct priv_blk *b = &s->blk[2 + i];
 

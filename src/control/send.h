@@ -5,8 +5,9 @@
  * OP_SEND (op_send.c) drives it, a client (routes/send.c) carries the bytes;
  * chapi/migration.h says what they are.
  *
+ *	SEND_AHEAD	the guest runs, its disk is being read
  *	SEND_MEMORY	the VMM writes memory, and pauses the guest at the end
- *	SEND_DISK	the guest stands still, its disk is being read
+ *	SEND_DISK	the guest stands still: what it has written meanwhile
  *	SEND_WAIT	END was said; the receiver is to be ready
  *	SEND_DECIDED	COMMIT was said: whether the VM runs here depends on
  *			what the receiver says
@@ -23,6 +24,7 @@
 
 #include "chapi/migration.h"
 #include "control/op.h"
+#include "control/send_disk.h"
 #include "lib/buf.h"
 
 struct event;
@@ -31,6 +33,7 @@ struct ws;
 #define SEND_PIPE	"send.pipe"	/* in the VM's directory, meanwhile */
 
 enum send_phase {
+	SEND_AHEAD,
 	SEND_MEMORY,
 	SEND_DISK,
 	SEND_WAIT,
@@ -50,8 +53,7 @@ struct send {
 	int			 pipe;		/* from the VMM, or -1 */
 	struct event		*readable;
 	struct migration_reader	 reader;	/* of what comes from it */
-	int			 disk;		/* or -1 */
-	uint64_t		 at, disk_len;
+	struct send_disk	 disk;
 	struct buf		 heard;		/* of the receiver */
 };
 

@@ -72,6 +72,7 @@ blk_fields(struct wire *w, struct priv_blk *m)
 	wire_u16(w, &m->queues);
 	wire_u64(w, &m->bytes_per_second);
 	wire_u64(w, &m->iops);
+	wire_bool(w, &m->marked);
 }
 
 static void

@@ -135,6 +135,11 @@ struct priv_blk {
 	uint16_t queues;		/* 0: one */
 	uint64_t bytes_per_second;	/* 0: no limit */
 	uint64_t iops;			/* 0: no limit */
+	/*
+	 * Raw, in the VM's directory: what is written is marked in the file
+	 * NAME.written there (lib/written.h), NAME being the device's.
+	 */
+	bool	 marked;
 };
 
 struct priv_port {

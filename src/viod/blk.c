@@ -25,6 +25,7 @@
 
 #include "lib/own.h"
 #include "lib/util.h"
+#include "lib/written.h"
 #include "os/os.h"
 #include "viod/blk.h"
 #include "viod/disk.h"
@@ -44,6 +45,7 @@ struct blk_req {
 	unsigned		 queue;
 	uint8_t			*status;	/* in guest memory */
 	uint32_t		 written;	/* bytes, if it goes well */
+	uint64_t		 at, len;	/* bytes of the disk */
 	unsigned		 nranges;	/* still to be done */
 	struct virtio_blk_range	*range;		/* the next, or NULL */
 	struct virtio_blk_range	 ranges[RANGES_MAX];
@@ -66,6 +68,7 @@ struct blk {
 		uint64_t	 ops;
 		uint64_t	 bytes;
 	}			 reads, writes;
+	struct written		 written;
 	struct virtio_blk_config config;
 	char			 serial[VIRTIO_BLK_ID_BYTES];
 };
@@ -118,6 +121,8 @@ static void
 start(struct blk *b, struct blk_req *r, enum aio_op op)
 {
 	r->aio.op = op;
+	r->at = r->aio.offset;
+	r->len = r->aio.len;
 	b->inflight++;
 	b->batch_bytes += op == AIO_SYNC ? 0 : r->aio.len;
 	disk_queue(b->disk, &r->aio);
@@ -158,6 +163,14 @@ count(struct blk *b, const struct blk_req *r)
 	}
 }
 
+/* Before the guest hears of it, and whether it went well or not. */
+static void
+mark(struct blk *b, const struct blk_req *r)
+{
+	if (r->aio.op != AIO_READ && r->aio.op != AIO_SYNC)
+		written_mark(&b->written, r->at, r->len);
+}
+
 static void
 on_done(void *arg, struct aio_req *aio)
 {
@@ -165,6 +178,7 @@ on_done(void *arg, struct aio_req *aio)
 	struct blk_req *r = CONTAINER_OF(aio, struct blk_req, aio);
 
 	b->inflight--;
+	mark(b, r);
 	if (aio->error != 0) {
 		log_limited(&b->viod.complaints, "blk: offset %llu: %s",
 		    (unsigned long long)aio->offset, strerror(aio->error));
@@ -594,7 +608,20 @@ blk_destroy(struct viod *v)
 	}
 	event_timer_clear(&b->timer);
 	disk_close(b->disk);
+	written_close(&b->written);
 	free(b);
+}
+
+static int
+open_marks(struct blk *b, const struct blk_options *opt, struct err *e)
+{
+	if (opt->marks == -1)
+		return 0;
+	if (opt->disk.files.file[0].format != IMAGE_RAW || opt->disk.readonly)
+		return err_set(e, EINVAL, "marks are of a raw disk that is "
+		    "written");
+	return written_open(&b->written, opt->marks,
+	    disk_info(b->disk)->size, e);
 }
 
 int
@@ -614,6 +641,8 @@ blk_new(struct viod **ret, struct event_loop *loop,
 	made = &b->viod;
 	if (viod_init(made, &blk_class, loop, opt->queues, 0, e) == -1 ||
 	    disk_open(&b->disk, &setup, &opt->disk, e) == -1)
+		return -1;
+	if (open_marks(b, opt, e) == -1)
 		return -1;
 	made->features |= offered(disk_info(b->disk));
 	fill_config(&b->config, disk_info(b->disk), opt->queues);

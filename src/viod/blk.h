@@ -18,6 +18,8 @@ struct blk_options {
 	const char	*serial;	/* 20 bytes count; or NULL */
 	uint64_t	 bytes_limit;	/* a second; 0: none */
 	uint64_t	 ops_limit;	/* a second; 0: none */
+	int		 marks;		/* of what was written (written.h), of
+					   a raw disk; or -1; borrowed */
 };
 
 /* Make a block device.  The caller destroys it after viod_hangup(). */

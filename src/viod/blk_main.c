@@ -86,6 +86,8 @@ parse(struct blk_options *o, int ch, char *arg, struct err *e)
 			    arg, VIRTIO_BLK_ID_BYTES);
 		o->serial = arg;
 		return 0;
+	case 'w':
+		return parse_fd(&o->marks, arg, e);
 	default:
 		viod_usage("blk");
 	}
@@ -96,13 +98,14 @@ blk_main(struct viod_start *start, int argc, char **argv)
 {
 	struct blk_options opt = {
 		.disk.files = { .file[0].fd = -1, .n = 1 }, .queues = 1,
+		.marks = -1,
 	};
 	struct viod *v;
 	struct err e, bad = { .num = 0 };
 	int ch;
 
 	while ((ch = getopt(argc, argv,
-	    VIOD_OPTIONS "B:b:d:E:f:i:q:rs:")) != -1)
+	    VIOD_OPTIONS "B:b:d:E:f:i:q:rs:w:")) != -1)
 		if (viod_option(start, ch, optarg) == -1 &&
 		    parse(&opt, ch, optarg, &e) == -1 && bad.num == 0)
 			bad = e;

@@ -23,6 +23,7 @@
 
 #include "lib/log.h"
 #include "lib/own.h"
+#include "lib/written.h"
 #include "os/os.h"
 #include "vmd/file.h"
 #include "vmd/files.h"
@@ -70,6 +71,7 @@ struct device {
 	int		 life;		/* lifeline, its end */
 	int		 vmm_life;	/* and the VMM's */
 	int		 file;		/* disk, tap, or vsock.sock */
+	int		 marks;		/* of what is written, or -1 */
 };
 
 /* All that a start needs until the processes run. */
@@ -110,7 +112,7 @@ making_fini(struct making *k)
 			(void)close(*fds[i]);
 	for (unsigned i = 0; i < k->ndevs; i++) {
 		int of[] = { k->devs[i].listen, k->devs[i].life,
-		    k->devs[i].vmm_life, k->devs[i].file };
+		    k->devs[i].vmm_life, k->devs[i].file, k->devs[i].marks };
 
 		for (size_t j = 0; j < sizeof(of) / sizeof(of[0]); j++)
 			if (of[j] != -1)
@@ -136,7 +138,7 @@ device_add(struct making *k, const char *kind, const char *prefix, unsigned i)
 
 	d->kind = kind;
 	d->i = i;
-	d->listen = d->life = d->vmm_life = d->file = -1;
+	d->listen = d->life = d->vmm_life = d->file = d->marks = -1;
 	(void)snprintf(d->name, sizeof(d->name), "%s%u", prefix, i);
 	return d;
 }
@@ -174,8 +176,10 @@ user_listen(struct making *k, const char *name, struct err *e)
 	return fd;
 }
 
+/* A file of the VM's in its directory; _vmd's group comes by the mode. */
 static int
-user_log(struct making *k, struct err *e)
+user_file(struct making *k, const char *name, int flags, mode_t mode,
+    struct err *e)
 {
 	struct user u = k->user;
 	mode_t old;
@@ -185,13 +189,12 @@ user_log(struct making *k, struct err *e)
 		u.gid = k->m->user.gid;
 	if (user_act(&u, e) == -1)
 		return -1;
-	/* vmd-control shows it, by its group. */
 	old = umask(k->m->separate ? 007 : 077);
-	fd = openat(k->dir, "vmm.log", O_WRONLY | O_APPEND | O_CREAT |
-	    O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+	fd = openat(k->dir, name, flags | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
+	    O_NONBLOCK, mode);
 	(void)umask(old);
 	if (fd == -1)
-		(void)err_sys(e, "vmm.log");
+		(void)err_sys(e, "%s", name);
 	user_back();
 	return fd;
 }
@@ -267,6 +270,44 @@ show_snapshot(struct making *k, struct err *e)
 	return r;
 }
 
+/*
+ * What the device writes is marked there, for vmd-control, which sets the
+ * time.  All of it is there from the beginning: it is mapped.
+ */
+static int
+make_marks(struct making *k, const struct device *d, struct err *e)
+{
+	char name[PRIV_NAME_MAX + sizeof(".written")];
+	own_fd int fd = -1;
+	struct stat st;
+	uint64_t bytes;
+
+	(void)snprintf(name, sizeof(name), "%s.written", d->name);
+	if (fstat(d->file, &st) == -1 ||
+	    (unlinkat(k->dir, name, 0) == -1 && errno != ENOENT))
+		return err_sys(e, "%s", name);
+	bytes = written_bytes((uint64_t)st.st_size);
+	fd = user_file(k, name, O_RDWR | O_EXCL, 0660, e);
+	if (fd == -1)
+		return -1;
+	if (ftruncate(fd, (off_t)bytes) == -1 || os_zero(fd, 0, bytes) == -1)
+		return err_sys(e, "%s", name);
+	return take_fd(&fd);
+}
+
+static int
+blk_open(struct making *k, struct device *d, struct err *e)
+{
+	const struct priv_blk *b = &k->r->blk[d->i];
+
+	d->file = file_disk(b, d->name, e);
+	if (d->file != -1 && b->marked && !b->readonly) {
+		d->marks = make_marks(k, d, e);
+		return d->marks == -1 ? -1 : 0;
+	}
+	return d->file == -1 ? -1 : 0;
+}
+
 /* Where the device is spoken to: vhost-user, or frames. */
 static int
 device_socket(struct making *k, struct device *d, struct err *e)
@@ -300,8 +341,8 @@ device_open(struct making *k, struct device *d, struct err *e)
 	if (d->image != NULL)
 		return 0;
 	if (strcmp(d->kind, "blk") == 0)
-		d->file = file_disk(&k->r->blk[d->i], d->name, e);
-	else if (strcmp(d->kind, "scsi") == 0)
+		return blk_open(k, d, e);
+	if (strcmp(d->kind, "scsi") == 0)
 		d->file = files_plain(files_find(&k->files, PRIV_FILE_CDROM),
 		    e);
 	else if (strcmp(d->kind, "vsock") == 0)
@@ -457,7 +498,9 @@ making_open(struct making *k, struct err *e)
 	if (k->lock == -1)
 		return -1;
 	k->pids = own_file(k, "pids", O_APPEND, e);
-	k->log = k->pids == -1 ? -1 : user_log(k, e);
+	/* vmd-control shows it, by its group. */
+	k->log = k->pids == -1 ? -1 : user_file(k, "vmm.log",
+	    O_WRONLY | O_APPEND, 0640, e);
 	if (k->log == -1 || give_file(k, "initrd", e) == -1 ||
 	    give_file(k, "kernel", e) == -1)
 		return -1;
@@ -676,6 +719,10 @@ run_device(struct making *k, struct start *s, unsigned i, struct err *e)
 	} else if (strcmp(d->kind, "blk") == 0) {
 		fd = spawn_fd(sp, d->file);
 		vm_words_blk(sp, &k->r->blk[d->i], fd);
+		if (d->marks != -1) {
+			spawn_arg(sp, "-w");
+			spawn_arg(sp, "%d", spawn_fd(sp, d->marks));
+		}
 	} else if (strcmp(d->kind, "scsi") == 0) {
 		spawn_arg(sp, "-d");
 		spawn_arg(sp, "%d", spawn_fd(sp, d->file));

@@ -41,11 +41,18 @@ standing() {
 	sed -n 's/.*sent [0-9]* pages in [0-9]* rounds, \([0-9]*\) when.*/\1/p' \
 	    "$1/vms/$id/vmm.log" | tail -n 1
 }
+# disk STATE NAME: what its disk was like, in bytes: "while it ran, when it stood"
+disk() {
+	id=$($2 inspect "$3" | jq -r '.[0].id')
+	sed -n 's/.*its disk: \([0-9]*\) bytes while it ran, in [0-9]* rounds, \([0-9]*\) when.*/\1 \2/p' \
+	    "$1/vms/$id/control.log" | tail -n 1
+}
 
 # --- a quiet one --------------------------------------------------------------
 
 vmctl exec -u root a sh -c 'head -c 4000000 /dev/urandom > /dev/shm/data
-    md5sum /dev/shm/data > /etc/sum; sync'
+    md5sum /dev/shm/data > /etc/sum
+    head -c 20000000 /dev/urandom > /large; md5sum /large > /etc/large; sync'
 sum=$(vmctl exec -u root a cat /etc/sum)
 boot=$(vmctl exec -u root a cat /proc/sys/kernel/random/boot_id)
 send() { # send FROM NAME TO NEW: by daemons' names
@@ -63,6 +70,12 @@ is "the same disk" "$sum" "$(there exec -u root a cat /etc/sum)"
 left=$(standing "$state" vmctl a)
 echo "# $left pages were copied while it stood: $((left * 4)) KiB"
 ok "no more than 4 MiB are copied while it stands" [ "$left" -le 1024 ]
+ok "a large file is there" there exec -u root a md5sum -c /etc/large
+# shellcheck disable=SC2046
+set -- $(disk "$state" vmctl a)
+echo "# of its disk ${1:-no} bytes were sent while it ran, ${2:-no} when it stood"
+ok "it was sent while it ran" [ "${1:-0}" -ge 20000000 ]
+ok "no more than 2 MiB of the disk when it stood" [ "${2:-9999999}" -le 2097152 ]
 
 # --- a busy one ---------------------------------------------------------------
 
@@ -120,6 +133,7 @@ is "what lay in memory all the time is right" "${sum%% *}" \
 ok "the disk is whole" vmctl exec -u root b sh -c \
     'sync; echo 3 > /proc/sys/vm/drop_caches; cat /busy/f* > /dev/null'
 echo "# $(standing "$t/state.b" there a) pages were copied while it stood"
+echo "# disk, while it ran and stood: $(disk "$t/state.b" there a) bytes"
 
 # --- cut ----------------------------------------------------------------------
 

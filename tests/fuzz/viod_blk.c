@@ -37,6 +37,7 @@ device(uint8_t flags)
 {
 	struct viod **v = &devices[flags % DEVICES];
 	struct blk_options o = {
+		.marks = -1,
 		.queues = 1, .serial = "fuzz",
 		.disk.files = { .file[0].fd = disk, .n = 1 },
 		.disk.readonly = (flags & FLAG_READONLY) != 0,

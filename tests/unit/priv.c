@@ -28,6 +28,7 @@ start_fill(struct priv_start *m)
 	m->blk[1].readonly = true;
 	strcpy(m->blk[1].serial, "12345678901234567890");
 	m->blk[1].iops = UINT64_MAX;
+	m->blk[1].marked = true;
 	m->nnet = 1;
 	memcpy(m->net[0].mac, "\x02\0\0\0\0\x01", 6);
 	m->net[0].nports = 1;

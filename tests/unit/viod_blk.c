@@ -8,6 +8,7 @@
 
 #include "unit.h"
 #include "drive.h"
+#include "lib/written.h"
 
 #define SECTOR		512
 #define DISK_BYTES	(4UL << 20)
@@ -928,6 +929,70 @@ logged_lies(void **state)
 	log_end(&l);
 }
 
+/* --- marks of what was written -------------------------------------------- */
+
+static int marks = -1;
+
+static void
+pass_marks(void)
+{
+	if (dup2(marks, 7) == -1)
+		_exit(126);
+}
+
+/* The parts with that mark, as bits; the disk has 64 parts. */
+static uint64_t
+marked(uint8_t time)
+{
+	uint8_t m[64];
+	uint64_t bits = 0;
+
+	assert_int_equal(pread(marks, m, sizeof(m), WRITTEN_HEAD), 64);
+	for (unsigned i = 0; i < 64; i++)
+		bits |= (uint64_t)(m[i] == time) << i;
+	return bits;
+}
+
+static void
+marked_writes(const char *engine)
+{
+	static const struct virtio_blk_range zero[] = { { 1280, 64, 0 },
+	    { 2560, 1, 0 } }, gone = { 4096, 512, 0 };
+	const uint64_t part = WRITTEN_PART / SECTOR;
+	struct drive d;
+
+	drive_init(&d, DISK_BYTES);
+	marks = memfd_create("marks", 0);
+	assert_int_equal(ftruncate(marks, WRITTEN_HEAD + 64), 0);
+	d.child = pass_marks;
+	up(&d, ALL, "-w7", engine);
+	assert_int_equal(written_tick(marks, NULL), 0);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 4096), 0);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_FLUSH, 0, 0), 0);
+	assert_int_equal(marked(1), 0);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, part - 1, 1024), 0);
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 64 * part - 1, 512), 0);
+	assert_int_equal(marked(1), 1ULL << 63 | 3);
+	/* Behind the disk: refused, and no mark. */
+	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 64 * part, 512),
+	    VIRTIO_BLK_S_IOERR);
+	assert_int_equal(written_tick(marks, NULL), 1);
+	assert_int_equal(ranges(&d, VIRTIO_BLK_T_WRITE_ZEROES, zero, 2), 0);
+	assert_int_equal(ranges(&d, VIRTIO_BLK_T_DISCARD, &gone, 1), 0);
+	assert_int_equal(marked(2), 1ULL << 10 | 1ULL << 20 | 0xfULL << 32);
+	assert_int_equal(marked(1), 1ULL << 63 | 3);
+	drive_fini(&d);
+	(void)close(marks);
+}
+
+static void
+marks_kept(void **state)
+{
+	(void)state;
+	marked_writes("-Eio_uring");
+	marked_writes("-Ethreads");
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -954,6 +1019,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(logged_lies),
 		cmocka_unit_test(lies),
 		cmocka_unit_test(bad_front_end),
+		cmocka_unit_test(marks_kept),
 	};
 
 	(void)argc;

@@ -165,7 +165,8 @@ sending_new(struct sending **ret, struct request *r, const struct vm *vm,
 		return err_sys(e, "send");
 	g->control = vm->control;
 	g->send.oneway = text != NULL && strcmp(text, "true") == 0;
-	g->send.pipe = g->send.disk = -1;
+	g->send.pipe = -1;
+	send_disk_init(&g->send.disk);
 	buf_init(&g->send.heard, MIGRATION_WORD_MAX);
 	memcpy(g->id, vm->id, sizeof(g->id));
 	*ret = g;

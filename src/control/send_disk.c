@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC */
+/* send_disk.c - the writable layer of an instance; see send_disk.h */
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "control/send_disk.h"
+#include "lib/util.h"
+#include "lib/written.h"
+
+void
+send_disk_init(struct send_disk *d)
+{
+	*d = (struct send_disk){ .fd = -1, .marks = -1 };
+}
+
+void
+send_disk_close(struct send_disk *d)
+{
+	if (d->fd != -1)
+		(void)close(d->fd);
+	if (d->marks != -1)
+		(void)close(d->marks);
+	d->fd = d->marks = -1;
+}
+
+int
+send_disk_open(struct send_disk *d, int dirfd, struct err *e)
+{
+	struct stat st;
+
+	d->fd = openat(dirfd, SEND_DISK_FILE,
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (d->fd == -1 || fstat(d->fd, &st) == -1)
+		return err_sys(e, "open %s", SEND_DISK_FILE);
+	d->len = (uint64_t)st.st_size;
+	d->marks = openat(dirfd, SEND_DISK_MARKS,
+	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (d->marks == -1)
+		return errno == ENOENT ? 0 : err_sys(e, SEND_DISK_MARKS);
+	if (fstat(d->marks, &st) == -1)
+		return err_sys(e, SEND_DISK_MARKS);
+	if (!S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size != written_bytes(d->len))
+		return err_set(e, EINVAL, "%s is not of this disk",
+		    SEND_DISK_MARKS);
+	return 0;
+}
+
+int
+send_disk_round(struct send_disk *d, bool stands, struct err *e)
+{
+	int time;
+
+	if (!stands && (d->marks == -1 || d->rounds == SEND_DISK_ROUNDS_MAX ||
+	    (d->rounds > 1 && d->sent <= SEND_DISK_FEW)))
+		return 0;
+	if (d->marks != -1) {
+		time = written_tick(d->marks, e);
+		if (time == -1)
+			return -1;
+		d->time = (uint8_t)time;
+	}
+	d->whole = d->rounds++ == 0;
+	d->at = d->sent = 0;
+	return 1;
+}
+
+/* The next piece that is no hole. */
+static ssize_t
+read_data(struct send_disk *d, void *to, size_t max, uint64_t *place,
+    struct err *e)
+{
+	off_t at, hole;
+	ssize_t n;
+
+	if (d->at >= d->len)
+		return 0;
+	at = lseek(d->fd, (off_t)d->at, SEEK_DATA);
+	if (at == -1 && errno == ENXIO)
+		return 0;
+	if (at == -1 || (hole = lseek(d->fd, at, SEEK_HOLE)) == -1)
+		return err_sys(e, SEND_DISK_FILE);
+	hole = MIN(hole, (off_t)d->len);
+	/* The guest gives blocks back meanwhile: then there is a hole. */
+	n = pread(d->fd, to, MIN((size_t)(hole - at), max), at);
+	if (n <= 0)
+		return err_sys(e, SEND_DISK_FILE);
+	*place = (uint64_t)at;
+	d->at = *place + (uint64_t)n;
+	return n;
+}
+
+/* The next part that was written in that time, hole or not. */
+static ssize_t
+read_written(struct send_disk *d, void *to, size_t max, uint64_t *place,
+    struct err *e)
+{
+	const uint64_t parts = written_bytes(d->len) - WRITTEN_HEAD;
+	int found = written_next(&d->at, d->marks, d->time, parts, e);
+	ssize_t n;
+
+	if (found <= 0)
+		return found;
+	*place = d->at * WRITTEN_PART;
+	n = pread(d->fd, to, MIN(MIN(WRITTEN_PART, max), d->len - *place),
+	    (off_t)*place);
+	if (n <= 0)
+		return err_sys(e, SEND_DISK_FILE);
+	d->at++;
+	return n;
+}
+
+ssize_t
+send_disk_read(struct send_disk *d, void *to, size_t max, uint64_t *place,
+    struct err *e)
+{
+	ssize_t n = d->rounds == 0 ? 0 : (d->whole ? read_data :
+	    read_written)(d, to, max, place, e);
+
+	if (n > 0)
+		d->sent += (uint64_t)n;
+	return n;
+}
