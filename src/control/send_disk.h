@@ -33,7 +33,7 @@ struct send_disk {
 	unsigned	 rounds;	/* that were begun */
 	bool		 whole;		/* this one is of all */
 	uint8_t		 time;		/* else of what has this mark */
-	uint64_t	 at;		/* bytes, or parts, that were looked at */
+	uint64_t	 at;		/* bytes, or parts, looked at */
 	uint64_t	 sent;		/* bytes in this round */
 	uint64_t	 ahead;		/* in all rounds before it stood */
 };
