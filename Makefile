@@ -295,8 +295,8 @@ vmd-control_FILES = admission adopt auth capabilities config \
 		  routes/image_import routes/images routes/instances \
 		  routes/logs routes/receive routes/routes routes/send \
 		  routes/snapshots routes/stat \
-		  routes/system routes/volumes routes/wait send_disk snapshots spec \
-		  spec_ifs spec_json spec_lists template vm vm_json vm_table \
+		  routes/system routes/volumes routes/wait send_disk snapshots \
+		  spec spec_ifs spec_json spec_lists template vm vm_json vm_table \
 		  volumes watch websocket \
 		  working_set
 vmd-control_LAYERS = chapi agent priv oci os lib

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -10,6 +11,8 @@
 #include "control/send_disk.h"
 #include "lib/util.h"
 #include "lib/written.h"
+
+#define BLOCK	4096	/* of a file system, where it became a hole */
 
 void
 send_disk_init(struct send_disk *d)
@@ -69,13 +72,33 @@ send_disk_round(struct send_disk *d, bool stands, struct err *e)
 	return 1;
 }
 
+/* All of these bytes, which the disk has. */
+static int
+read_at(const struct send_disk *d, uint8_t *to, size_t len, uint64_t at,
+    struct err *e)
+{
+	ssize_t n;
+
+	for (; len > 0; to += n, at += (uint64_t)n, len -= (size_t)n) {
+		n = pread(d->fd, to, len, (off_t)at);
+		if (n == -1 && errno == EINTR)
+			n = 0;
+		else if (n == -1)
+			return err_sys(e, SEND_DISK_FILE);
+		else if (n == 0)
+			return err_set(e, EIO, "%s became shorter",
+			    SEND_DISK_FILE);
+	}
+	return 0;
+}
+
 /* The next piece that is no hole. */
 static ssize_t
 read_data(struct send_disk *d, void *to, size_t max, uint64_t *place,
     struct err *e)
 {
 	off_t at, hole;
-	ssize_t n;
+	size_t n;
 
 	if (d->at >= d->len)
 		return 0;
@@ -84,14 +107,18 @@ read_data(struct send_disk *d, void *to, size_t max, uint64_t *place,
 		return 0;
 	if (at == -1 || (hole = lseek(d->fd, at, SEEK_HOLE)) == -1)
 		return err_sys(e, SEND_DISK_FILE);
-	hole = MIN(hole, (off_t)d->len);
-	/* The guest gives blocks back meanwhile: then there is a hole. */
-	n = pread(d->fd, to, MIN((size_t)(hole - at), max), at);
-	if (n <= 0)
-		return err_sys(e, SEND_DISK_FILE);
+	/* The guest gave it back in between: some zeroes, and it goes on. */
+	if (hole == at)
+		hole = at + BLOCK;
+	if ((uint64_t)at >= d->len)
+		return 0;
+	n = (size_t)MIN(MIN((uint64_t)hole, d->len) - (uint64_t)at,
+	    (uint64_t)max);
+	if (read_at(d, to, n, (uint64_t)at, e) == -1)
+		return -1;
 	*place = (uint64_t)at;
-	d->at = *place + (uint64_t)n;
-	return n;
+	d->at = *place + n;
+	return (ssize_t)n;
 }
 
 /* The next part that was written in that time, hole or not. */
@@ -101,17 +128,17 @@ read_written(struct send_disk *d, void *to, size_t max, uint64_t *place,
 {
 	const uint64_t parts = written_bytes(d->len) - WRITTEN_HEAD;
 	int found = written_next(&d->at, d->marks, d->time, parts, e);
-	ssize_t n;
+	size_t n;
 
+	assert(max >= WRITTEN_PART);
 	if (found <= 0)
 		return found;
 	*place = d->at * WRITTEN_PART;
-	n = pread(d->fd, to, MIN(MIN(WRITTEN_PART, max), d->len - *place),
-	    (off_t)*place);
-	if (n <= 0)
-		return err_sys(e, SEND_DISK_FILE);
+	n = (size_t)MIN(WRITTEN_PART, d->len - *place);
+	if (read_at(d, to, n, *place, e) == -1)
+		return -1;
 	d->at++;
-	return n;
+	return (ssize_t)n;
 }
 
 ssize_t

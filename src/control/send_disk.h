@@ -50,7 +50,10 @@ void	send_disk_close(struct send_disk *);
  */
 int	send_disk_round(struct send_disk *, bool stands, struct err *);
 
-/* The next bytes of the round, and their place; 0: it is over. */
+/*
+ * The next bytes of the round, and their place; 0: it is over.  max is at
+ * least WRITTEN_PART.
+ */
 ssize_t	send_disk_read(struct send_disk *, void *to, size_t max,
 	    uint64_t *place, struct err *);
 

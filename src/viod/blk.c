@@ -163,12 +163,17 @@ count(struct blk *b, const struct blk_req *r)
 	}
 }
 
-/* Before the guest hears of it, and whether it went well or not. */
+/*
+ * Before the guest hears of it, and whether it went well or not.  What cannot
+ * be marked did not go well.
+ */
 static void
-mark(struct blk *b, const struct blk_req *r)
+mark(struct blk *b, struct blk_req *r)
 {
-	if (r->aio.op != AIO_READ && r->aio.op != AIO_SYNC)
-		written_mark(&b->written, r->at, r->len);
+	if (r->aio.op != AIO_READ && r->aio.op != AIO_SYNC &&
+	    written_mark(&b->written, r->at, r->len) == -1 &&
+	    r->aio.error == 0)
+		r->aio.error = errno;
 }
 
 static void

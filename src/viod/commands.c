@@ -8,7 +8,7 @@
 const struct viod_command viod_commands[] = {
 	{ "blk", blk_main, NULL, SANDBOX_VIOD_BLK, "-d fd [-rv] "
 	    "[-B format:fd] [-b rate] [-E engine] [-f format] [-i iops] "
-	    "[-n name] [-q queues] [-s serial] [-S path]" },
+	    "[-n name] [-q queues] [-s serial] [-S path] [-w fd]" },
 	{ "net", NULL, "viod-net", SANDBOX_VIOD_NET, VIOD_NET_SYNOPSIS },
 	{ "tap", NULL, "viod-tap", SANDBOX_VIOD_TAP, VIOD_TAP_SYNOPSIS },
 	{ "scsi", scsi_main, NULL, SANDBOX_VIOD_SCSI,

@@ -272,7 +272,8 @@ show_snapshot(struct making *k, struct err *e)
 
 /*
  * What the device writes is marked there, for vmd-control, which sets the
- * time.  All of it is there from the beginning: it is mapped.
+ * time.  Its blocks are there from the beginning: a host that is full later
+ * costs no mark.
  */
 static int
 make_marks(struct making *k, const struct device *d, struct err *e)
@@ -301,11 +302,10 @@ blk_open(struct making *k, struct device *d, struct err *e)
 	const struct priv_blk *b = &k->r->blk[d->i];
 
 	d->file = file_disk(b, d->name, e);
-	if (d->file != -1 && b->marked && !b->readonly) {
-		d->marks = make_marks(k, d, e);
-		return d->marks == -1 ? -1 : 0;
-	}
-	return d->file == -1 ? -1 : 0;
+	if (d->file == -1 || !b->marked || b->readonly || k->has_devices)
+		return d->file == -1 ? -1 : 0;
+	d->marks = make_marks(k, d, e);
+	return d->marks == -1 ? -1 : 0;
 }
 
 /* Where the device is spoken to: vhost-user, or frames. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* written.c - marks of a disk, and copies of one that is written meanwhile */
 
-#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #include "unit.h"
 #include "control/send_disk.h"
 #include "lib/written.h"
+#include "os/os.h"
 
 #define PARTS		33
 #define BYTES		((PARTS - 1) * (uint64_t)WRITTEN_PART + 4096)
@@ -59,7 +62,7 @@ static void
 put(uint64_t at, const void *data, size_t len)
 {
 	assert_int_equal(pwrite(disk, data, len, (off_t)at), len);
-	written_mark(&w, at, len);
+	assert_int_equal(written_mark(&w, at, len), 0);
 }
 
 /* One round into the copy; bytes of it. */
@@ -95,14 +98,15 @@ test_marks(void **state)
 	(void)state;
 	assert_int_equal(written_open(&w, marks, BYTES, &e), 0);
 	assert_int_equal(w.parts, PARTS);
+	assert_int_equal(written_mark(&w, 9 * WRITTEN_PART, 1), 0);
 	assert_int_equal(written_tick(marks, &e), 0);
-	written_mark(&w, WRITTEN_PART - 1, 2);
-	written_mark(&w, 5 * WRITTEN_PART, 1);
-	written_mark(&w, BYTES - 1, 1);
+	assert_int_equal(written_mark(&w, WRITTEN_PART - 1, 2), 0);
+	assert_int_equal(written_mark(&w, 5 * WRITTEN_PART, 1), 0);
+	assert_int_equal(written_mark(&w, BYTES - 1, 1), 0);
 	/* Behind the end, and nothing. */
-	written_mark(&w, BYTES - 1, 1 << 20);
-	written_mark(&w, BYTES + (1 << 20), 1);
-	written_mark(&w, 7 * WRITTEN_PART, 0);
+	assert_int_equal(written_mark(&w, BYTES - 1, 1 << 20), 0);
+	assert_int_equal(written_mark(&w, BYTES + (1 << 20), 1), 0);
+	assert_int_equal(written_mark(&w, 7 * WRITTEN_PART, 0), 0);
 	time = written_tick(marks, &e);
 	assert_int_equal(time, 1);
 	{
@@ -116,16 +120,21 @@ test_marks(void **state)
 	}
 	assert_int_equal(written_next(&part, marks, (uint8_t)time, PARTS, &e),
 	    0);
-	/* All times, and again from the beginning. */
-	for (unsigned i = 2; i < 600; i++)
-		assert_int_equal(written_tick(marks, &e), i & 0xff);
+	/* All times, and again from 1: what was never marked is not found. */
+	for (unsigned i = 2; i < 600; i++) {
+		time = written_tick(marks, &e);
+		assert_int_equal(time, (i - 1) % 255 + 1);
+		part = 9;
+		assert_int_equal(written_next(&part, marks, (uint8_t)time, 10,
+		    &e), 0);
+	}
 	/* A file of another disk. */
 	written_close(&w);
 	assert_int_equal(written_open(&w, marks, BYTES + WRITTEN_PART, &e),
 	    -1);
 	assert_int_equal(written_open(&w, dirfd_, BYTES, &e), -1);
-	assert_null(w.map);
-	written_mark(&w, 0, 1);
+	assert_null(w.head);
+	assert_int_equal(written_mark(&w, 0, 1), 0);
 }
 
 static void
@@ -211,7 +220,7 @@ test_not_marks(void **state)
 	assert_int_equal(send_disk_round(&d, false, &e), 1);
 	assert_int_equal(ftruncate(marks, WRITTEN_HEAD + 3), 0);
 	{
-		uint8_t b[16];
+		static uint8_t b[WRITTEN_PART];
 		uint64_t place;
 
 		assert_int_equal(send_disk_read(&d, b, sizeof(b), &place, &e),
@@ -221,6 +230,89 @@ test_not_marks(void **state)
 	assert_int_equal(send_disk_round(&d, true, &e), -1);
 }
 
+/* A part becomes a hole, as the guest discards it. */
+static int
+punch(uint64_t at)
+{
+	at -= at % WRITTEN_PART;
+	return os_punch(disk, at, WRITTEN_PART) == -1 ? -1 :
+	    written_mark(&w, at, WRITTEN_PART);
+}
+
+/* No room for a mark: it is said, and made up for later. */
+static void
+test_full(void **state)
+{
+	struct rlimit none = { 0, RLIM_INFINITY }, old;
+	uint64_t part = 0;
+
+	(void)state;
+	assert_int_equal(written_open(&w, marks, BYTES, &e), 0);
+	assert_int_equal(written_tick(marks, &e), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	none.rlim_max = old.rlim_max;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(written_mark(&w, 0, 1), -1);
+	assert_int_equal(errno, EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(written_next(&part, marks, 1, PARTS, &e), 0);
+	assert_int_equal(written_mark(&w, 0, 1), 0);
+	part = 0;
+	assert_int_equal(written_next(&part, marks, 1, PARTS, &e), 1);
+	assert_int_equal(part, 0);
+}
+
+/* A process that does it again and again, until it is stopped. */
+struct other {
+	int	stop[2];
+	pid_t	pid;
+};
+
+static void
+other_start(struct other *o, int (*step)(void))
+{
+	char c;
+
+	assert_int_equal(pipe(o->stop), 0);
+	o->pid = fork();
+	assert_int_not_equal(o->pid, -1);
+	if (o->pid != 0)
+		return;
+	/* It ends with us, too. */
+	(void)close(o->stop[1]);
+	(void)fcntl(o->stop[0], F_SETFL, O_NONBLOCK);
+	while (read(o->stop[0], &c, 1) == -1)
+		if (step() == -1)
+			_exit(1);
+	_exit(0);
+}
+
+static void
+other_stop(struct other *o)
+{
+	int status;
+
+	assert_int_equal(write(o->stop[1], "x", 1), 1);
+	assert_int_equal(waitpid(o->pid, &status, 0), o->pid);
+	assert_int_equal(status, 0);
+	(void)close(o->stop[0]);
+	(void)close(o->stop[1]);
+}
+
+static int
+write_some(void)
+{
+	static uint32_t n = 1;
+	uint64_t at = n % (BYTES / 512) * 512;
+
+	n = n * 1103515245 + 12345;
+	if (pwrite(disk, &n, sizeof(n), (off_t)at) != (ssize_t)sizeof(n) ||
+	    written_mark(&w, at, sizeof(n)) == -1)
+		return -1;
+	return n % 8 == 0 ? punch(at) : 0;
+}
+
 /*
  * Another process writes all the time, as viod does; when it has stopped one
  * more round makes the copy the same.
@@ -228,44 +320,53 @@ test_not_marks(void **state)
 static void
 test_race(void **state)
 {
-	int stop[2], status;
-	pid_t pid;
+	struct other o;
 
 	(void)state;
 	assert_int_equal(written_open(&w, marks, BYTES, &e), 0);
-	assert_int_equal(pipe(stop), 0);
-	pid = fork();
-	if (pid == 0) {
-		uint32_t n = 1;
-		char c;
-
-		(void)fcntl(stop[0], F_SETFL, O_NONBLOCK);
-		while (read(stop[0], &c, 1) == -1) {
-			uint64_t at = n % (BYTES / 512) * 512;
-
-			n = n * 1103515245 + 12345;
-			if (pwrite(disk, &n, sizeof(n), (off_t)at) !=
-			    (ssize_t)sizeof(n))
-				_exit(1);
-			written_mark(&w, at, sizeof(n));
-		}
-		_exit(0);
-	}
+	other_start(&o, write_some);
 	assert_int_equal(send_disk_open(&d, dirfd_, &e), 0);
 	for (unsigned i = 0; i < 300; i++) {
 		/* More rounds than a sending has: times begin again. */
-		d.rounds = i == 0 ? 0 : 1;
+		d.rounds = i % 4 != 0;
+		if (d.rounds == 0)
+			memset(copy, 0, sizeof(copy));
 		assert_int_equal(send_disk_round(&d, false, &e), 1);
 		(void)copy_round();
 	}
-	assert_int_equal(write(stop[1], "x", 1), 1);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	other_stop(&o);
 	assert_int_equal(send_disk_round(&d, true, &e), 1);
 	(void)copy_round();
 	same();
-	(void)close(stop[0]);
-	(void)close(stop[1]);
+}
+
+static int
+hole_or_not(void)
+{
+	if (pwrite(disk, "x", 1, 8 * WRITTEN_PART) != 1)
+		return -1;
+	return punch(8 * WRITTEN_PART);
+}
+
+/* What has data becomes a hole while its end is looked for. */
+static void
+test_holes(void **state)
+{
+	struct other o;
+
+	(void)state;
+	assert_int_equal(written_open(&w, marks, BYTES, &e), 0);
+	assert_int_equal(pwrite(disk, "end", 3, BYTES - 3), 3);
+	other_start(&o, hole_or_not);
+	assert_int_equal(send_disk_open(&d, dirfd_, &e), 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		d.rounds = 0;
+		assert_int_equal(send_disk_round(&d, false, &e), 1);
+		copy[BYTES - 1] = 0;
+		(void)copy_round();
+		assert_int_equal(copy[BYTES - 1], 'd');
+	}
+	other_stop(&o);
 }
 
 int
@@ -278,7 +379,9 @@ main(void)
 		TEST(test_busy),
 		TEST(test_unmarked),
 		TEST(test_not_marks),
+		TEST(test_full),
 		TEST(test_race),
+		TEST(test_holes),
 	};
 
 	return unit_run("written", tests);
