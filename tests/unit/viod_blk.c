@@ -7,38 +7,7 @@
 #include <seccomp.h>
 
 #include "unit.h"
-#include "drive.h"
-#include "lib/written.h"
-
-#define SECTOR		512
-#define DISK_BYTES	(4UL << 20)
-#define ALL		(~0ULL & ~VIRTIO_BIT(VIRTIO_F_RING_PACKED))
-#define NO_EVENT	(ALL & ~VIRTIO_BIT(VIRTIO_F_EVENT_IDX))
-
-static char *viod;		/* the program */
-
-/* A device with one queue of 128, extra options up to NULL. */
-static void
-up(struct drive *d, uint64_t features, const char *o1, const char *o2)
-{
-	const char *argv[] = { viod, "blk", "-d", "6", "-S", d->sock, o1, o2,
-	    NULL };
-
-	drive_exec(d, argv);
-	drive_hello(d, features);
-	drive_start(d, 0, 128);
-}
-
-static int
-rw(struct drive *d, uint32_t type, uint64_t sector, uint32_t len)
-{
-	struct drive_req r = {
-		.type = type, .sector = sector, .len = len, .pieces = 1,
-		.data = DRIVE_DATA,
-	};
-
-	return drive_do(d, 0, &r);
-}
+#include "blk.h"
 
 static void
 integrity(uint64_t features, const char *engine)
@@ -237,15 +206,6 @@ readonly(void **state)
 	assert_int_equal(rw(&d, VIRTIO_BLK_T_DISCARD, 0, 16),
 	    VIRTIO_BLK_S_UNSUPP);
 	drive_fini(&d);
-}
-
-/* One discard or write-zeroes of n ranges. */
-static int
-ranges(struct drive *d, uint32_t type, const struct virtio_blk_range *g,
-    unsigned n)
-{
-	memcpy(d->mem + DRIVE_DATA, g, n * sizeof(*g));
-	return rw(d, type, 0, n * (uint32_t)sizeof(*g));
 }
 
 static void
@@ -798,201 +758,6 @@ kicked_by_a_pipe(void **state)
 	drive_fini(&d);
 }
 
-/* --- a log of what is written --------------------------------------------- */
-
-#define LOG_BYTES	((DRIVE_GPA + DRIVE_BYTES) / GUEST_PAGE / 8)
-
-struct log {
-	int	 fd;
-	uint8_t	*bits;
-};
-
-static void
-log_make(struct log *l)
-{
-	struct err e;
-
-	l->fd = os_memfd("log", LOG_BYTES, &e);
-	assert_return_code(l->fd, 0);
-	l->bits = mmap(NULL, LOG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-	    l->fd, 0);
-	assert_ptr_not_equal(l->bits, MAP_FAILED);
-}
-
-static void
-log_end(struct log *l)
-{
-	(void)munmap(l->bits, LOG_BYTES);
-	(void)close(l->fd);
-}
-
-/* How many pages are marked in all; -1: that at 'offset' is not. */
-static int
-log_take(struct log *l, uint64_t offset)
-{
-	uint64_t page = (DRIVE_GPA + offset) / GUEST_PAGE;
-	bool found = (l->bits[page / 8] & 1 << page % 8) != 0;
-	int n = 0;
-
-	for (size_t i = 0; i < LOG_BYTES; i++)
-		n += __builtin_popcount(l->bits[i]);
-	memset(l->bits, 0, LOG_BYTES);
-	return found ? n : -1;
-}
-
-static int
-say_log(struct drive *d, const struct log *l, uint64_t bytes)
-{
-	struct err e;
-
-	return frontend_log(&d->fe, l->fd, bytes, &e);
-}
-
-/*
- * While queues run: marked is what a read fills, and status and ring of
- * every request; nothing before, and nothing afterwards.
- */
-static void
-logged(void **state)
-{
-	const uint64_t log_all = VIRTIO_BIT(VHOST_F_LOG_ALL);
-	struct frontend_queue fq;
-	struct drive d;
-	struct log l;
-	struct err e;
-
-	(void)state;
-	log_make(&l);
-	drive_init(&d, DISK_BYTES);
-	up(&d, ALL & ~log_all, NULL, NULL);
-	assert_true(frontend_can_log(&d.fe));
-	assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 65536), 0);
-	assert_int_equal(say_log(&d, &l, LOG_BYTES), 0);
-	assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 65536), 0);
-	assert_int_equal(log_take(&l, DRIVE_DATA), -1);
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(say_log(&d, &l, LOG_BYTES), 0);
-		assert_int_equal(frontend_features(&d.fe, ALL, &e), 0);
-		fq = drive_queue(&d, 0);
-		assert_int_equal(frontend_addr(&d.fe, 0, &fq, &e), 0);
-		(void)log_take(&l, 0);
-		assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 8, 65536), 0);
-		/* 16 of data, status, used ring. */
-		assert_int_equal(log_take(&l, DRIVE_DATA + 65535), 18);
-		assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 8, 65536), 0);
-		assert_int_equal(log_take(&l, DRIVE_STATUS(0)), 2);
-		assert_int_equal(frontend_features(&d.fe, ALL & ~log_all,
-		    &e), 0);
-		assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 8, 65536), 0);
-		assert_int_equal(log_take(&l, DRIVE_DATA), -1);
-	}
-	drive_fini(&d);
-	log_end(&l);
-}
-
-/* Logs that cannot be cost the connection, and what is short is not left. */
-static void
-logged_lies(void **state)
-{
-	struct drive d;
-	struct log l;
-
-	(void)state;
-	log_make(&l);
-	drive_init(&d, DISK_BYTES);
-	up(&d, ALL, NULL, NULL);
-	/* Too short for any of the guest's memory. */
-	assert_int_equal(say_log(&d, &l, 4096), 0);
-	assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 65536), 0);
-	assert_int_equal(say_log(&d, &l, LOG_BYTES + 1), -1);
-	for (unsigned i = 0; i < 3; i++) {
-		frontend_fini(&d.fe);
-		drive_hello(&d, ALL);
-		drive_start(&d, 0, 128);
-		assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 65536), 0);
-		assert_int_equal(say_log(&d, &l, i == 0 ? 0 : i == 1 ?
-		    1ULL << 40 : UINT64_MAX), -1);
-	}
-	/* Queues do not move while they run. */
-	frontend_fini(&d.fe);
-	drive_hello(&d, ALL);
-	drive_start(&d, 0, 128);
-	{
-		struct frontend_queue fq = drive_queue(&d, 0);
-		struct err e;
-
-		fq.addr.used += 4096;
-		assert_int_equal(frontend_addr(&d.fe, 0, &fq, &e), -1);
-		assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 4096), 0);
-	}
-	drive_fini(&d);
-	log_end(&l);
-}
-
-/* --- marks of what was written -------------------------------------------- */
-
-static int marks = -1;
-
-static void
-pass_marks(void)
-{
-	if (dup2(marks, 7) == -1)
-		_exit(126);
-}
-
-/* The parts with that mark, as bits; the disk has 64 parts. */
-static uint64_t
-marked(uint8_t time)
-{
-	uint8_t m[64];
-	uint64_t bits = 0;
-
-	assert_int_equal(pread(marks, m, sizeof(m), WRITTEN_HEAD), 64);
-	for (unsigned i = 0; i < 64; i++)
-		bits |= (uint64_t)(m[i] == time) << i;
-	return bits;
-}
-
-static void
-marked_writes(const char *engine)
-{
-	static const struct virtio_blk_range zero[] = { { 1280, 64, 0 },
-	    { 2560, 1, 0 } }, gone = { 4096, 512, 0 };
-	const uint64_t part = WRITTEN_PART / SECTOR;
-	struct drive d;
-
-	drive_init(&d, DISK_BYTES);
-	marks = memfd_create("marks", 0);
-	assert_int_equal(ftruncate(marks, WRITTEN_HEAD + 64), 0);
-	d.child = pass_marks;
-	up(&d, ALL, "-w7", engine);
-	assert_int_equal(written_tick(marks, NULL), 0);
-	assert_int_equal(rw(&d, VIRTIO_BLK_T_IN, 0, 4096), 0);
-	assert_int_equal(rw(&d, VIRTIO_BLK_T_FLUSH, 0, 0), 0);
-	assert_int_equal(marked(1), 0);
-	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, part - 1, 1024), 0);
-	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 64 * part - 1, 512), 0);
-	assert_int_equal(marked(1), 1ULL << 63 | 3);
-	/* Behind the disk: refused, and no mark. */
-	assert_int_equal(rw(&d, VIRTIO_BLK_T_OUT, 64 * part, 512),
-	    VIRTIO_BLK_S_IOERR);
-	assert_int_equal(written_tick(marks, NULL), 1);
-	assert_int_equal(ranges(&d, VIRTIO_BLK_T_WRITE_ZEROES, zero, 2), 0);
-	assert_int_equal(ranges(&d, VIRTIO_BLK_T_DISCARD, &gone, 1), 0);
-	assert_int_equal(marked(2), 1ULL << 10 | 1ULL << 20 | 0xfULL << 32);
-	assert_int_equal(marked(1), 1ULL << 63 | 3);
-	drive_fini(&d);
-	(void)close(marks);
-}
-
-static void
-marks_kept(void **state)
-{
-	(void)state;
-	marked_writes("-Eio_uring");
-	marked_writes("-Ethreads");
-}
-
 int
 main(int argc, char *argv[])
 {
@@ -1015,11 +780,8 @@ main(int argc, char *argv[])
 		cmocka_unit_test(killed),
 		cmocka_unit_test(replay),
 		cmocka_unit_test(kicked_by_a_pipe),
-		cmocka_unit_test(logged),
-		cmocka_unit_test(logged_lies),
 		cmocka_unit_test(lies),
 		cmocka_unit_test(bad_front_end),
-		cmocka_unit_test(marks_kept),
 	};
 
 	(void)argc;
