@@ -7,6 +7,7 @@
 #   LAB_FULL     set: as often and as much as outside the lab, not a part
 #   LAB_GUESTS   all: a Debian on a disk, too (half a gigabyte is fetched, once)
 #   LAB_LIMIT    seconds for one of them (default 900)
+#   LIMIT        seconds for one vmctl of it (default 120)
 #
 # Everything they need is put there, so a test that skips as a whole failed:
 # but for those that want registries and other image tools (LAB_TOOLS).
@@ -38,7 +39,7 @@ tests=${BOOT_TESTS:-$part${LAB_FULL:+ $full}}
 # What the tests read of the environment.
 set --
 for v in EXEC_BIG_MIB EXEC_COUNT SURVIVE_KILLS SNAPSHOT_ROUNDS SNAPSHOT_KILLS \
-    CPUS FORKS STORM_ROUNDS LAB_GUESTS DISK_FORMATS; do
+    CPUS FORKS STORM_ROUNDS LAB_GUESTS DISK_FORMATS LIMIT; do
 	eval "set -- \"\$@\" -e $v=\"\${$v:-}\""
 done
 
