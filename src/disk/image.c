@@ -11,6 +11,7 @@
 #include "disk/image.h"
 #include "disk/qcow2_private.h"
 #include "lib/util.h"
+#include "os/os.h"
 
 void
 image_destroy(struct image *im)
@@ -230,9 +231,11 @@ write_new(struct image *im, uint64_t offset, const uint8_t *from, size_t len,
 		return -1;
 	*n = MIN(len, a.len - in);
 	at = a.host + in;
+	/* What was copied may have been durable where it was: it stays so. */
 	if (image_edges(im, &a, offset, *n, &g) == 0 &&
 	    qcow2_pwrite(im->fd, from, *n, at) == 0 &&
-	    write_edges(im, &g, at, at + *n) == 0)
+	    write_edges(im, &g, at, at + *n) == 0 &&
+	    (g.bytes == NULL || os_datasync(im->fd) == 0))
 		r = qcow2_link(q, &a);
 	else
 		qcow2_unalloc(q, &a);

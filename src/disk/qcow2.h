@@ -10,7 +10,8 @@
  * leaves a whole image behind whenever the process is killed: data, reference
  * counts, then the entry that leads to them.  What the host's kernel has not
  * written when the machine dies is made good by the dirty bit: a version 3
- * image that was not closed has its reference counts made anew.
+ * image that was not closed has its reference counts made anew.  Only what is
+ * copied must be durable before the entry that leads to the copy.
  *
  * What was given back is used again only when the change that gave it back is
  * durable.
@@ -145,7 +146,8 @@ struct qcow2_alloc {
 /*
  * Find room for clusters from 'guest' on, at most 'len' bytes, perhaps
  * fewer.  Nobody sees them until they are linked, after the data was
- * written; or else they must be given back by qcow2_unalloc().
+ * written, and synced if some of it is a copy (image_edges()); or else they
+ * must be given back by qcow2_unalloc().
  */
 int	qcow2_alloc(struct qcow2 *, uint64_t guest, uint64_t len,
 	    struct qcow2_alloc *);

@@ -149,9 +149,12 @@ own_l2(struct qcow2 *q, uint64_t cluster, uint64_t *ret)
 		return -1;
 	*ret = r.first << q->bits;
 	meta_forget(q, *ret, q->cluster);
-	/* What a place that was used before has must not be seen as a table. */
+	/*
+	 * What a place that was used before has must not be seen as a table,
+	 * nor must a copy be nothing.
+	 */
 	if (meta_write(q, *ret, b, q->cluster) == -1 ||
-	    (!fresh && os_datasync(q->fd) == -1) ||
+	    ((!fresh || old != 0) && os_datasync(q->fd) == -1) ||
 	    set_l1(q, i, *ret | OFLAG_COPIED) == -1)
 		return -1;
 	return old != 0 ? refcount_drop_later(q, old >> q->bits, 1) : 0;

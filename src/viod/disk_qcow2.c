@@ -9,7 +9,10 @@
  * around a write to a cluster that is not there yet.
  *
  * A write to such clusters takes room, writes, and when that is done links
- * them.  Until then another write to the same clusters waits.  Discards and
+ * them.  Until then another write to the same clusters waits.  What had to be
+ * copied is made durable before: a host that loses power with the link and
+ * without the copy would have lost what was flushed long ago.  One sync is for
+ * all copies that wait for one.  Discards and
  * write-zeroes change places under everybody: they run alone.  Those that
  * wait stand in one line; reads pass it unless somebody wants to be alone.
  */
@@ -58,6 +61,7 @@ struct part {
 	struct image_edges	 edges;
 	struct iovec		 iov[IOV_MAX_PART];
 	struct part		*next;		/* allocating, or free */
+	struct part		*copy;		/* the next that has copies */
 };
 
 struct qdisk {
@@ -73,6 +77,9 @@ struct qdisk {
 	unsigned		 alone;		/* of them: want to be alone */
 	bool			 going;		/* go_on() is at work */
 	struct part		*allocating;
+	struct part		*copies;	/* written, not durable */
+	struct part		*syncing;	/* of them: a sync is under
+						   way, which is the first's */
 	uint64_t		 edges;		/* bytes of them */
 	struct job		*free_jobs;
 	struct part		*free_parts;
@@ -228,19 +235,62 @@ end_alloc(struct qdisk *d, struct part *p)
 		p->aio.error = errno;
 }
 
+/* One sync for all copies that were written by now. */
 static void
-part_done(struct qdisk *d, struct part *p)
+sync_copies(struct qdisk *d)
+{
+	struct part *p = d->copies;
+
+	if (p == NULL || d->syncing != NULL)
+		return;
+	d->syncing = p;
+	d->copies = NULL;
+	p->aio.op = AIO_SYNC;
+	p->aio.len = 0;
+	queue(&d->level[0], &p->aio);
+}
+
+static void
+part_end(struct qdisk *d, struct part *p)
 {
 	struct job *j = p->job;
 	int error;
 
 	if (p->alloc.len != 0)
 		end_alloc(d, p);
-	if (p->aio.op == AIO_SYNC)
+	else if (p->aio.op == AIO_SYNC)
 		qcow2_sync_ended(d->qcow2, p->aio.error == 0);
 	error = p->aio.error;
 	put_part(d, p);
 	job_done(d, j, error);
+}
+
+static void
+copies_synced(struct qdisk *d)
+{
+	struct part *p = d->syncing, *next;
+	int error = p->aio.error;
+
+	d->syncing = NULL;
+	for (; p != NULL; p = next) {
+		next = p->copy;
+		p->aio.error = error;
+		part_end(d, p);
+	}
+	sync_copies(d);
+}
+
+static void
+part_done(struct qdisk *d, struct part *p)
+{
+	if (p == d->syncing) {
+		copies_synced(d);
+	} else if (p->edges.bytes != NULL && p->aio.error == 0) {
+		p->copy = d->copies;
+		d->copies = p;
+		sync_copies(d);
+	} else
+		part_end(d, p);
 }
 
 static void
