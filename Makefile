@@ -318,9 +318,8 @@ vmctl_DIR	= vmctl
 vmctl_FILES	= api cmd cmd_completion cmd_conf cmd_cp cmd_create cmd_exec \
 		  cmd_host cmd_image cmd_life cmd_list cmd_logs cmd_run \
 		  cmd_send cmd_snapshot cmd_start cmd_volume copy_place \
-		  copy_tar copy_tree \
-		  copy_wire env main opt progress pull relay run session sig \
-		  sse start table vm ws
+		  copy_tar copy_tree copy_wire env listing main opt progress \
+		  pull relay run session sig sse start table vm ws
 vmctl_LAYERS	= conf disk os lib
 vmctl_LIBS	= libcurl libwslay jansson libarchive libcrypto libzstd zlib
 

@@ -13,6 +13,7 @@
 #include "lib/util.h"
 #include "vmctl/api.h"
 #include "vmctl/cmd.h"
+#include "vmctl/listing.h"
 #include "vmctl/progress.h"
 #include "vmctl/pull.h"
 #include "vmctl/table.h"
@@ -57,19 +58,7 @@ const struct command cmd_pull = {
 
 /* --- images ------------------------------------------------------------ */
 
-struct images_opts {
-	bool		 quiet, whole;
-	const char	*format;
-};
-
-static const struct opt images_opts[] = {
-	{ 0, "format", "FORMAT", "table or json", OPT_STR,
-	    offsetof(struct images_opts, format), 0, 0, "json|table", 0 },
-	{ 0, "no-trunc", NULL, "Do not shorten anything", OPT_FLAG,
-	    offsetof(struct images_opts, whole), 0, 0, NULL, 0 },
-	{ 'q', "quiet", NULL, "Only names", OPT_FLAG,
-	    offsetof(struct images_opts, quiet), 0, 0, NULL, 0 },
-};
+static const struct opt images_opts[] = { LISTING_OPTS("Only names") };
 
 static void
 images_table(const json_t *list, bool whole)
@@ -102,24 +91,17 @@ images_table(const json_t *list, bool whole)
 static int
 images_run(struct ctx *ctx, const void *values, int argc, char **argv)
 {
-	const struct images_opts *o = values;
+	static const struct listing images = { "name", LISTING_WHOLE,
+	    images_table };
 	struct err e = { 0 };
 	struct api *api = ctx_api(ctx, &e);
 	own_json json_t *list = NULL;
-	size_t i;
-	json_t *image;
 
 	(void)argc;
 	(void)argv;
 	if (api == NULL || api_get(api, "/images", &list, &e) == -1)
 		return cmd_fail(ctx, &e);
-	if (o->quiet) {
-		json_array_foreach(list, i, image)
-			(void)printf("%s\n", js_str(image, "name"));
-	} else if (o->format != NULL && strcmp(o->format, "json") == 0)
-		js_print_lines(list);
-	else
-		images_table(list, o->whole);
+	listing_print(list, &images, values);
 	return 0;
 }
 

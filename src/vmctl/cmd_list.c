@@ -11,6 +11,7 @@
 #include "lib/util.h"
 #include "vmctl/api.h"
 #include "vmctl/cmd.h"
+#include "vmctl/listing.h"
 #include "vmctl/table.h"
 #include "vmctl/vm.h"
 
@@ -140,9 +141,9 @@ const struct command cmd_show = {
 /* --- ps ---------------------------------------------------------------- */
 
 struct ps_opts {
-	bool		 all, quiet, whole;
+	struct listing_opts listing;	/* first: its rows are relative to it */
+	bool		 all;
 	struct opt_list	 filters;
-	const char	*format;
 };
 
 static const struct opt ps_opts[] = {
@@ -150,12 +151,7 @@ static const struct opt ps_opts[] = {
 	    offsetof(struct ps_opts, all), 0, 0, NULL, 0 },
 	{ 'f', "filter", "NAME=VALUE", "Only VMs for which it holds",
 	    OPT_LIST, offsetof(struct ps_opts, filters), 0, 0, NULL, 0 },
-	{ 0, "format", "FORMAT", "table or json", OPT_STR,
-	    offsetof(struct ps_opts, format), 0, 0, "json|table", 0 },
-	{ 0, "no-trunc", NULL, "Do not shorten anything", OPT_FLAG,
-	    offsetof(struct ps_opts, whole), 0, 0, NULL, 0 },
-	{ 'q', "quiet", NULL, "Only IDs", OPT_FLAG,
-	    offsetof(struct ps_opts, quiet), 0, 0, NULL, 0 },
+	LISTING_OPTS("Only IDs"),
 };
 
 /* "label=NAME" or "label=NAME=VALUE". */
@@ -295,24 +291,16 @@ ps_table(const json_t *list, bool whole)
 static int
 ps_run(struct ctx *ctx, const void *values, int argc, char **argv)
 {
+	static const struct listing vms = { "id", VM_ID_SHOWN, ps_table };
 	const struct ps_opts *o = values;
 	own_json json_t *list = NULL;
 	struct err e = { 0 };
-	size_t i;
-	json_t *vm;
 
 	(void)argc;
 	(void)argv;
 	if (vm_list(&list, ctx, &e) == -1 || ps_filter(list, o, &e) == -1)
 		return cmd_fail(ctx, &e);
-	if (o->quiet) {
-		json_array_foreach(list, i, vm)
-			(void)printf("%.*s\n", o->whole ? 255 : VM_ID_SHOWN,
-			    js_str(vm, "id"));
-	} else if (is_json(o->format))
-		js_print_lines(list);
-	else
-		ps_table(list, o->whole);
+	listing_print(list, &vms, &o->listing);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "lib/util.h"
 #include "vmctl/api.h"
 #include "vmctl/cmd.h"
+#include "vmctl/listing.h"
 #include "vmctl/table.h"
 #include "vmctl/vm.h"
 
@@ -268,19 +269,7 @@ const struct command cmd_snapshot_delete = {
 
 /* --- snapshot list ------------------------------------------------------ */
 
-struct list_opts {
-	bool		 quiet, whole;
-	const char	*format;
-};
-
-static const struct opt list_opts[] = {
-	{ 0, "format", "FORMAT", "table or json", OPT_STR,
-	    offsetof(struct list_opts, format), 0, 0, "json|table", 0 },
-	{ 0, "no-trunc", NULL, "Do not shorten anything", OPT_FLAG,
-	    offsetof(struct list_opts, whole), 0, 0, NULL, 0 },
-	{ 'q', "quiet", NULL, "Only IDs", OPT_FLAG,
-	    offsetof(struct list_opts, quiet), 0, 0, NULL, 0 },
-};
+static const struct opt list_opts[] = { LISTING_OPTS("Only IDs") };
 
 static void
 list_table(const json_t *list, bool whole)
@@ -331,22 +320,14 @@ list_get(json_t **ret, struct ctx *ctx, const char *arg, struct err *e)
 static int
 list_run(struct ctx *ctx, const void *values, int argc, char **argv)
 {
-	const struct list_opts *o = values;
+	static const struct listing snapshots = { "id", VM_ID_SHOWN,
+	    list_table };
 	own_json json_t *list = NULL;
 	struct err e = { 0 };
-	size_t i;
-	json_t *s;
 
 	if (list_get(&list, ctx, argc > 0 ? argv[0] : NULL, &e) == -1)
 		return cmd_fail(ctx, &e);
-	if (o->quiet) {
-		json_array_foreach(list, i, s)
-			(void)printf("%.*s\n", o->whole ? 255 : VM_ID_SHOWN,
-			    js_str(s, "id"));
-	} else if (o->format != NULL && strcmp(o->format, "json") == 0)
-		js_print_lines(list);
-	else
-		list_table(list, o->whole);
+	listing_print(list, &snapshots, values);
 	return 0;
 }
 

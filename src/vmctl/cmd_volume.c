@@ -12,6 +12,7 @@
 #include "lib/util.h"
 #include "vmctl/api.h"
 #include "vmctl/cmd.h"
+#include "vmctl/listing.h"
 #include "vmctl/table.h"
 #include "vmctl/vm.h"
 
@@ -59,19 +60,7 @@ const struct command cmd_volume_create = {
 
 /* --- ls ---------------------------------------------------------------- */
 
-struct ls_opts {
-	bool		 quiet, whole;
-	const char	*format;
-};
-
-static const struct opt ls_opts[] = {
-	{ 0, "format", "FORMAT", "table or json", OPT_STR,
-	    offsetof(struct ls_opts, format), 0, 0, "json|table", 0 },
-	{ 0, "no-trunc", NULL, "Do not shorten anything", OPT_FLAG,
-	    offsetof(struct ls_opts, whole), 0, 0, NULL, 0 },
-	{ 'q', "quiet", NULL, "Only IDs", OPT_FLAG,
-	    offsetof(struct ls_opts, quiet), 0, 0, NULL, 0 },
-};
+static const struct opt ls_opts[] = { LISTING_OPTS("Only IDs") };
 
 /* The VMs that use a volume, as one cell. */
 static void
@@ -119,24 +108,17 @@ ls_table(const json_t *list, bool whole)
 static int
 ls_run(struct ctx *ctx, const void *values, int argc, char **argv)
 {
-	const struct ls_opts *o = values;
+	static const struct listing volumes = { "id", LISTING_WHOLE,
+	    ls_table };
 	struct err e = { 0 };
 	struct api *api = ctx_api(ctx, &e);
 	own_json json_t *list = NULL;
-	size_t i;
-	json_t *v;
 
 	(void)argc;
 	(void)argv;
 	if (api == NULL || api_get(api, "/volumes", &list, &e) == -1)
 		return cmd_fail(ctx, &e);
-	if (o->quiet) {
-		json_array_foreach(list, i, v)
-			(void)printf("%s\n", js_str(v, "id"));
-	} else if (o->format != NULL && strcmp(o->format, "json") == 0)
-		js_print_lines(list);
-	else
-		ls_table(list, o->whole);
+	listing_print(list, &volumes, values);
 	return 0;
 }
 
