@@ -24,6 +24,23 @@ static const char *const kinds[] = {
 	[AGENT_KIND_SOCKET]	= "socket",
 };
 
+const char *
+agent_kind_word(enum agent_kind kind)
+{
+	return kinds[kind];
+}
+
+int
+agent_kind_find(enum agent_kind *ret, const char *word)
+{
+	for (size_t i = 0; i < COUNT(kinds); i++)
+		if (strcmp(word, kinds[i]) == 0) {
+			*ret = (enum agent_kind)i;
+			return 0;
+		}
+	return -1;
+}
+
 bool
 entry_path(const char *path)
 {
@@ -61,12 +78,8 @@ take_type(void *arg, const char *value, struct err *e)
 {
 	struct agent_entry *n = arg;
 
-	for (size_t i = 0; i < COUNT(kinds); i++)
-		if (strcmp(value, kinds[i]) == 0) {
-			n->kind = (enum agent_kind)i;
-			return 0;
-		}
-	return err_set(e, EINVAL, "'%s' is unknown", value);
+	return agent_kind_find(&n->kind, value) == 0 ? 0 :
+	    err_set(e, EINVAL, "'%s' is unknown", value);
 }
 
 static int

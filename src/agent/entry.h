@@ -28,6 +28,10 @@ enum agent_kind {
 	AGENT_KIND_SOCKET,
 };
 
+/* Its word, in records as in the API; and the kind of a word, -1 of none. */
+const char *agent_kind_word(enum agent_kind);
+int	agent_kind_find(enum agent_kind *ret, const char *word);
+
 /* One object of a tree.  Strings belong to whoever filled it in. */
 struct agent_entry {
 	const char	*path;		/* "." or relative, never with ".." */

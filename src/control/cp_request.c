@@ -10,17 +10,6 @@
 #include "lib/json.h"
 #include "lib/util.h"
 
-static const char *const kinds[] = {
-	[AGENT_KIND_FILE] = "file",
-	[AGENT_KIND_DIR] = "dir",
-	[AGENT_KIND_SYMLINK] = "symlink",
-	[AGENT_KIND_HARDLINK] = "hardlink",
-	[AGENT_KIND_FIFO] = "fifo",
-	[AGENT_KIND_CHAR] = "char",
-	[AGENT_KIND_BLOCK] = "block",
-	[AGENT_KIND_SOCKET] = "socket",
-};
-
 static int
 take_direction(struct cp_request *r, const json_t *doc, struct err *e)
 {
@@ -86,13 +75,8 @@ take_kind(struct agent_entry *en, const json_t *doc, struct err *e)
 
 	if (json_get_str(&s, doc, "kind", 16, e) == -1)
 		return -1;
-	for (size_t i = 0; i < COUNT(kinds); i++) {
-		if (strcmp(kinds[i], s) == 0) {
-			en->kind = (enum agent_kind)i;
-			return 0;
-		}
-	}
-	return err_api(e, EINVAL, "invalid_request",
+	return agent_kind_find(&en->kind, s) == 0 ? 0 :
+	    err_api(e, EINVAL, "invalid_request",
 	    "kind: \"%.16s\" is none", s);
 }
 
@@ -180,10 +164,10 @@ static json_t *
 tree_header(const struct agent_entry *en)
 {
 	json_t *o = json_pack("{s:s,s:s,s:s,s:i,s:I,s:I,s:I}",
-	    "type", "header", "path", en->path, "kind", kinds[en->kind],
-	    "mode", (int)en->mode, "uid", (json_int_t)en->uid,
-	    "gid", (json_int_t)en->gid, "mtime_ns",
-	    (json_int_t)en->mtime_ns);
+	    "type", "header", "path", en->path, "kind",
+	    agent_kind_word(en->kind), "mode", (int)en->mode,
+	    "uid", (json_int_t)en->uid, "gid", (json_int_t)en->gid,
+	    "mtime_ns", (json_int_t)en->mtime_ns);
 	char rdev[32];
 
 	if (o == NULL)
