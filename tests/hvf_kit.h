@@ -63,12 +63,32 @@ static struct fake {
 	unsigned		 resets;	/* of the controller */
 	unsigned		 states;	/* loaded */
 	uint64_t		 now;
-	hv_return_t		 fail_create;	/* what hv_vm_create() says */
-	hv_return_t		 fail_run;
+	/* The host's processor, before anything is written to a vCPU's. */
+	uint64_t		 pfr1, dfr0, mmfr0;
+	/* This call of the framework says that. */
+	const char		*fail_call;
+	hv_return_t		 fail_code;
 	pthread_mutex_t		 lock;
 	pthread_cond_t		 changed;
-} fake = { .lock = PTHREAD_MUTEX_INITIALIZER,
-    .changed = PTHREAD_COND_INITIALIZER };
+} fake = {
+	.ipa_bits	= 40,
+	.pfr1		= 2U << 24 | 0x20,		/* SME */
+	.mmfr0		= 0x1125,			/* 48 bits */
+	.dfr0		= 3U << 20 | 5U << 12,
+	.lock		= PTHREAD_MUTEX_INITIALIZER,
+	.changed	= PTHREAD_COND_INITIALIZER,
+};
+
+static bool
+fake_fails(const char *call)
+{
+	return fake.fail_call != NULL && strcmp(call, fake.fail_call) == 0;
+}
+
+#define FAKE_CALL()	do {						\
+	if (fake_fails(__func__))					\
+		return fake.fail_code;					\
+} while (0)
 
 static struct fake_vcpu *
 fake_own(hv_vcpu_t v)
@@ -84,8 +104,7 @@ hv_return_t
 hv_vm_create(hv_vm_config_t c)
 {
 	(void)c;
-	if (fake.fail_create != HV_SUCCESS)
-		return fake.fail_create;
+	FAKE_CALL();
 	if (fake.vm)
 		return HV_BUSY;
 	fake.vm = true;
@@ -95,6 +114,7 @@ hv_vm_create(hv_vm_config_t c)
 hv_return_t
 hv_vm_destroy(void)
 {
+	FAKE_CALL();
 	if (!fake.vm)
 		return HV_NO_DEVICE;
 	for (unsigned i = 0; i < fake.n; i++)
@@ -107,6 +127,7 @@ hv_vm_destroy(void)
 hv_return_t
 hv_vm_map(void *at, hv_ipa_t ipa, size_t len, hv_memory_flags_t flags)
 {
+	FAKE_CALL();
 	assert((((uintptr_t)at | ipa | len) & (HV_PAGE - 1)) == 0);
 	fake.maps++;
 	fake.flags = flags;
@@ -117,6 +138,7 @@ hv_vm_map(void *at, hv_ipa_t ipa, size_t len, hv_memory_flags_t flags)
 hv_return_t
 hv_vm_protect(hv_ipa_t ipa, size_t len, hv_memory_flags_t flags)
 {
+	FAKE_CALL();
 	assert(((ipa | len) & (HV_PAGE - 1)) == 0 && len > 0);
 	assert((flags & HV_MEMORY_READ) != 0);
 	fake.protects++;
@@ -131,6 +153,7 @@ hv_vm_protect(hv_ipa_t ipa, size_t len, hv_memory_flags_t flags)
 hv_return_t
 hv_vm_unmap(hv_ipa_t ipa, size_t len)
 {
+	FAKE_CALL();
 	(void)ipa;
 	(void)len;
 	fake.unmaps++;
@@ -140,6 +163,7 @@ hv_vm_unmap(hv_ipa_t ipa, size_t len)
 hv_return_t
 hv_vm_get_max_vcpu_count(uint32_t *ret)
 {
+	FAKE_CALL();
 	*ret = FAKE_VCPUS;
 	return HV_SUCCESS;
 }
@@ -147,12 +171,13 @@ hv_vm_get_max_vcpu_count(uint32_t *ret)
 hv_vm_config_t
 hv_vm_config_create(void)
 {
-	return malloc(1);
+	return fake_fails(__func__) ? NULL : malloc(1);
 }
 
 hv_return_t
 hv_vm_config_get_max_ipa_size(uint32_t *ret)
 {
+	FAKE_CALL();
 	*ret = fake.ipa_bits;
 	return HV_SUCCESS;
 }
@@ -160,6 +185,7 @@ hv_vm_config_get_max_ipa_size(uint32_t *ret)
 hv_return_t
 hv_vm_config_set_ipa_size(hv_vm_config_t c, uint32_t bits)
 {
+	FAKE_CALL();
 	(void)c;
 	return bits <= fake.ipa_bits ? HV_SUCCESS : HV_BAD_ARGUMENT;
 }
@@ -190,14 +216,15 @@ hv_vcpu_create(hv_vcpu_t *ret, hv_vcpu_exit_t **exit, hv_vcpu_config_t c)
 {
 	struct fake_vcpu *v = &fake.vcpu[fake.n];
 
+	FAKE_CALL();
 	(void)c;
 	assert(fake.vm && fake.gic && fake.n < FAKE_VCPUS);
 	memset(v, 0, sizeof(*v));
 	v->owner = pthread_self();
 	v->there = true;
-	v->sys[HV_SYS_ID_AA64PFR1_EL1] = 2U << 24 | 0x20;	/* SME */
-	v->sys[HV_SYS_ID_AA64MMFR0_EL1] = 0x1125;		/* 48 bits */
-	v->sys[HV_SYS_ID_AA64DFR0_EL1] = 3U << 20 | 5U << 12;
+	v->sys[HV_SYS_ID_AA64PFR1_EL1] = fake.pfr1;
+	v->sys[HV_SYS_ID_AA64MMFR0_EL1] = fake.mmfr0;
+	v->sys[HV_SYS_ID_AA64DFR0_EL1] = fake.dfr0;
 	*ret = fake.n++;
 	*exit = &v->exit;
 	return HV_SUCCESS;
@@ -206,6 +233,7 @@ hv_vcpu_create(hv_vcpu_t *ret, hv_vcpu_exit_t **exit, hv_vcpu_config_t c)
 hv_return_t
 hv_vcpu_destroy(hv_vcpu_t v)
 {
+	FAKE_CALL();
 	fake_own(v)->there = false;
 	return HV_SUCCESS;
 }
@@ -213,6 +241,7 @@ hv_vcpu_destroy(hv_vcpu_t v)
 hv_return_t
 hv_vcpus_exit(hv_vcpu_t *v, uint32_t n)
 {
+	FAKE_CALL();
 	(void)pthread_mutex_lock(&fake.lock);
 	for (uint32_t i = 0; i < n; i++)
 		fake.vcpu[v[i]].latch = true;
@@ -229,7 +258,7 @@ hv_vcpu_run(hv_vcpu_t id)
 	(void)pthread_mutex_lock(&fake.lock);
 	v->runs++;
 	(void)pthread_cond_broadcast(&fake.changed);
-	while (!v->latch && v->left == 0 && fake.fail_run == HV_SUCCESS)
+	while (!v->latch && v->left == 0 && !fake_fails("hv_vcpu_run"))
 		(void)pthread_cond_wait(&fake.changed, &fake.lock);
 	if (v->latch) {
 		v->latch = false;
@@ -239,12 +268,14 @@ hv_vcpu_run(hv_vcpu_t id)
 		v->left--;
 	}
 	(void)pthread_mutex_unlock(&fake.lock);
-	return fake.fail_run;
+	FAKE_CALL();
+	return HV_SUCCESS;
 }
 
 hv_return_t
 hv_vcpu_get_reg(hv_vcpu_t v, hv_reg_t r, uint64_t *ret)
 {
+	FAKE_CALL();
 	assert(r < 35);
 	*ret = fake_own(v)->reg[r];
 	return HV_SUCCESS;
@@ -253,6 +284,7 @@ hv_vcpu_get_reg(hv_vcpu_t v, hv_reg_t r, uint64_t *ret)
 hv_return_t
 hv_vcpu_set_reg(hv_vcpu_t v, hv_reg_t r, uint64_t value)
 {
+	FAKE_CALL();
 	assert(r < 35);
 	fake_own(v)->reg[r] = value;
 	return HV_SUCCESS;
@@ -261,6 +293,7 @@ hv_vcpu_set_reg(hv_vcpu_t v, hv_reg_t r, uint64_t value)
 hv_return_t
 hv_vcpu_get_sys_reg(hv_vcpu_t v, hv_sys_reg_t r, uint64_t *ret)
 {
+	FAKE_CALL();
 	*ret = fake_own(v)->sys[r];
 	return HV_SUCCESS;
 }
@@ -268,6 +301,7 @@ hv_vcpu_get_sys_reg(hv_vcpu_t v, hv_sys_reg_t r, uint64_t *ret)
 hv_return_t
 hv_vcpu_set_sys_reg(hv_vcpu_t v, hv_sys_reg_t r, uint64_t value)
 {
+	FAKE_CALL();
 	fake_own(v)->sys[r] = value;
 	return HV_SUCCESS;
 }
@@ -276,6 +310,7 @@ hv_return_t
 hv_vcpu_get_simd_fp_reg(hv_vcpu_t v, hv_simd_fp_reg_t r,
     hv_simd_fp_uchar16_t *ret)
 {
+	FAKE_CALL();
 	memcpy(ret, fake_own(v)->simd[r], sizeof(*ret));
 	return HV_SUCCESS;
 }
@@ -284,6 +319,7 @@ hv_return_t
 hv_vcpu_set_simd_fp_reg(hv_vcpu_t v, hv_simd_fp_reg_t r,
     hv_simd_fp_uchar16_t value)
 {
+	FAKE_CALL();
 	memcpy(fake_own(v)->simd[r], &value, sizeof(value));
 	return HV_SUCCESS;
 }
@@ -291,6 +327,7 @@ hv_vcpu_set_simd_fp_reg(hv_vcpu_t v, hv_simd_fp_reg_t r,
 hv_return_t
 hv_vcpu_set_vtimer_mask(hv_vcpu_t v, bool masked)
 {
+	FAKE_CALL();
 	fake_own(v)->masked = masked;
 	return HV_SUCCESS;
 }
@@ -298,6 +335,7 @@ hv_vcpu_set_vtimer_mask(hv_vcpu_t v, bool masked)
 hv_return_t
 hv_vcpu_set_vtimer_offset(hv_vcpu_t v, uint64_t offset)
 {
+	FAKE_CALL();
 	fake_own(v)->offset = offset;
 	return HV_SUCCESS;
 }
@@ -307,7 +345,7 @@ hv_vcpu_set_vtimer_offset(hv_vcpu_t v, uint64_t offset)
 hv_gic_config_t
 hv_gic_config_create(void)
 {
-	return malloc(1);
+	return fake_fails(__func__) ? NULL : malloc(1);
 }
 
 #define FAKE_CONFIG(name, ...)						\
@@ -316,6 +354,7 @@ hv_gic_config_create(void)
 	{								\
 		(void)c;						\
 		(void)at;						\
+		FAKE_CALL();						\
 		return HV_SUCCESS;					\
 	}
 FAKE_CONFIG(distributor_base, hv_gic_config_t c, hv_ipa_t at)
@@ -326,6 +365,7 @@ hv_return_t
 hv_gic_config_set_msi_interrupt_range(hv_gic_config_t c, uint32_t first,
     uint32_t count)
 {
+	FAKE_CALL();
 	(void)c;
 	assert(first >= 32 && first + count <= 1020);
 	return HV_SUCCESS;
@@ -334,6 +374,7 @@ hv_gic_config_set_msi_interrupt_range(hv_gic_config_t c, uint32_t first,
 hv_return_t
 hv_gic_create(hv_gic_config_t c)
 {
+	FAKE_CALL();
 	(void)c;
 	assert(fake.vm && fake.n == 0 && !fake.gic);
 	fake.gic = true;
@@ -343,6 +384,7 @@ hv_gic_create(hv_gic_config_t c)
 hv_return_t
 hv_gic_reset(void)
 {
+	FAKE_CALL();
 	fake.resets++;
 	return HV_SUCCESS;
 }
@@ -350,6 +392,7 @@ hv_gic_reset(void)
 hv_return_t
 hv_gic_set_spi(uint32_t intid, bool level)
 {
+	FAKE_CALL();
 	(void)pthread_mutex_lock(&fake.lock);
 	fake.spi = intid;
 	fake.level = level;
@@ -361,6 +404,7 @@ hv_gic_set_spi(uint32_t intid, bool level)
 hv_return_t
 hv_gic_send_msi(hv_ipa_t address, uint32_t intid)
 {
+	FAKE_CALL();
 	if (address != FRAME + HV_GIC_MSI_SET_SPI)
 		return HV_BAD_ARGUMENT;
 	(void)pthread_mutex_lock(&fake.lock);
@@ -376,6 +420,7 @@ hv_return_t
 hv_gic_set_redistributor_reg(hv_vcpu_t v, hv_gic_redistributor_reg_t r,
     uint64_t value)
 {
+	FAKE_CALL();
 	assert(r == HV_GICR_ISPENDR0);
 	fake_own(v)->pending |= value;
 	return HV_SUCCESS;
@@ -384,6 +429,7 @@ hv_gic_set_redistributor_reg(hv_vcpu_t v, hv_gic_redistributor_reg_t r,
 hv_return_t
 hv_gic_get_icc_reg(hv_vcpu_t v, hv_gic_icc_reg_t r, uint64_t *ret)
 {
+	FAKE_CALL();
 	*ret = fake_own(v)->icc[r];
 	return HV_SUCCESS;
 }
@@ -391,6 +437,7 @@ hv_gic_get_icc_reg(hv_vcpu_t v, hv_gic_icc_reg_t r, uint64_t *ret)
 hv_return_t
 hv_gic_set_icc_reg(hv_vcpu_t v, hv_gic_icc_reg_t r, uint64_t value)
 {
+	FAKE_CALL();
 	fake_own(v)->icc[r] = value;
 	return HV_SUCCESS;
 }
@@ -398,12 +445,13 @@ hv_gic_set_icc_reg(hv_vcpu_t v, hv_gic_icc_reg_t r, uint64_t value)
 hv_gic_state_t
 hv_gic_state_create(void)
 {
-	return malloc(1);
+	return fake_fails(__func__) ? NULL : malloc(1);
 }
 
 hv_return_t
 hv_gic_state_get_size(hv_gic_state_t s, size_t *ret)
 {
+	FAKE_CALL();
 	(void)s;
 	*ret = sizeof(FAKE_STATE);
 	return HV_SUCCESS;
@@ -412,6 +460,7 @@ hv_gic_state_get_size(hv_gic_state_t s, size_t *ret)
 hv_return_t
 hv_gic_state_get_data(hv_gic_state_t s, void *ret)
 {
+	FAKE_CALL();
 	(void)s;
 	memcpy(ret, FAKE_STATE, sizeof(FAKE_STATE));
 	return HV_SUCCESS;
@@ -420,6 +469,7 @@ hv_gic_state_get_data(hv_gic_state_t s, void *ret)
 hv_return_t
 hv_gic_set_state(const void *data, size_t len)
 {
+	FAKE_CALL();
 	if (len != sizeof(FAKE_STATE) || memcmp(data, FAKE_STATE, len) != 0)
 		return HV_BAD_ARGUMENT;
 	fake.states++;
@@ -447,9 +497,7 @@ hvf_begin(unsigned cpus)
 	struct accel_vm *vm = NULL;
 
 	memset(hvf_ram, 0, sizeof(hvf_ram));
-	fake.ipa_bits = 40;
 	fake.now = FAKE_NOW;
-	fake.fail_create = fake.fail_run = HV_SUCCESS;
 	fake.maps = fake.unmaps = fake.spis = fake.msis = fake.resets = 0;
 	assert(accel_hvf.vm_new(&vm, &s, NULL) == 0);
 	assert(accel_hvf.map(vm, &m, NULL) == 0);

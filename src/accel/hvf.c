@@ -199,6 +199,19 @@ hvf_memory(struct accel_vm *vm, uint64_t gpa, uint64_t len)
 	return NULL;
 }
 
+bool
+hvf_is_memory(const struct accel_vm *vm, uint64_t gpa, bool write)
+{
+	const struct accel_memory *m;
+
+	for (unsigned i = 0; i < ACCEL_SLOTS_MAX; i++) {
+		m = &vm->slot[i];
+		if (gpa >= m->gpa && gpa - m->gpa < m->bytes)
+			return !write || !m->readonly;
+	}
+	return false;
+}
+
 static int
 check_memory(const struct accel_vm *vm, const struct accel_memory *m,
     struct err *e)

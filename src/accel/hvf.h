@@ -102,6 +102,8 @@ int	hvf_result(hv_return_t, const char *call, struct err *);
 uint64_t hvf_affinity(unsigned id);
 /* Guest memory, all of it in one slot; NULL: there is none. */
 void	*hvf_memory(struct accel_vm *, uint64_t gpa, uint64_t len);
+/* Is memory there, that may be written to if that is asked? */
+bool	hvf_is_memory(const struct accel_vm *, uint64_t gpa, bool write);
 /* Interrupt line, or message: as struct accel's irq. */
 int	hvf_irq(struct accel_vm *, unsigned gsi, int level, struct err *);
 

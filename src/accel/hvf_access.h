@@ -45,8 +45,11 @@ enum hvf_abort {
 	HVF_ABORT_DECODE,	/* look at the instruction */
 	HVF_ABORT_SKIP,		/* cache maintenance: nothing is to be done */
 	HVF_ABORT_WALK,		/* no access: the guest's page tables */
-	HVF_ABORT_EXTERNAL,	/* no access: the host's memory failed */
+	HVF_ABORT_FAILED,	/* no access: memory, or the processor */
 };
+
+/* Of a syndrome: the status of the fault (DFSC). */
+#define HVF_ABORT_STATUS	0x3fU
 
 enum hvf_abort hvf_abort_access(struct hvf_access *ret, uint64_t syndrome);
 

@@ -149,8 +149,13 @@ hvf_insn_access(struct hvf_access *ret, uint32_t insn)
 #define CM		(1U << 8)
 #define S1PTW		(1U << 7)
 #define WNR		(1U << 6)
-#define DFSC_KIND(iss)	BITS(iss, 5, 3)	/* status: the kind of fault */
-#define EXTERNAL	0x2		/* 0b010xxx: also those of a walk */
+
+/*
+ * Status: there is no memory, or it may not be accessed.  Address size,
+ * translation, access flag and permission faults of levels 0 to 3, then those
+ * of levels -1 and -2.  All else is no address's fault.
+ */
+#define NO_MEMORY	(0xffffULL | 0xfULL << 0x29)
 
 enum hvf_abort
 hvf_abort_access(struct hvf_access *ret, uint64_t syndrome)
@@ -158,8 +163,8 @@ hvf_abort_access(struct hvf_access *ret, uint64_t syndrome)
 	uint32_t iss = (uint32_t)syndrome & 0x1ffffff;
 
 	*ret = (struct hvf_access){ .n = 0 };
-	if (DFSC_KIND(iss) == EXTERNAL)
-		return HVF_ABORT_EXTERNAL;
+	if ((NO_MEMORY >> (iss & HVF_ABORT_STATUS) & 1) == 0)
+		return HVF_ABORT_FAILED;
 	if ((iss & CM) != 0)
 		return HVF_ABORT_SKIP;
 	if ((iss & S1PTW) != 0)

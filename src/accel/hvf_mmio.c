@@ -178,6 +178,14 @@ begin(struct accel_vcpu *c, struct accel_exit *x)
 	return hand_on(c, x);
 }
 
+static bool
+failed(struct accel_vcpu *c, struct accel_exit *x)
+{
+	return hvf_broken(c, x, "memory at %#llx failed with status %#x",
+	    (unsigned long long)c->exit->exception.physical_address,
+	    (unsigned)c->exit->exception.syndrome & HVF_ABORT_STATUS);
+}
+
 bool
 hvf_data_abort(struct accel_vcpu *c, struct accel_exit *x)
 {
@@ -198,12 +206,14 @@ hvf_data_abort(struct accel_vcpu *c, struct accel_exit *x)
 	case HVF_ABORT_WALK:
 		no = "page tables";
 		break;
-	case HVF_ABORT_EXTERNAL:
-		return hvf_broken(c, x, "the host's memory failed at %#llx",
-		    (unsigned long long)addr);
+	case HVF_ABORT_FAILED:
+		return failed(c, x);
 	}
 	if (no != NULL)
 		return hvf_broken(c, x, "no memory at %#llx for %s",
 		    (unsigned long long)addr, no);
+	/* Memory that the host cannot give is no device. */
+	if (hvf_is_memory(c->vm, addr, c->access.write))
+		return failed(c, x);
 	return begin(c, x);
 }

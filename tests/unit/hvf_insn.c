@@ -215,10 +215,6 @@ syndromes(void **state)
 		assert_int_equal(a.len, aborts[i].len);
 		assert_int_equal(a.rt[0], aborts[i].rt);
 	}
-	/* An error of memory is none of the guest's, however it is told. */
-	for (unsigned dfsc = 0x10; dfsc < 0x18; dfsc++)
-		assert_int_equal(hvf_abort_access(&a, ABORT | ISV | dfsc),
-		    HVF_ABORT_EXTERNAL);
 	/* A refused write, as to flash. */
 	assert_int_equal(hvf_abort_access(&a, ABORT | ISV | WNR | 0xf),
 	    HVF_ABORT_ACCESS);

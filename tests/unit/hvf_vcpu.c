@@ -298,15 +298,15 @@ refusals(void **state)
 	struct err e;
 
 	(void)state;
-	fake.ipa_bits = 40;
+	fake.fail_call = "hv_vm_create";
 	for (unsigned i = 0; i < COUNT(rows); i++) {
-		fake.fail_create = rows[i].code;
+		fake.fail_code = rows[i].code;
 		assert_int_equal(accel_hvf.check(&e), -1);
 		assert_non_null(strstr(e.text, rows[i].says));
 		assert_int_equal(accel_hvf.vm_new(&vm, &s, &e), -1);
 		assert_non_null(strstr(e.text, rows[i].says));
 	}
-	fake.fail_create = HV_SUCCESS;
+	fake.fail_call = NULL;
 	assert_int_equal(accel_hvf.check(NULL), 0);
 	s.cpus = FAKE_VCPUS + 1;
 	assert_int_equal(accel_hvf.vm_new(&vm, &s, &e), -1);
@@ -329,9 +329,11 @@ run_fails(void **state)
 
 	(void)state;
 	assert_int_equal(accel_hvf.vcpu_new(&c, vm, 0, NULL), 0);
-	fake.fail_run = HV_ILLEGAL_GUEST_STATE;
+	fake.fail_call = "hv_vcpu_run";
+	fake.fail_code = HV_ILLEGAL_GUEST_STATE;
 	assert_int_equal(accel_hvf.vcpu_run(c, &x, &e), -1);
 	assert_non_null(strstr(e.text, "hv_vcpu_run: the guest's state"));
+	fake.fail_call = NULL;
 	accel_hvf.vcpu_destroy(c);
 	accel_hvf.vm_destroy(vm);
 }
