@@ -52,7 +52,8 @@ counter(struct accel_vcpu *c, hv_sys_reg_t reg, bool read, uint64_t value)
 #define ALL	0xffffU
 #define NO_OP2	0xfff8U		/* any op2 */
 #define NO_CRM	0xff87U		/* any CRm */
-#define RANGE	0xff80U		/* any CRm and op2 */
+#define PMEV	0xffc0U		/* CRm 8 to 15, any op2 */
+#define RANGE	0xffc0U		/* CRm 0 to 7, any op2 */
 
 static const struct {
 	uint16_t	 mask;
@@ -78,12 +79,14 @@ static const struct {
 	{ NO_OP2, HV_SYS_REG(3, 3, 9, 12, 0), true,  zero },	/* PMCR .. */
 	{ NO_OP2, HV_SYS_REG(3, 3, 9, 13, 0), true,  zero },	/* PMCCNTR */
 	{ NO_OP2, HV_SYS_REG(3, 3, 9, 14, 0), true,  zero },	/* PMUSERENR */
-	{ 0xffc0, HV_SYS_REG(3, 3, 14, 8, 0), true,  zero },	/* PMEV */
+	{ PMEV,	  HV_SYS_REG(3, 3, 14, 8, 0), true,  zero },	/* PMEV */
 	/* limited ordering: none, by ID_AA64MMFR1 */
 	{ NO_OP2, HV_SYS_REG(3, 0, 10, 4, 0), true,  zero },	/* LORC .. */
 	/* time */
 	{ ALL,	  HV_SYS_REG(3, 3, 14, 0, 1), false, counter },	/* CNTPCT */
-	/* identification that nobody gave a meaning reads as zero */
+	/* identification: what has no meaning yet reads as zero */
+	{ ALL,	  HV_SYS_MIDR_EL1,	      false, forward },
+	{ ALL,	  HV_SYS_MPIDR_EL1,	      false, forward },
 	{ RANGE,  HV_SYS_REG(3, 0, 0, 0, 0),  false, zero },
 };
 

@@ -75,8 +75,18 @@ hvf_advance(struct accel_vcpu *c)
 
 /* --- what the guest is told of its processor ------------------------------ */
 
-#define PFR1_SME	(0xfULL << 24)
 #define MMFR0_PARANGE	0xfULL
+
+/* What guests do not get, though the host has it. */
+static const struct {
+	hv_sys_reg_t	reg;
+	uint64_t	field;
+} hidden[] = {
+	/* SME: its state is not in a snapshot. */
+	{ HV_SYS_ID_AA64PFR1_EL1, 0xfULL << 24 },
+	/* PMUVer: hvf_sysreg.c has no counters. */
+	{ HV_SYS_ID_AA64DFR0_EL1, 0xfULL << 8 },
+};
 
 /* ID_AA64MMFR0_EL1.PARange: bits of an address, by value. */
 static const uint8_t parange[] = { 32, 36, 40, 42, 44, 48, 52 };
@@ -97,17 +107,18 @@ clamp_parange(const struct accel_vm *vm, uint64_t mmfr0)
 static void
 identify(struct accel_vcpu *c)
 {
-	uint64_t pfr1 = hvf_get_sys(c, HV_SYS_ID_AA64PFR1_EL1);
-	uint64_t mmfr0 = hvf_get_sys(c, HV_SYS_ID_AA64MMFR0_EL1);
-	uint64_t less = clamp_parange(c->vm, mmfr0);
+	uint64_t is = hvf_get_sys(c, HV_SYS_ID_AA64MMFR0_EL1);
+	uint64_t less = clamp_parange(c->vm, is);
 
 	/* Bit 31 is one in every MPIDR. */
 	hvf_set_sys(c, HV_SYS_MPIDR_EL1, 1U << 31 | hvf_affinity(c->id));
-	/* Its state is not in a snapshot. */
-	if ((pfr1 & PFR1_SME) != 0)
-		hvf_set_sys(c, HV_SYS_ID_AA64PFR1_EL1, pfr1 & ~PFR1_SME);
-	if (less != mmfr0)
+	if (less != is)
 		hvf_set_sys(c, HV_SYS_ID_AA64MMFR0_EL1, less);
+	for (unsigned i = 0; i < COUNT(hidden); i++) {
+		is = hvf_get_sys(c, hidden[i].reg);
+		if ((is & hidden[i].field) != 0)
+			hvf_set_sys(c, hidden[i].reg, is & ~hidden[i].field);
+	}
 }
 
 /* --- made and gone -------------------------------------------------------- */
