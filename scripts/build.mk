@@ -216,6 +216,15 @@ $(O)/tests/unit/event_kqueue.t: tests/unit/event.c src/os/event_kqueue.c \
 	$(call say,TEST)$(test_link) -Itests/double/kqueue \
 	    -Wl,--wrap=sigaction -Wl,--wrap=close
 endif
+
+# Its threads, looked at by a sanitizer that goes with no other.
+ifndef SAN
+UNIT		+= $(O)/tests/unit/hvf_kick_threads.t
+$(O)/tests/unit/hvf_kick_threads.t: tests/unit/hvf_kick.c \
+    $(patsubst %,src/accel/%.c,$(accel_hvf)) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST)$(test_link) -fsanitize=thread
+endif
 $(O)/tests/unit/%.t: tests/unit/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(test_link)
