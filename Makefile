@@ -62,11 +62,13 @@ accel_x86_64	= cpuid_x86 \
 		  loop_x86
 accel_aarch64	= kvm \
 		  kvm_arm64 \
+		  kvm_arm64_debug \
 		  kvm_arm64_gic \
 		  kvm_arm64_gic_state \
 		  kvm_arm64_state \
 		  kvm_vcpu \
-		  loop_arm64
+		  loop_arm64 \
+		  walk_arm64
 # Hypervisor.framework of Apple Silicon: built everywhere, for tests.
 accel_hvf	= hvf \
 		  hvf_dirty \
@@ -79,7 +81,7 @@ accel_hvf	= hvf \
 		  hvf_state \
 		  hvf_sysreg \
 		  hvf_vcpu \
-		  hvf_walk
+		  walk_arm64
 accel_Linux	= device \
 		  null \
 		  null_x86 \
@@ -188,8 +190,10 @@ vmm_FILES	= acpi \
 		  elf \
 		  firmware \
 		  gdb \
+		  gdb_arm64 \
 		  gdb_regs \
 		  gdb_session \
+		  gdb_x86 \
 		  hand \
 		  helpers \
 		  loader \

@@ -107,8 +107,32 @@ enum accel_why {
 	ACCEL_EXIT_KICK,	/* vcpu_kick(), or a signal */
 	ACCEL_EXIT_RESET,	/* triple fault */
 	ACCEL_EXIT_OFF,		/* the firmware interface's power off */
-	ACCEL_EXIT_DEBUG,	/* breakpoint or step, see accel_x86.h */
+	ACCEL_EXIT_DEBUG,	/* a point was met, or one step done */
 	ACCEL_EXIT_BROKEN,	/* the vCPU cannot go on; text says why */
+};
+
+/* Where a debugger wants the guest to stop. */
+enum accel_point_kind {
+	ACCEL_POINT_EXECUTE,	/* before the instruction */
+	ACCEL_POINT_WRITE,	/* at, or behind, one that writes there */
+	ACCEL_POINT_READ,	/* reads */
+	ACCEL_POINT_ACCESS,	/* does one of both */
+};
+
+struct accel_point {
+	uint64_t		addr;	/* virtual; a multiple of len */
+	unsigned		len;	/* 1, 2, 4 or 8 bytes; EXECUTE: 1 */
+	enum accel_point_kind	kind;
+};
+
+#define ACCEL_POINTS_MAX	32	/* processors have fewer */
+
+struct accel_debug {
+	bool			on;
+	bool			step;	/* one instruction, then stop */
+	bool			breaks;	/* the guest's own stop, too */
+	unsigned		npoints;
+	struct accel_point	point[ACCEL_POINTS_MAX];
 };
 
 struct accel_exit {
@@ -201,6 +225,18 @@ struct accel {
 	int	(*vm_load)(struct accel_vm *, const json_t *, struct err *);
 	json_t	*(*vcpu_save)(struct accel_vcpu *, struct err *); /* [vcpu] */
 	int	(*vcpu_load)(struct accel_vcpu *, const json_t *,
+		    struct err *);				/* [vcpu] */
+
+	/*
+	 * For a debugger; NULL: there is none.  debug: from the next run on
+	 * the vCPU stops so, ACCEL_EXIT_DEBUG, and no other way.  ENOSPC: the
+	 * processor has not as many points, ENOTSUP: not of that kind; what
+	 * was asked for before holds.  translate: virtual to physical by the
+	 * guest's page tables; -1: not mapped.
+	 */
+	int	(*debug)(struct accel_vcpu *, const struct accel_debug *,
+		    struct err *);				/* [vcpu] */
+	int	(*translate)(struct accel_vcpu *, uint64_t va, uint64_t *ret,
 		    struct err *);				/* [vcpu] */
 
 	/* NULL on other machines */

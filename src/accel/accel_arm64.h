@@ -25,7 +25,7 @@ struct accel_vcpu;
 
 struct arm64_regs {
 	uint64_t	x[ARM64_XREGS];
-	uint64_t	sp;		/* of the level that runs: SP_EL1 */
+	uint64_t	sp;		/* the one that PSTATE selects */
 	uint64_t	pc;
 	uint64_t	pstate;
 };

@@ -23,6 +23,7 @@
 #include "accel/accel_x86.h"
 
 #define NULL_DATA_MAX	4096		/* bytes of one string access */
+#define NULL_POINTS	4		/* of a debugger */
 
 struct null_step {
 	enum accel_why	 why;
@@ -72,7 +73,7 @@ unsigned null_kicks(unsigned cpu);
 unsigned null_nmis(unsigned cpu);
 
 /* What the debugger asked of the vCPU last. */
-struct x86_debug null_debug(unsigned cpu);
+struct accel_debug null_debug(unsigned cpu);
 
 /* The guest writes to a page of a slot, for the dirty log. */
 void	null_touch(unsigned slot, uint64_t page);

@@ -52,41 +52,11 @@ struct x86_regs {
 	uint64_t		cr0, cr2, cr3, cr4, cr8, efer;
 };
 
-#define X86_POINTS_MAX	4	/* of the debug registers */
-
-/* Where the guest stops: the values are those of DR7's R/W bits. */
-enum x86_point_kind {
-	X86_POINT_EXECUTE = 0,	/* before the instruction */
-	X86_POINT_WRITE = 1,	/* behind one that writes there */
-	X86_POINT_ACCESS = 3,	/* or reads */
-};
-
-struct x86_point {
-	uint64_t		addr;	/* a multiple of len */
-	unsigned		len;	/* 1, 2, 4 or 8 bytes; EXECUTE: 1 */
-	enum x86_point_kind	kind;
-};
-
-/* What a debugger wants; ACCEL_EXIT_DEBUG tells that it happened. */
-struct x86_debug {
-	bool		on;
-	bool		step;		/* one instruction, then stop */
-	bool		int3;		/* breakpoints in memory stop too */
-	unsigned	npoints;
-	struct x86_point point[X86_POINTS_MAX];
-};
-
 /* Calls are as those of struct accel. */
 struct accel_x86 {
 	int	(*get_regs)(struct accel_vcpu *, struct x86_regs *ret,
 		    struct err *);				/* [vcpu] */
 	int	(*set_regs)(struct accel_vcpu *, const struct x86_regs *,
-		    struct err *);				/* [vcpu] */
-	int	(*debug)(struct accel_vcpu *, const struct x86_debug *,
-		    struct err *);				/* [vcpu] */
-
-	/* Virtual to physical by the guest's page tables; -1: not mapped. */
-	int	(*translate)(struct accel_vcpu *, uint64_t va, uint64_t *ret,
 		    struct err *);				/* [vcpu] */
 };
 

@@ -9,7 +9,6 @@
  *	hvf_exit.c	why it stopped, by the class of the exception
  *	hvf_mmio.c	loads and stores outside memory, from begin to end
  *	hvf_insn.c	what they want, see hvf_access.h
- *	hvf_walk.c	the guest's page tables, see hvf_walk.h
  *	hvf_psci.c	calls of the guest to its firmware
  *	hvf_sysreg.c	system registers that are trapped
  *	hvf_state.c	snapshots

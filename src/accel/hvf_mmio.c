@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "accel/hvf.h"
-#include "accel/hvf_walk.h"
+#include "accel/walk_arm64.h"
 
 #define PSTATE_NRW	(1U << 4)	/* AArch32 */
 #define PSTATE_EL	0xcU
@@ -60,7 +60,7 @@ read_table(void *arg, uint64_t gpa, uint64_t *ret)
 static const char *
 fetch(struct accel_vcpu *c, uint32_t *ret)
 {
-	struct hvf_walk w = {
+	struct walk_arm64 w = {
 		.sctlr = hvf_get_sys(c, HV_SYS_SCTLR_EL1),
 		.tcr = hvf_get_sys(c, HV_SYS_TCR_EL1),
 		.ttbr = { hvf_get_sys(c, HV_SYS_TTBR0_EL1),
@@ -74,7 +74,7 @@ fetch(struct accel_vcpu *c, uint32_t *ret)
 
 	if ((hvf_get(c, HV_REG_CPSR) & PSTATE_NRW) != 0)
 		return "a 32-bit program";
-	no = hvf_walk(&w, hvf_get(c, HV_REG_PC), &gpa);
+	no = walk_arm64(&w, hvf_get(c, HV_REG_PC), &gpa);
 	if (no != NULL)
 		return no;
 	at = hvf_memory(c->vm, gpa, sizeof(*ret));

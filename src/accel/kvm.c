@@ -184,7 +184,7 @@ kvm_map(struct accel_vm *vm, const struct accel_memory *m, struct err *e)
 		return err_set(e, EINVAL, "memory slot %u", m->slot);
 	if (kvm_call(vm->fd, KVM_SET_USER_MEMORY_REGION, &r, e) == -1)
 		return -1;
-	vm->slot_bytes[m->slot] = m->bytes;
+	vm->slot[m->slot] = *m;
 	return 0;
 }
 
@@ -193,7 +193,7 @@ kvm_dirty(struct accel_vm *vm, unsigned slot, uint64_t *bitmap, struct err *e)
 {
 	struct kvm_dirty_log d = { .slot = slot, .dirty_bitmap = bitmap };
 
-	if (slot >= ACCEL_SLOTS_MAX || vm->slot_bytes[slot] == 0)
+	if (slot >= ACCEL_SLOTS_MAX || vm->slot[slot].bytes == 0)
 		return err_set(e, EINVAL, "memory slot %u is empty", slot);
 	return kvm_call(vm->fd, KVM_GET_DIRTY_LOG, &d, e);
 }
@@ -352,6 +352,8 @@ const struct accel accel_kvm = {
 	.vm_load	= kvm_arch_vm_load,
 	.vcpu_save	= kvm_arch_vcpu_save,
 	.vcpu_load	= kvm_arch_vcpu_load,
+	.debug		= kvm_arch_debug,
+	.translate	= kvm_arch_translate,
 	.x86		= &kvm_x86,
 	.arm64		= &kvm_arm64,
 };

@@ -25,7 +25,7 @@ struct accel_vm {
 	int			 fd;
 	struct accel_setup	 setup;
 	size_t			 run_bytes;	/* of a vCPU's kvm_run */
-	uint64_t		 slot_bytes[ACCEL_SLOTS_MAX];
+	struct accel_memory	 slot[ACCEL_SLOTS_MAX];
 	pthread_mutex_t		 lock;		/* of the routes */
 	bool			 routed[ACCEL_GSI_MAX];
 	struct accel_msi	 route[ACCEL_GSI_MAX];
@@ -39,6 +39,7 @@ struct accel_vcpu {
 	struct kvm_run		*run;
 	pthread_t		 thread;
 	bool			 inside;	/* KVM_RUN may be going on */
+	struct accel_debug	*debug;		/* or NULL: never asked for */
 };
 
 /* ioctl(2) over EINTR; the err names the request. */
@@ -111,6 +112,11 @@ unsigned kvm_arch_routes(const struct accel_vm *,
 uint32_t kvm_arch_line(unsigned gsi);
 /* Do interrupt controllers want to know who sends a message? */
 extern const bool kvm_arch_msi_device;
+
+int	kvm_arch_debug(struct accel_vcpu *, const struct accel_debug *,
+	    struct err *);
+int	kvm_arch_translate(struct accel_vcpu *, uint64_t va, uint64_t *ret,
+	    struct err *);
 
 /* Which of a debugger's points the vCPU has met, a bit each. */
 unsigned kvm_arch_hits(const struct accel_vcpu *);

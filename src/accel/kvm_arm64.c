@@ -20,11 +20,13 @@
 #define SPI_FIRST	32		/* interrupt ids: shared ones begin */
 #define LINES		ACCEL_GSI_MSI	/* of them boards may use */
 #define STOLEN_BYTES	64		/* of time, a vCPU's */
+#define PSTATE_SP	1U		/* a level's own, else EL0's */
 
 const struct kvm_need kvm_arch_needs[] = {
 	KVM_NEED(KVM_CAP_ONE_REG, 1),
 	KVM_NEED(KVM_CAP_DEVICE_CTRL, 1),
 	KVM_NEED(KVM_CAP_ARM_PSCI_0_2, 1),
+	KVM_NEED(KVM_CAP_SET_GUEST_DEBUG, 1),
 	{ 0, 0, NULL },
 };
 
@@ -148,13 +150,6 @@ kvm_arch_nmi(struct accel_vcpu *c, struct err *e)
 	return err_set(e, ENOTSUP, "arm64 processors have no NMI");
 }
 
-unsigned
-kvm_arch_hits(const struct accel_vcpu *c)
-{
-	(void)c;
-	return 0;
-}
-
 /* --- registers ----------------------------------------------------------- */
 
 #define CORE(field)							\
@@ -193,10 +188,11 @@ all_regs(struct accel_vcpu *c, bool set, struct arm64_regs *r, struct err *e)
 		if (one_reg(c, set, CORE(regs.regs[0]) + i * 2, &r->x[i],
 		    e) == -1)
 			return -1;
-	if (one_reg(c, set, CORE(sp_el1), &r->sp, e) == -1 ||
+	if (one_reg(c, set, CORE(regs.pstate), &r->pstate, e) == -1 ||
 	    one_reg(c, set, CORE(regs.pc), &r->pc, e) == -1)
 		return -1;
-	return one_reg(c, set, CORE(regs.pstate), &r->pstate, e);
+	return one_reg(c, set, (r->pstate & PSTATE_SP) != 0 ? CORE(sp_el1) :
+	    CORE(regs.sp), &r->sp, e);
 }
 
 static int

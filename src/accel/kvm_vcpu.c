@@ -82,6 +82,7 @@ kvm_vcpu_destroy(struct accel_vcpu *c)
 		(void)munmap(c->run, c->vm->run_bytes);
 	if (c->fd != -1)
 		(void)close(c->fd);
+	free(c->debug);
 	free(c);
 }
 

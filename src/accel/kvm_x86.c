@@ -306,6 +306,4 @@ kvm_arch_nmi(struct accel_vcpu *c, struct err *e)
 const struct accel_x86 kvm_x86 = {
 	.get_regs	= kvm_x86_get_regs,
 	.set_regs	= kvm_x86_set_regs,
-	.debug		= kvm_x86_debug,
-	.translate	= kvm_x86_translate,
 };

@@ -26,10 +26,6 @@ int	kvm_x86_get_regs(struct accel_vcpu *, struct x86_regs *,
 	    struct err *);
 int	kvm_x86_set_regs(struct accel_vcpu *, const struct x86_regs *,
 	    struct err *);
-int	kvm_x86_debug(struct accel_vcpu *, const struct x86_debug *,
-	    struct err *);
-int	kvm_x86_translate(struct accel_vcpu *, uint64_t va, uint64_t *ret,
-	    struct err *);
 
 /* What every state begins with, and the check of it. */
 json_t	*kvm_x86_state_new(struct err *);

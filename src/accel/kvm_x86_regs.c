@@ -12,6 +12,8 @@
 #include "accel/kvm_x86.h"
 #include "lib/util.h"
 
+#define DEBUG_REGISTERS	4
+
 /* Where KVM has what we number. */
 static const size_t gprs[X86_GPRS] = {
 	[X86_RAX] = offsetof(struct kvm_regs, rax),
@@ -145,26 +147,33 @@ kvm_x86_set_regs(struct accel_vcpu *c, const struct x86_regs *x,
 
 /* DR7: two bits what for, two how many bytes, and one that it is on. */
 static uint64_t
-dr7(const struct x86_point *p, unsigned n)
+dr7(const struct accel_point *p, unsigned n)
 {
+	static const uint64_t kinds[] = { [ACCEL_POINT_EXECUTE] = 0,
+		[ACCEL_POINT_WRITE] = 1, [ACCEL_POINT_ACCESS] = 3 };
 	uint64_t len = p->len == 8 ? 2 : p->len - 1U;
 
-	return 2ULL << (2 * n) | (uint64_t)p->kind << (16 + 4 * n) |
+	return 2ULL << (2 * n) | kinds[p->kind] << (16 + 4 * n) |
 	    len << (18 + 4 * n);
 }
 
 int
-kvm_x86_debug(struct accel_vcpu *c, const struct x86_debug *d, struct err *e)
+kvm_arch_debug(struct accel_vcpu *c, const struct accel_debug *d,
+    struct err *e)
 {
 	struct kvm_guest_debug g = { .control = 0 };
 
-	if (d->npoints > X86_POINTS_MAX)
+	if (d->npoints > DEBUG_REGISTERS)
 		return err_set(e, ENOSPC, "the processor has only %d "
-		    "breakpoints", X86_POINTS_MAX);
+		    "breakpoints", DEBUG_REGISTERS);
+	for (unsigned i = 0; i < d->npoints; i++)
+		if (d->point[i].kind == ACCEL_POINT_READ)
+			return err_set(e, ENOTSUP, "the processor does not "
+			    "stop at reads alone");
 	if (d->on)
 		g.control = KVM_GUESTDBG_ENABLE |
 		    (d->step ? KVM_GUESTDBG_SINGLESTEP : 0) |
-		    (d->int3 ? KVM_GUESTDBG_USE_SW_BP : 0) |
+		    (d->breaks ? KVM_GUESTDBG_USE_SW_BP : 0) |
 		    (d->npoints > 0 ? KVM_GUESTDBG_USE_HW_BP : 0);
 	/* Bit 10 is always set, 9 is exact. */
 	g.arch.debugreg[7] = 0x600;
@@ -176,7 +185,7 @@ kvm_x86_debug(struct accel_vcpu *c, const struct x86_debug *d, struct err *e)
 }
 
 int
-kvm_x86_translate(struct accel_vcpu *c, uint64_t va, uint64_t *ret,
+kvm_arch_translate(struct accel_vcpu *c, uint64_t va, uint64_t *ret,
     struct err *e)
 {
 	struct kvm_translation t = { .linear_address = va };

@@ -29,7 +29,7 @@ struct player {
 	bool			 over;		/* it waits at the end */
 	bool			 kicked;
 	unsigned		 kicks, nmis;
-	struct x86_debug	 debug;
+	struct accel_debug	 debug;
 };
 
 /* All that was done; the lock guards it, the condition tells of changes. */
@@ -403,6 +403,8 @@ const struct accel accel_null = {
 	.vm_load	= null_vm_load,
 	.vcpu_save	= null_vcpu_save,
 	.vcpu_load	= null_vcpu_load,
+	.debug		= null_set_debug,
+	.translate	= null_translate,
 	.x86		= &null_x86,
 };
 
@@ -589,17 +591,17 @@ null_count_nmi(unsigned cpu)
 }
 
 void
-null_keep_debug(unsigned cpu, const struct x86_debug *d)
+null_keep_debug(unsigned cpu, const struct accel_debug *d)
 {
 	lock();
 	all.cpu[cpu].debug = *d;
 	unlock();
 }
 
-struct x86_debug
+struct accel_debug
 null_debug(unsigned cpu)
 {
-	struct x86_debug d;
+	struct accel_debug d;
 
 	lock();
 	d = all.cpu[cpu].debug;

@@ -16,7 +16,7 @@ struct accel_vcpu {
 
 /* Counts an NMI; keeps what a debugger asked for. */
 void	null_count_nmi(unsigned cpu);
-void	null_keep_debug(unsigned cpu, const struct x86_debug *);
+void	null_keep_debug(unsigned cpu, const struct accel_debug *);
 
 /* As after power on. */
 void	null_reset_regs(struct accel_vcpu *);
@@ -25,6 +25,10 @@ void	null_reset_regs(struct accel_vcpu *);
 int	null_vcpu_reset(struct accel_vcpu *, struct err *);
 int	null_vm_reset(struct accel_vm *, struct err *);
 int	null_nmi(struct accel_vcpu *, struct err *);
+int	null_set_debug(struct accel_vcpu *, const struct accel_debug *,
+	    struct err *);
+int	null_translate(struct accel_vcpu *, uint64_t va, uint64_t *ret,
+	    struct err *);
 json_t	*null_vm_save(struct accel_vm *, struct err *);
 int	null_vm_load(struct accel_vm *, const json_t *, struct err *);
 json_t	*null_vcpu_save(struct accel_vcpu *, struct err *);

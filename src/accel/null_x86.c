@@ -36,12 +36,13 @@ null_set_regs(struct accel_vcpu *c, const struct x86_regs *r, struct err *e)
 	return 0;
 }
 
-static int
-null_set_debug(struct accel_vcpu *c, const struct x86_debug *d, struct err *e)
+int
+null_set_debug(struct accel_vcpu *c, const struct accel_debug *d,
+    struct err *e)
 {
-	if (d->npoints > X86_POINTS_MAX)
+	if (d->npoints > NULL_POINTS)
 		return err_set(e, ENOSPC, "the processor has only %d "
-		    "breakpoints", X86_POINTS_MAX);
+		    "breakpoints", NULL_POINTS);
 	null_keep_debug(c->id, d);
 	return 0;
 }
@@ -55,7 +56,7 @@ null_nmi(struct accel_vcpu *c, struct err *e)
 }
 
 /* The upper half of the addresses is not mapped, the lower one to 1. */
-static int
+int
 null_translate(struct accel_vcpu *c, uint64_t va, uint64_t *ret,
     struct err *e)
 {
@@ -134,6 +135,4 @@ null_vcpu_load(struct accel_vcpu *c, const json_t *o, struct err *e)
 const struct accel_x86 null_x86 = {
 	.get_regs	= null_get_regs,
 	.set_regs	= null_set_regs,
-	.debug		= null_set_debug,
-	.translate	= null_translate,
 };

@@ -173,7 +173,7 @@ coredump_write(int fd, const struct memory *m, const struct coredump_cpus *c,
 
 struct call {
 	const struct accel	*accel;
-	union coredump_regs	*regs;
+	union accel_regs	*regs;
 };
 
 static int
@@ -181,9 +181,7 @@ get_regs(struct accel_vcpu *v, void *arg, struct err *e)
 {
 	struct call *c = arg;
 
-	return c->accel->arm64 != NULL ?
-	    c->accel->arm64->get_regs(v, &c->regs->arm64, e) :
-	    c->accel->x86->get_regs(v, &c->regs->x86, e);
+	return accel_get_regs(c->accel, v, c->regs, e);
 }
 
 static int
@@ -191,7 +189,7 @@ dump(struct machine *m, int fd, struct err *e)
 {
 	struct board *board = machine_board(m);
 	unsigned n = vcpus_count(machine_vcpus(m));
-	own_mem union coredump_regs *regs = calloc(n, sizeof(*regs));
+	own_mem union accel_regs *regs = calloc(n, sizeof(*regs));
 	struct coredump_cpus cpus = { board->accel->arm64 != NULL, n, regs };
 	struct call c = { .accel = board->accel };
 

@@ -15,22 +15,16 @@
 
 #include <stdbool.h>
 
-#include "accel/accel_arm64.h"
-#include "accel/accel_x86.h"
+#include "accel/accel_regs.h"
 #include "lib/err.h"
 
 struct machine;
 struct memory;
 
-union coredump_regs {
-	struct x86_regs		x86;
-	struct arm64_regs	arm64;
-};
-
 struct coredump_cpus {
 	bool			 arm64;		/* which of the two */
 	unsigned		 n;
-	union coredump_regs	*regs;		/* of each */
+	union accel_regs	*regs;		/* of each */
 };
 
 /*

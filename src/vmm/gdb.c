@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "accel/accel_x86.h"
+#include "accel/accel_regs.h"
 #include "lib/io.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -21,6 +21,7 @@
 #include "os/os.h"
 #include "vmm/board.h"
 #include "vmm/gdb.h"
+#include "vmm/gdb_regs.h"
 #include "vmm/gdb_session.h"
 #include "vmm/machine.h"
 #include "vmm/memory.h"
@@ -33,7 +34,7 @@ struct gdb {
 	int			 peer;		/* -1: nobody is there */
 	struct event_watch	 talk;		/* on peer */
 	struct gdb_session	*session;
-	struct x86_debug	 debug;		/* where to stop */
+	struct accel_debug	 debug;		/* where to stop */
 };
 
 /* --- the machine as a target -------------------------------------------- */
@@ -48,10 +49,10 @@ target_cpus(void *arg)
 
 /* What is to be done on a vCPU's thread. */
 struct call {
-	const struct accel_x86	*x86;
-	struct x86_regs		*regs;
-	const struct x86_debug	*debug;
-	uint64_t		 va, gpa;
+	const struct accel		*accel;
+	union accel_regs		*regs;
+	const struct accel_debug	*debug;
+	uint64_t			 va, gpa;
 };
 
 static int
@@ -60,7 +61,7 @@ call(struct gdb *g, unsigned cpu,
 {
 	struct err e;
 
-	c->x86 = machine_board(g->setup.machine)->accel->x86;
+	c->accel = machine_board(g->setup.machine)->accel;
 	if (vcpus_call(machine_vcpus(g->setup.machine), cpu, fn, c, &e) ==
 	    0)
 		return 0;
@@ -73,7 +74,7 @@ call_get_regs(struct accel_vcpu *v, void *arg, struct err *e)
 {
 	struct call *c = arg;
 
-	return c->x86->get_regs(v, c->regs, e);
+	return accel_get_regs(c->accel, v, c->regs, e);
 }
 
 static int
@@ -81,7 +82,7 @@ call_set_regs(struct accel_vcpu *v, void *arg, struct err *e)
 {
 	struct call *c = arg;
 
-	return c->x86->set_regs(v, c->regs, e);
+	return accel_set_regs(c->accel, v, c->regs, e);
 }
 
 static int
@@ -89,7 +90,7 @@ call_debug(struct accel_vcpu *v, void *arg, struct err *e)
 {
 	struct call *c = arg;
 
-	return c->x86->debug(v, c->debug, e);
+	return c->accel->debug(v, c->debug, e);
 }
 
 static int
@@ -97,11 +98,11 @@ call_translate(struct accel_vcpu *v, void *arg, struct err *e)
 {
 	struct call *c = arg;
 
-	return c->x86->translate(v, c->va, &c->gpa, e);
+	return c->accel->translate(v, c->va, &c->gpa, e);
 }
 
 static int
-target_get_regs(void *arg, unsigned cpu, struct x86_regs *ret)
+target_get_regs(void *arg, unsigned cpu, union accel_regs *ret)
 {
 	struct call c = { .regs = ret };
 
@@ -109,9 +110,9 @@ target_get_regs(void *arg, unsigned cpu, struct x86_regs *ret)
 }
 
 static int
-target_set_regs(void *arg, unsigned cpu, const struct x86_regs *r)
+target_set_regs(void *arg, unsigned cpu, const union accel_regs *r)
 {
-	struct x86_regs copy = *r;
+	union accel_regs copy = *r;
 	struct call c = { .regs = &copy };
 
 	return call(arg, cpu, call_set_regs, &c);
@@ -163,21 +164,11 @@ target_write(void *arg, unsigned cpu, uint64_t va, const void *from,
 	return done;
 }
 
-static int
-target_points(void *arg, const struct x86_point *p, unsigned n)
-{
-	struct gdb *g = arg;
-
-	g->debug.npoints = n;
-	memcpy(g->debug.point, p, n * sizeof(*p));
-	return 0;
-}
-
 /* Tell each vCPU what it stops at. */
 static int
 arm(struct gdb *g, bool on, unsigned step)
 {
-	struct x86_debug d = g->debug;
+	struct accel_debug d = g->debug;
 	struct call c = { .debug = &d };
 
 	d.on = on;
@@ -187,6 +178,21 @@ arm(struct gdb *g, bool on, unsigned step)
 			return -1;
 	}
 	return 0;
+}
+
+static int
+target_points(void *arg, const struct accel_point *p, unsigned n)
+{
+	struct gdb *g = arg;
+	const struct accel_debug before = g->debug;
+
+	g->debug.npoints = n;
+	memcpy(g->debug.point, p, n * sizeof(*p));
+	if (arm(g, true, GDB_NO_CPU) == 0)
+		return 0;
+	g->debug = before;
+	(void)arm(g, true, GDB_NO_CPU);
+	return -1;
 }
 
 static void
@@ -310,7 +316,9 @@ welcome(struct gdb *g, int fd, struct err *e)
 	event_watch_init(&g->talk, g->setup.loop, fd, on_ready, g);
 	if (event_watch_set(&g->talk, EVENT_READ) == -1)
 		return err_sys(e, "socket");
-	return gdb_session_new(&g->session, &target, g, e);
+	return gdb_session_new(&g->session,
+	    machine_board(g->setup.machine)->accel->arm64 != NULL ?
+	    &gdb_arm64 : &gdb_x86, &target, g, e);
 }
 
 static void

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "accel/accel_x86.h"
+#include "accel/accel_regs.h"
 #include "lib/util.h"
 #include "vmm/gdb_regs.h"
 #include "vmm/gdb_session.h"
 
 #define MEMORY_MAX	((GDB_PACKET_MAX - 16) / 2)	/* bytes of m, M */
 #define DESCRIPTION_MAX	16384
-#define POINT_LEN_MAX	(8 * X86_POINTS_MAX)	/* bytes of a watchpoint */
+#define POINT_LEN_MAX	32		/* bytes of a watchpoint */
 
 /* Where in a packet the next byte is. */
 enum place {
@@ -25,6 +25,7 @@ enum place {
 };
 
 struct gdb_session {
+	const struct gdb_arch	*arch;
 	const struct gdb_target	*target;
 	void			*arg;
 	bool			 running;
@@ -33,8 +34,8 @@ struct gdb_session {
 	unsigned		 cpu;		/* that commands are about */
 	/* Each is one debug register: a part of what was asked for. */
 	unsigned		 npoints;
-	struct x86_point	 points[X86_POINTS_MAX];
-	struct x86_point	 asked[X86_POINTS_MAX];
+	struct accel_point	 points[ACCEL_POINTS_MAX];
+	struct accel_point	 asked[ACCEL_POINTS_MAX];
 
 	enum place		 place;
 	uint8_t			 sum, told_sum;
@@ -157,46 +158,46 @@ cmd_why(struct gdb_session *s, const char *p)
 static void
 cmd_get_regs(struct gdb_session *s, const char *p)
 {
-	struct x86_regs r;
+	union accel_regs r;
 
 	(void)p;
 	if (s->target->get_regs(s->arg, s->cpu, &r) == -1)
 		say_ok(s, false);
 	else
-		(void)gdb_regs_put(&s->answer, &r);
+		(void)gdb_regs_put(&s->answer, s->arch, &r);
 }
 
 static void
 cmd_set_regs(struct gdb_session *s, const char *p)
 {
-	struct x86_regs r;
+	union accel_regs r;
 
 	say_ok(s, s->target->get_regs(s->arg, s->cpu, &r) == 0 &&
-	    gdb_regs_get(&r, p) == 0 &&
+	    gdb_regs_get(&r, s->arch, p) == 0 &&
 	    s->target->set_regs(s->arg, s->cpu, &r) == 0);
 }
 
 static void
 cmd_get_reg(struct gdb_session *s, const char *p)
 {
-	struct x86_regs r;
+	union accel_regs r;
 	uint64_t n;
 
 	if (number(&p, &n) == -1 ||
 	    s->target->get_regs(s->arg, s->cpu, &r) == -1 ||
-	    gdb_reg_put(&s->answer, &r, n) == -1)
+	    gdb_reg_put(&s->answer, s->arch, &r, n) == -1)
 		say_ok(s, false);
 }
 
 static void
 cmd_set_reg(struct gdb_session *s, const char *p)
 {
-	struct x86_regs r;
+	union accel_regs r;
 	uint64_t n;
 
 	say_ok(s, number(&p, &n) == 0 && skip(&p, '=') == 0 &&
 	    s->target->get_regs(s->arg, s->cpu, &r) == 0 &&
-	    gdb_reg_get(&r, n, p) == 0 &&
+	    gdb_reg_get(&r, s->arch, n, p) == 0 &&
 	    s->target->set_regs(s->arg, s->cpu, &r) == 0);
 }
 
@@ -297,29 +298,33 @@ cmd_vcont(struct gdb_session *s, const char *p)
  * a write there; Z3: a read, which no x86 stops at; Z4: both.  1: not known.
  */
 static int
-asked_point(struct x86_point *ret, const char *p)
+asked_point(struct accel_point *ret, const struct gdb_arch *arch,
+    const char *p)
 {
 	uint64_t len;
 
 	switch (*p++) {
 	case '0':
 	case '1':
-		ret->kind = X86_POINT_EXECUTE;
+		ret->kind = ACCEL_POINT_EXECUTE;
 		break;
 	case '2':
-		ret->kind = X86_POINT_WRITE;
+		ret->kind = ACCEL_POINT_WRITE;
 		break;
 	case '3':
-		return 1;
+		if (!arch->reads)
+			return 1;
+		ret->kind = ACCEL_POINT_READ;
+		break;
 	case '4':
-		ret->kind = X86_POINT_ACCESS;
+		ret->kind = ACCEL_POINT_ACCESS;
 		break;
 	default:
 		return -1;
 	}
 	if (skip(&p, ',') == -1 || range(&p, &ret->addr, &len) == -1)
 		return -1;
-	if (ret->kind == X86_POINT_EXECUTE)
+	if (ret->kind == ACCEL_POINT_EXECUTE)
 		len = 1;
 	if (len == 0 || len > POINT_LEN_MAX || ret->addr + len < len)
 		return -1;
@@ -342,14 +347,14 @@ piece(uint64_t addr, unsigned len)
 }
 
 static bool
-same_kind(const struct x86_point *a, const struct x86_point *b)
+same_kind(const struct accel_point *a, const struct accel_point *b)
 {
 	return a->kind == b->kind && a->addr == b->addr && a->len == b->len;
 }
 
 /* Take out what was asked for, all pieces of it. */
 static void
-remove_point(struct gdb_session *s, const struct x86_point *p)
+remove_point(struct gdb_session *s, const struct accel_point *p)
 {
 	unsigned n = 0;
 
@@ -364,13 +369,13 @@ remove_point(struct gdb_session *s, const struct x86_point *p)
 
 /* -1, and nothing is put in: there are not enough registers. */
 static int
-insert_point(struct gdb_session *s, const struct x86_point *p)
+insert_point(struct gdb_session *s, const struct accel_point *p)
 {
-	struct x86_point part = *p;
+	struct accel_point part = *p;
 	unsigned left = p->len;
 
 	for (; left > 0; left -= part.len, part.addr += part.len) {
-		if (s->npoints == X86_POINTS_MAX) {
+		if (s->npoints == ACCEL_POINTS_MAX) {
 			remove_point(s, p);
 			return -1;
 		}
@@ -385,8 +390,8 @@ insert_point(struct gdb_session *s, const struct x86_point *p)
 static void
 change_point(struct gdb_session *s, const char *p, bool in)
 {
-	struct x86_point point;
-	int r = asked_point(&point, p);
+	struct accel_point point;
+	int r = asked_point(&point, s->arch, p);
 
 	if (r == 1)
 		return;
@@ -395,8 +400,12 @@ change_point(struct gdb_session *s, const char *p, bool in)
 		if (in)
 			r = insert_point(s, &point);
 	}
-	say_ok(s, r == 0 && s->target->points(s->arg, s->points,
-	    s->npoints) == 0);
+	if (r == 0 && s->target->points(s->arg, s->points, s->npoints) ==
+	    -1) {
+		r = -1;
+		remove_point(s, &point);
+	}
+	say_ok(s, r == 0);
 }
 
 static void
@@ -509,7 +518,8 @@ cmd_features(struct gdb_session *s, const char *p)
 	uint64_t offset, len;
 
 	buf_init(&xml, DESCRIPTION_MAX);
-	if (range(&p, &offset, &len) == -1 || gdb_regs_describe(&xml) == -1) {
+	if (range(&p, &offset, &len) == -1 ||
+	    gdb_regs_describe(&xml, s->arch) == -1) {
 		say_ok(s, false);
 	} else {
 		offset = MIN(offset, xml.len);
@@ -674,13 +684,14 @@ gdb_session_input(struct gdb_session *s, const uint8_t *bytes, size_t len)
 /* --- life ------------------------------------------------------------- */
 
 int
-gdb_session_new(struct gdb_session **ret, const struct gdb_target *t,
-    void *arg, struct err *e)
+gdb_session_new(struct gdb_session **ret, const struct gdb_arch *a,
+    const struct gdb_target *t, void *arg, struct err *e)
 {
 	struct gdb_session *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return err_sys(e, "gdb");
+	s->arch = a;
 	s->target = t;
 	s->arg = arg;
 	buf_init(&s->answer, GDB_PACKET_MAX * 2);
@@ -712,12 +723,12 @@ gdb_session_running(const struct gdb_session *s)
 }
 
 /* A watchpoint that was met, or NULL. */
-static const struct x86_point *
+static const struct accel_point *
 find_watch(const struct gdb_session *s, unsigned hits)
 {
 	for (unsigned i = 0; i < s->npoints; i++)
 		if ((hits & 1U << i) != 0 &&
-		    s->points[i].kind != X86_POINT_EXECUTE)
+		    s->points[i].kind != ACCEL_POINT_EXECUTE)
 			return &s->asked[i];
 	return NULL;
 }
@@ -725,13 +736,15 @@ find_watch(const struct gdb_session *s, unsigned hits)
 static bool
 at_break(const struct gdb_session *s, unsigned cpu)
 {
-	struct x86_regs r;
+	union accel_regs r;
+	uint64_t pc;
 
 	if (s->target->get_regs(s->arg, cpu, &r) == -1)
 		return false;
+	pc = gdb_regs_pc(s->arch, &r);
 	for (unsigned i = 0; i < s->npoints; i++)
-		if (s->points[i].kind == X86_POINT_EXECUTE &&
-		    s->points[i].addr == r.rip)
+		if (s->points[i].kind == ACCEL_POINT_EXECUTE &&
+		    s->points[i].addr == pc)
 			return true;
 	return false;
 }
@@ -740,7 +753,7 @@ at_break(const struct gdb_session *s, unsigned cpu)
 void
 gdb_session_stopped(struct gdb_session *s, unsigned cpu, unsigned hits)
 {
-	const struct x86_point *watch = find_watch(s, hits);
+	const struct accel_point *watch = find_watch(s, hits);
 	char why[40] = "";
 
 	if (!s->running)
@@ -749,7 +762,8 @@ gdb_session_stopped(struct gdb_session *s, unsigned cpu, unsigned hits)
 	s->cpu = cpu;
 	if (watch != NULL)
 		(void)snprintf(why, sizeof(why), "%s:%llx;",
-		    watch->kind == X86_POINT_WRITE ? "watch" : "awatch",
+		    watch->kind == ACCEL_POINT_WRITE ? "watch" :
+		    watch->kind == ACCEL_POINT_READ ? "rwatch" : "awatch",
 		    (unsigned long long)watch->addr);
 	else if (at_break(s, cpu))
 		(void)snprintf(why, sizeof(why), "hwbreak:;");

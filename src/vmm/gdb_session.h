@@ -5,8 +5,9 @@
  * Bytes of gdb in, bytes for gdb out; what they are about is a table of
  * functions.  All-stop: either all vCPUs run, and gdb can only interrupt
  * them, or none does.  A thread is a vCPU, number plus one.  Breakpoints and
- * watchpoints are the processor's own, four in all, so that the guest's memory
- * stays as it is.  x86 does not watch reads alone: gdb asks for accesses then.
+ * watchpoints are the processor's own, which has a few, so that the guest's
+ * memory stays as it is.  x86 does not watch reads alone: gdb asks for
+ * accesses then.
  *
  * Nothing gdb sends makes it fail; a peer that floods it or does not read
  * is to be dropped.
@@ -29,25 +30,29 @@
 #define GDB_OUT_MAX	65536	/* bytes that gdb has not read */
 #define GDB_NO_CPU	(~0U)
 
+struct accel_point;
+struct gdb_arch;
 struct gdb_session;
-struct x86_point;
-struct x86_regs;
+union accel_regs;
 
 /* The vCPUs are stopped when these are called, but for 'stop'. */
 struct gdb_target {
 	unsigned	(*cpus)(void *arg);
 	/* -1: it could not be done. */
 	int		(*get_regs)(void *arg, unsigned cpu,
-			    struct x86_regs *ret);
+			    union accel_regs *ret);
 	int		(*set_regs)(void *arg, unsigned cpu,
-			    const struct x86_regs *);
+			    const union accel_regs *);
 	/* Memory as a vCPU sees it; how many bytes it was. */
 	size_t		(*read)(void *arg, unsigned cpu, uint64_t va,
 			    void *to, size_t len);
 	size_t		(*write)(void *arg, unsigned cpu, uint64_t va,
 			    const void *from, size_t len);
-	/* Stop at these points and no others. */
-	int		(*points)(void *arg, const struct x86_point *,
+	/*
+	 * Stop at these points and no others; -1: the processor cannot, and
+	 * those from before hold.
+	 */
+	int		(*points)(void *arg, const struct accel_point *,
 			    unsigned n);
 	/* All run; 'step' (or GDB_NO_CPU) for one instruction. */
 	void		(*resume)(void *arg, unsigned step);
@@ -56,8 +61,8 @@ struct gdb_target {
 };
 
 /* The vCPUs are stopped. */
-int	gdb_session_new(struct gdb_session **ret, const struct gdb_target *,
-	    void *arg, struct err *);
+int	gdb_session_new(struct gdb_session **ret, const struct gdb_arch *,
+	    const struct gdb_target *, void *arg, struct err *);
 void	gdb_session_destroy(struct gdb_session *);
 OWN_DEFINE(struct gdb_session, gdb_session_destroy);
 

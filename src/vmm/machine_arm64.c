@@ -72,7 +72,8 @@ machine_arch_setup(struct machine *m, const struct vm_config *c,
 	const char *no = c->irqchip != VM_IRQCHIP_KERNEL ? "irqchip: split" :
 	    c->virtio == VM_VIRTIO_TRANSITIONAL ? "virtio: transitional" :
 	    c->vmmci ? "vmmci" :
-	    c->pvpanic ? "pvpanic" : c->gdb != NULL ? "gdb" : NULL;
+	    c->pvpanic ? "pvpanic" :
+	    c->gdb != NULL && m->board.accel->debug == NULL ? "gdb" : NULL;
 
 	if (no != NULL)
 		return err_set(e, ENOTSUP, "%s: not on arm64", no);

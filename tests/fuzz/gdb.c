@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "accel/accel_x86.h"
+#include "accel/accel_regs.h"
+#include "vmm/gdb_regs.h"
 #include "vmm/gdb_session.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static struct gdb_session *session;
-static struct x86_regs regs;
+static union accel_regs regs;
 static uint8_t memory[4096];
 
 static unsigned
@@ -22,7 +23,7 @@ cpus(void *arg)
 }
 
 static int
-get_regs(void *arg, unsigned cpu, struct x86_regs *ret)
+get_regs(void *arg, unsigned cpu, union accel_regs *ret)
 {
 	(void)arg;
 	if (cpu >= 3)
@@ -32,7 +33,7 @@ get_regs(void *arg, unsigned cpu, struct x86_regs *ret)
 }
 
 static int
-set_regs(void *arg, unsigned cpu, const struct x86_regs *r)
+set_regs(void *arg, unsigned cpu, const union accel_regs *r)
 {
 	(void)arg;
 	if (cpu >= 3)
@@ -68,10 +69,10 @@ mem_write(void *arg, unsigned cpu, uint64_t va, const void *from, size_t len)
 }
 
 static int
-points(void *arg, const struct x86_point *p, unsigned n)
+points(void *arg, const struct accel_point *p, unsigned n)
 {
 	(void)arg;
-	if (n > X86_POINTS_MAX)
+	if (n > ACCEL_POINTS_MAX)
 		abort();
 	for (unsigned i = 0; i < n; i++)
 		if (p[i].len == 0 || p[i].len > 8 || p[i].len == 3 ||
@@ -102,8 +103,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		mem_read, mem_write, points, resume, stop };
 	size_t n;
 
+	/* Each of them hears it of one length or the other. */
 	memset(&regs, 0, sizeof(regs));
-	if (gdb_session_new(&session, &target, NULL, NULL) == -1)
+	if (gdb_session_new(&session, len % 2 == 0 ? &gdb_x86 : &gdb_arm64,
+	    &target, NULL, NULL) == -1)
 		return 0;
 	while (len > 0) {
 		n = len < 64 ? len : 64;

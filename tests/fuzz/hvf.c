@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "accel/hvf_access.h"
-#include "accel/hvf_walk.h"
+#include "accel/walk_arm64.h"
 
 struct memory {
 	const uint8_t	*bytes;
@@ -49,7 +49,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint64_t word[7], gpa;
 	struct memory m = { .bytes = data + sizeof(word) };
-	struct hvf_walk w = { .read = read_word, .arg = &m };
+	struct walk_arm64 w = { .read = read_word, .arg = &m };
 	struct hvf_access a;
 
 	if (size < sizeof(word))
@@ -64,6 +64,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.tcr = word[4];
 	w.ttbr[0] = word[5];
 	w.ttbr[1] = word[6];
-	(void)hvf_walk(&w, word[2], &gpa);
+	(void)walk_arm64(&w, word[2], &gpa);
 	return 0;
 }

@@ -518,11 +518,11 @@ read_only(void **state)
 TINY(steps, 64, "nop\n inc %ecx\n inc %ecx\n" DONE);
 
 static void
-debug_exit(struct tiny *t, const struct x86_debug *d, struct x86_regs *r)
+debug_exit(struct tiny *t, const struct accel_debug *d, struct x86_regs *r)
 {
 	struct accel_exit x;
 
-	TINY_MUST(kvm->x86->debug(t->vcpu, d, &e_));
+	TINY_MUST(kvm->debug(t->vcpu, d, &e_));
 	tiny_run(t, &x);
 	assert_int_equal(x.why, ACCEL_EXIT_DEBUG);
 	TINY_MUST(kvm->x86->get_regs(t->vcpu, r, &e_));
@@ -531,7 +531,7 @@ debug_exit(struct tiny *t, const struct x86_debug *d, struct x86_regs *r)
 static void
 debugger(void **state)
 {
-	struct x86_debug d = { .on = true, .step = true };
+	struct accel_debug d = { .on = true, .step = true };
 	struct x86_regs r;
 	uint64_t gpa = 0;
 	struct tiny t;
@@ -541,15 +541,18 @@ debugger(void **state)
 	tiny_enter(&t, t.vcpu, &steps);
 	debug_exit(&t, &d, &r);
 	assert_int_equal(r.rip, TINY_CODE + 1);
-	TINY_MUST(kvm->x86->translate(t.vcpu, 0x1234, &gpa, &e_));
+	TINY_MUST(kvm->translate(t.vcpu, 0x1234, &gpa, &e_));
 	assert_int_equal(gpa, 0x1234);
-	assert_int_equal(kvm->x86->translate(t.vcpu, 1ULL << 40, &gpa, NULL),
+	assert_int_equal(kvm->translate(t.vcpu, 1ULL << 40, &gpa, NULL),
 	    -1);
 	d.on = false;
-	TINY_MUST(kvm->x86->debug(t.vcpu, &d, &e_));
+	TINY_MUST(kvm->debug(t.vcpu, &d, &e_));
 	assert_done(&t);
-	d.npoints = X86_POINTS_MAX + 1;
-	assert_int_equal(kvm->x86->debug(t.vcpu, &d, NULL), -1);
+	d.npoints = 5;			/* there are four */
+	assert_int_equal(kvm->debug(t.vcpu, &d, NULL), -1);
+	d.npoints = 1;
+	d.point[0].kind = ACCEL_POINT_READ;
+	assert_int_equal(kvm->debug(t.vcpu, &d, NULL), -1);
 	tiny_destroy(&t);
 }
 
@@ -570,7 +573,7 @@ host_is_tcg(void)
 static void
 breakpoint(void **state)
 {
-	struct x86_debug d = { .on = true, .npoints = 2,
+	struct accel_debug d = { .on = true, .npoints = 2,
 	    .point = { { .addr = TINY_CODE + 0x100, .len = 1 },
 	    { .addr = TINY_CODE + 3, .len = 1 } } };
 	struct x86_regs r;
@@ -597,8 +600,8 @@ TINY(writes, 64,
 static void
 watchpoint(void **state)
 {
-	struct x86_debug d = { .on = true, .npoints = 2, .point = {
-	    { 0x3010, 4, X86_POINT_ACCESS }, { 0x3008, 4, X86_POINT_WRITE }
+	struct accel_debug d = { .on = true, .npoints = 2, .point = {
+	    { 0x3010, 4, ACCEL_POINT_ACCESS }, { 0x3008, 4, ACCEL_POINT_WRITE }
 	} };
 	struct accel_exit x;
 	struct x86_regs r;
@@ -607,7 +610,7 @@ watchpoint(void **state)
 	(void)state;
 	tiny_new(&t, kvm);
 	tiny_enter(&t, t.vcpu, &writes);
-	TINY_MUST(kvm->x86->debug(t.vcpu, &d, &e_));
+	TINY_MUST(kvm->debug(t.vcpu, &d, &e_));
 	tiny_run(&t, &x);
 	if (x.why != ACCEL_EXIT_DEBUG) {
 		/* KVM's interpreter does not look, nor QEMU's SVM. */
@@ -629,7 +632,7 @@ TINY(int3, 64, "nop\n int3\n");
 static void
 breakpoint_int3(void **state)
 {
-	struct x86_debug d = { .on = true, .int3 = true };
+	struct accel_debug d = { .on = true, .breaks = true };
 	struct accel_exit x;
 	struct x86_regs r;
 	struct tiny t;
@@ -637,7 +640,7 @@ breakpoint_int3(void **state)
 	(void)state;
 	tiny_new(&t, kvm);
 	tiny_enter(&t, t.vcpu, &int3);
-	TINY_MUST(kvm->x86->debug(t.vcpu, &d, &e_));
+	TINY_MUST(kvm->debug(t.vcpu, &d, &e_));
 	tiny_run(&t, &x);
 	TINY_MUST(kvm->x86->get_regs(t.vcpu, &r, &e_));
 	if (x.why == ACCEL_EXIT_DEBUG)

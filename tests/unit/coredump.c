@@ -55,7 +55,7 @@ make(uint64_t bytes, const struct coredump_cpus *c)
 static void
 elf(void **state)
 {
-	union coredump_regs r[3] = { { .x86.rip = 1 }, { .x86.rip = 2 },
+	union accel_regs r[3] = { { .x86.rip = 1 }, { .x86.rip = 2 },
 	    { .x86.rip = 3 } };
 	struct coredump_cpus c = { false, 3, r };
 	Elf64_Ehdr h;
@@ -102,7 +102,7 @@ elf(void **state)
 static void
 arm64(void **state)
 {
-	union coredump_regs r[2] = { { .arm64.pc = 1 }, { .arm64 = { .x[30] = 4,
+	union accel_regs r[2] = { { .arm64.pc = 1 }, { .arm64 = { .x[30] = 4,
 	    .sp = 5, .pc = 6, .pstate = 7 } } };
 	struct coredump_cpus c = { true, 2, r };
 	const off_t note = 20 + 392;
@@ -131,7 +131,7 @@ arm64(void **state)
 static void
 tools(void **state)
 {
-	union coredump_regs r[2] = { { .x86.rip = 0x1000 },
+	union accel_regs r[2] = { { .x86.rip = 0x1000 },
 	    { .x86 = { .rip = 0x2345,
 	    .gpr[X86_RAX] = 0x1122334455667788 } } };
 	struct coredump_cpus c = { false, 2, r };

@@ -5,17 +5,19 @@
 
 #include <string.h>
 
-#include "accel/accel_x86.h"
+#include "accel/accel_regs.h"
+#include "vmm/gdb_regs.h"
 #include "vmm/gdb_session.h"
 
 #define CPUS	2
+#define POINTS	4		/* that the processor has */
 #define MEMORY	256		/* bytes, from address 0x1000 on */
 
 static struct {
 	struct gdb_session	*s;
-	struct x86_regs		 regs[CPUS];
+	union accel_regs	 regs[CPUS];
 	uint8_t			 memory[MEMORY];
-	struct x86_point	 points[X86_POINTS_MAX];
+	struct accel_point	 points[POINTS];
 	unsigned		 npoints;
 	unsigned		 resumed, stopped, step;
 	bool			 refuse;	/* registers */
@@ -29,7 +31,7 @@ cpus(void *arg)
 }
 
 static int
-get_regs(void *arg, unsigned cpu, struct x86_regs *ret)
+get_regs(void *arg, unsigned cpu, union accel_regs *ret)
 {
 	(void)arg;
 	*ret = w.regs[cpu];
@@ -37,7 +39,7 @@ get_regs(void *arg, unsigned cpu, struct x86_regs *ret)
 }
 
 static int
-set_regs(void *arg, unsigned cpu, const struct x86_regs *r)
+set_regs(void *arg, unsigned cpu, const union accel_regs *r)
 {
 	(void)arg;
 	if (w.refuse)
@@ -77,9 +79,11 @@ mem_write(void *arg, unsigned cpu, uint64_t va, const void *from, size_t len)
 }
 
 static int
-points(void *arg, const struct x86_point *p, unsigned n)
+points(void *arg, const struct accel_point *p, unsigned n)
 {
 	(void)arg;
+	if (n > POINTS)
+		return -1;
 	memcpy(w.points, p, n * sizeof(*p));
 	w.npoints = n;
 	return 0;
@@ -109,7 +113,7 @@ begin(void **state)
 {
 	(void)state;
 	memset(&w, 0, sizeof(w));
-	return gdb_session_new(&w.s, &target, NULL, NULL);
+	return gdb_session_new(&w.s, &gdb_x86, &target, NULL, NULL);
 }
 
 static int
@@ -219,11 +223,11 @@ registers(void **state)
 	char g[2048];
 
 	(void)state;
-	w.regs[0].gpr[X86_RAX] = 0x1122334455667788;
-	w.regs[0].rip = 0x1234;
-	w.regs[0].rflags = 0x202;
-	w.regs[0].seg[X86_CS].selector = 0x10;
-	w.regs[0].seg[X86_GS].base = 0xffff888000000000;
+	w.regs[0].x86.gpr[X86_RAX] = 0x1122334455667788;
+	w.regs[0].x86.rip = 0x1234;
+	w.regs[0].x86.rflags = 0x202;
+	w.regs[0].x86.seg[X86_CS].selector = 0x10;
+	w.regs[0].x86.seg[X86_GS].base = 0xffff888000000000;
 	(void)snprintf(g, sizeof(g), "%s", ask("g"));
 	assert_int_equal(strlen(g), 2 * (17 * 8 + 7 * 4 + 80 + 32 + 8 * 8));
 	assert_memory_equal(g, "8877665544332211", 16);
@@ -235,7 +239,7 @@ registers(void **state)
 	assert_string_equal(ask("p29"), "000000008088ffff");
 	assert_string_equal(ask("p99"), "E01");
 	assert_string_equal(ask("P0=0100000000000000"), "OK");
-	assert_int_equal(w.regs[0].gpr[X86_RAX], 1);
+	assert_int_equal(w.regs[0].x86.gpr[X86_RAX], 1);
 	assert_string_equal(ask("P0=01"), "E01");
 	assert_string_equal(ask("P0=0g00000000000000"), "E01");
 	assert_string_equal(ask("P18=00000000000000000000"), "E01");
@@ -247,11 +251,11 @@ set_all(void **state)
 	char packet[2048] = "G";
 
 	(void)state;
-	w.regs[0].rip = 0x1234;
+	w.regs[0].x86.rip = 0x1234;
 	(void)snprintf(packet + 1, sizeof(packet) - 1, "%s", ask("g"));
 	packet[1 + 16 * 16] = '5';
 	assert_string_equal(ask(packet), "OK");
-	assert_int_equal(w.regs[0].rip, 0x1254);
+	assert_int_equal(w.regs[0].x86.rip, 0x1254);
 	w.refuse = true;
 	assert_string_equal(ask(packet), "E01");
 	packet[strlen(packet) - 1] = '\0';
@@ -301,7 +305,7 @@ breakpoints(void **state)
 	assert_int_equal(w.resumed, 1);
 	assert_int_equal(w.step, GDB_NO_CPU);
 	assert_string_equal(ask("m1000,1"), "(nothing)");	/* it runs */
-	w.regs[1].rip = 0x1020;
+	w.regs[1].x86.rip = 0x1020;
 	gdb_session_stopped(w.s, 1, 0);
 	assert_string_equal(said(), "$T05thread:2;hwbreak:;#31");
 	gdb_session_stopped(w.s, 1, 0);	/* told once */
@@ -318,11 +322,11 @@ watchpoints(void **state)
 	assert_string_equal(ask("Z4,2000,8"), "OK");
 	assert_string_equal(ask("Z0,1004,1"), "OK");
 	assert_int_equal(w.npoints, 3);
-	assert_int_equal(w.points[0].kind, X86_POINT_WRITE);
+	assert_int_equal(w.points[0].kind, ACCEL_POINT_WRITE);
 	assert_int_equal(w.points[0].len, 4);
-	assert_int_equal(w.points[1].kind, X86_POINT_ACCESS);
+	assert_int_equal(w.points[1].kind, ACCEL_POINT_ACCESS);
 	assert_int_equal(w.points[1].len, 8);
-	assert_int_equal(w.points[2].kind, X86_POINT_EXECUTE);
+	assert_int_equal(w.points[2].kind, ACCEL_POINT_EXECUTE);
 	/* Not aligned: two registers, of which one is left. */
 	assert_string_equal(ask("Z2,3001,3"), "E01");
 	assert_int_equal(w.npoints, 3);
@@ -387,7 +391,7 @@ threads(void **state)
 	assert_string_equal(ask("qC"), "QC1");
 	assert_string_equal(ask("Hg2"), "OK");
 	assert_string_equal(ask("qC"), "QC2");
-	w.regs[1].rip = 0x77;
+	w.regs[1].x86.rip = 0x77;
 	assert_string_equal(ask("p10"), "7700000000000000");
 	assert_string_equal(ask("Hg3"), "E01");
 	assert_string_equal(ask("Hc-1"), "OK");
@@ -430,6 +434,48 @@ leaving(void **state)
 	assert_string_equal(said(), "+$OK#9a");
 }
 
+/* Its registers in gdb's order; it stops at reads alone, and says so. */
+static void
+arm64(void **state)
+{
+	char all[34 * 16 + 1] = "";
+	struct arm64_regs *r = &w.regs[0].arm64;
+
+	(void)state;
+	gdb_session_destroy(w.s);
+	assert_int_equal(gdb_session_new(&w.s, &gdb_arm64, &target, NULL,
+	    NULL), 0);
+	for (unsigned i = 0; i < ARM64_XREGS; i++)
+		r->x[i] = i;
+	r->sp = 0xffff000012345678;
+	r->pc = 0x1000;
+	r->pstate = 0x3c5;
+	assert_string_equal(ask("p1e"), "1e00000000000000");
+	assert_string_equal(ask("p1f"), "785634120000ffff");
+	assert_string_equal(ask("p20"), "0010000000000000");
+	assert_string_equal(ask("p21"), "c5030000");
+	assert_string_equal(ask("p22"), "E01");
+	(void)snprintf(all, sizeof(all), "%s", ask("g"));
+	assert_int_equal(strlen(all), 33 * 16 + 8);
+	assert_memory_equal(all + 16, "0100000000000000", 16);
+	assert_string_equal(ask("P20=0410000000000000"), "OK");
+	assert_int_equal(r->pc, 0x1004);
+	assert_non_null(strstr(ask("qXfer:features:read:target.xml:0,ffb"),
+	    "<architecture>aarch64</architecture>"
+	    "<feature name=\"org.gnu.gdb.aarch64.core\">"
+	    "<reg name=\"x0\" bitsize=\"64\" type=\"int\"/>"));
+
+	assert_string_equal(ask("Z3,1008,8"), "OK");
+	assert_int_equal(w.points[0].kind, ACCEL_POINT_READ);
+	assert_string_equal(ask("Z1,1004,4"), "OK");
+	(void)ask("c");
+	gdb_session_stopped(w.s, 0, 1);
+	assert_non_null(strstr(said(), "$T05thread:1;rwatch:1008;#"));
+	(void)ask("c");
+	gdb_session_stopped(w.s, 0, 0);
+	assert_non_null(strstr(said(), "$T05thread:1;hwbreak:;#"));
+}
+
 #define TEST(fn)	cmocka_unit_test_setup_teardown(fn, begin, end)
 
 int
@@ -448,6 +494,7 @@ main(void)
 		TEST(threads),
 		TEST(description),
 		TEST(leaving),
+		TEST(arm64),
 	};
 
 	return unit_run("gdb", tests);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "accel/hvf_access.h"
-#include "accel/hvf_walk.h"
+#include "accel/walk_arm64.h"
 #include "lib/util.h"
 
 enum { STORE = 1, SIGN = 2, WIDE = 4, WRITEBACK = 8, POST = 16 };
@@ -287,10 +287,10 @@ put(uint64_t page, unsigned size, unsigned index, uint64_t entry)
 static const char *
 walk(uint64_t tcr, uint64_t va, uint64_t *gpa)
 {
-	const struct hvf_walk w = { .sctlr = 1, .tcr = tcr,
+	const struct walk_arm64 w = { .sctlr = 1, .tcr = tcr,
 	    .ttbr = { BASE | 5ULL << 48, BASE }, .read = read_word };
 
-	return hvf_walk(&w, va, gpa);
+	return walk_arm64(&w, va, gpa);
 }
 
 #define K4	0x1000U
@@ -352,12 +352,12 @@ other_granules(void **state)
 static void
 no_address(void **state)
 {
-	const struct hvf_walk off = { .read = read_word };
+	const struct walk_arm64 off = { .read = read_word };
 	uint64_t gpa = 0;
 
 	(void)state;
 	memset(table, 0, sizeof(table));
-	assert_null(hvf_walk(&off, 0x40001234, &gpa));
+	assert_null(walk_arm64(&off, 0x40001234, &gpa));
 	assert_true(gpa == 0x40001234);
 	assert_string_equal(walk(T0SZ(16), 0x1234, &gpa), "no page");
 	assert_string_equal(walk(T0SZ(25), 1ULL << 40, &gpa),

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * hvf_walk.h - where in memory a guest's virtual address is
+ * walk_arm64.h - where in memory a guest's virtual address is
  *
- * Only to read instructions that the processor does not describe: rights
- * and attributes are not looked at, it has done that.
+ * For debuggers, and to read instructions that the processor does not
+ * describe: rights and attributes are not looked at.
  *
  * Source: Arm Architecture Reference Manual (DDI 0487), chapter D8, "The
  * AArch64 Virtual Memory System Architecture".
  */
 
-#ifndef ACCEL_HVF_WALK_H
-#define ACCEL_HVF_WALK_H
+#ifndef ACCEL_WALK_ARM64_H
+#define ACCEL_WALK_ARM64_H
 
 #include <stdint.h>
 
-struct hvf_walk {
+struct walk_arm64 {
 	uint64_t	 sctlr;			/* of EL1, as all of them */
 	uint64_t	 tcr;
 	uint64_t	 ttbr[2];
@@ -24,6 +24,6 @@ struct hvf_walk {
 };
 
 /* NULL with *gpa, or why there is no address. */
-const char *hvf_walk(const struct hvf_walk *, uint64_t va, uint64_t *gpa);
+const char *walk_arm64(const struct walk_arm64 *, uint64_t va, uint64_t *gpa);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* hvf_walk.c - where in memory a guest's virtual address is; hvf_walk.h */
+/* walk_arm64.c - where in memory a guest's virtual address is; walk_arm64.h */
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "accel/hvf_walk.h"
+#include "accel/walk_arm64.h"
 
 #define SCTLR_M		1U		/* there are tables */
 #define TCR_DS		(1ULL << 59)	/* of another format, with 52 bits */
@@ -29,7 +29,7 @@ granule(uint64_t tcr, bool upper)
 
 /* From the first table on; input: bits of the address that are looked up. */
 static const char *
-descend(const struct hvf_walk *w, uint64_t va, unsigned page, unsigned input,
+descend(const struct walk_arm64 *w, uint64_t va, unsigned page, unsigned input,
     uint64_t *gpa)
 {
 	unsigned stride = page - 3, level, shift;
@@ -58,7 +58,7 @@ descend(const struct hvf_walk *w, uint64_t va, unsigned page, unsigned input,
 }
 
 const char *
-hvf_walk(const struct hvf_walk *w, uint64_t va, uint64_t *gpa)
+walk_arm64(const struct walk_arm64 *w, uint64_t va, uint64_t *gpa)
 {
 	bool upper = (va & VA_UPPER) != 0;
 	unsigned page = granule(w->tcr, upper);
