@@ -107,8 +107,9 @@ read_request(struct asked *a, const struct net_dhcp *d, const uint8_t *frame,
 	const uint8_t *m;
 	struct net_udp u;
 
-	if (!net_udp_parse(&u, frame, len) || u.sport != PORT_CLIENT ||
-	    u.dport != PORT_SERVER || u.len < BOOTP_COOKIE ||
+	if (len > NET_DHCP_ASKED_MAX || !net_udp_parse(&u, frame, len) ||
+	    u.sport != PORT_CLIENT || u.dport != PORT_SERVER ||
+	    u.len < BOOTP_COOKIE ||
 	    (u.dst != INADDR_BROADCAST && u.dst != d->host))
 		return false;
 	m = u.data;

@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NET_DHCP_MAX		1024	/* bytes of an answer's frame */
+#define NET_DHCP_MAX		590	/* bytes of an answer's frame: what any
+					   client takes (RFC 2131, section 2) */
+#define NET_DHCP_ASKED_MAX	1514	/* of a frame that asks */
 #define NET_DHCP_NAME_MAX	63	/* bytes of a host name */
 #define NET_DHCP_FILE_MAX	127	/* bytes of a boot file's name */
 #define NET_DHCP_DOMAIN		"vmd.internal"
@@ -29,8 +31,9 @@ struct net_dhcp {
 };
 
 /*
- * A frame of the guest.  -1: it is not for this server.  0: it is, and gets
- * no answer.  Else the answer's length, as a frame for the guest.
+ * A frame of the guest.  -1: it is not for this server, as one that is larger
+ * than the link's never is.  0: it is, and gets no answer.  Else the answer's
+ * length, as a frame for the guest.
  */
 int	net_dhcp_answer(const struct net_dhcp *, uint8_t answer[NET_DHCP_MAX],
 	    const uint8_t *frame, size_t len);

@@ -17,16 +17,20 @@ bool
 net_udp_parse(struct net_udp *u, const uint8_t *frame, size_t len)
 {
 	const uint8_t *ip = frame + ETHER_BYTES, *p;
-	size_t head;
+	size_t head, total;
 
 	if (len < NET_UDP_HEAD || net_get16(frame + 12) != ETHER_IPV4 ||
-	    ip[9] != IPPROTO_UDP || (net_get16(ip + 6) & FRAGMENT) != 0)
+	    ip[0] >> 4 != 4 || ip[9] != IPPROTO_UDP ||
+	    (net_get16(ip + 6) & FRAGMENT) != 0)
 		return false;
 	head = (size_t)(ip[0] & 15) * 4;
-	if (head < IPV4_BYTES || len < ETHER_BYTES + head + UDP_BYTES)
+	total = net_get16(ip + 2);
+	if (head < IPV4_BYTES || total < head + UDP_BYTES ||
+	    total > len - ETHER_BYTES)
 		return false;
 	p = ip + head;
-	len -= ETHER_BYTES + head;
+	/* What is behind the packet is the frame's, no part of it. */
+	len = total - head;
 	if (net_get16(p + 4) < UDP_BYTES || net_get16(p + 4) > len)
 		return false;
 	u->src = net_get32(ip + 12);
