@@ -336,6 +336,9 @@ queue_clear(struct vio_queue *q)
 	memset(&q->addr, 0, sizeof(q->addr));
 	if (q->len_max != 0)
 		vio_set_vector(q, PCI_NO_VECTOR);
+	/* Of an interrupt that was on its way the next driver hears nothing. */
+	if (q->call.rd != -1)
+		(void)os_notify_take(q->call.rd);
 }
 
 void

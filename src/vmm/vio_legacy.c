@@ -79,12 +79,29 @@ set_page(struct vio *vio, uint32_t page)
 
 /* --- registers ---------------------------------------------------------- */
 
+static const struct { uint8_t at, len; } regs[] = {
+	{ REG_OFFERED, 4 }, { REG_ACCEPTED, 4 }, { REG_QUEUE_PAGE, 4 },
+	{ REG_QUEUE_LEN, 2 }, { REG_QUEUE, 2 }, { REG_NOTIFY, 2 },
+	{ REG_STATUS, 1 }, { REG_ISR, 1 }, { REG_CONFIG_VECTOR, 2 },
+	{ REG_QUEUE_VECTOR, 2 },
+};
+
+/* Which register holds [at, +len); -1: none, or more than one does. */
+static int
+reg_find(unsigned at, unsigned len)
+{
+	for (unsigned i = 0; i < COUNT(regs); i++)
+		if (at >= regs[i].at && at + len <= regs[i].at + regs[i].len)
+			return (int)i;
+	return -1;
+}
+
 static uint32_t
-reg_read(struct vio *vio, unsigned at)
+reg_read(struct vio *vio, unsigned reg)
 {
 	struct vio_queue *q = vio_selected(vio);
 
-	switch (at) {
+	switch (reg) {
 	case REG_OFFERED:
 		return (uint32_t)(vio->offered |
 		    VIRTIO_BIT(FEATURE_ANY_LAYOUT));
@@ -116,19 +133,23 @@ ports_read(void *arg, uint64_t offset, unsigned len)
 	struct vio *vio = arg;
 	unsigned at = (unsigned)offset;
 	uint64_t v = 0;
+	int i;
 
-	if (at < config_at(vio))
-		return reg_read(vio, at);
+	if (at < config_at(vio)) {
+		i = reg_find(at, len);
+		return i == -1 ? 0 :
+		    reg_read(vio, regs[i].at) >> (at - regs[i].at) * 8;
+	}
 	vio_config_get(vio, at - config_at(vio), &v, len);
 	return v;
 }
 
 static void
-reg_write(struct vio *vio, unsigned at, uint32_t v)
+reg_write(struct vio *vio, unsigned reg, uint32_t v)
 {
 	struct vio_queue *q = vio_selected(vio);
 
-	switch (at) {
+	switch (reg) {
 	case REG_ACCEPTED:
 		vio->legacy = true;
 		vio->driver_feature_select = 0;
@@ -150,25 +171,30 @@ reg_write(struct vio *vio, unsigned at, uint32_t v)
 		vio_set_status(vio, (uint8_t)v);
 		break;
 	case REG_CONFIG_VECTOR:
-		vio_set_config_vector(vio, v & 0xffff);
+		vio_set_config_vector(vio, v);
 		break;
 	case REG_QUEUE_VECTOR:
 		if (q != NULL)
-			vio_set_vector(q, v & 0xffff);
+			vio_set_vector(q, v);
 		break;
 	}
 }
 
+/* Registers are written whole, as drivers must; the rest is ignored. */
 static void
 ports_write(void *arg, uint64_t offset, unsigned len, uint64_t value)
 {
 	struct vio *vio = arg;
 	unsigned at = (unsigned)offset;
+	int i;
 
-	if (at < config_at(vio))
-		reg_write(vio, at, (uint32_t)value);
-	else
+	if (at >= config_at(vio)) {
 		vio_config_put(vio, at - config_at(vio), &value, len);
+		return;
+	}
+	i = reg_find(at, len);
+	if (i != -1 && regs[i].len == len)
+		reg_write(vio, regs[i].at, (uint32_t)value);
 }
 
 const struct bus_ops vio_legacy_ops = {
