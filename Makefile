@@ -91,7 +91,8 @@ accel_Linux	= device \
 accel_Darwin_arm64 = $(accel_hvf)
 accel_Darwin	= state $(accel_Darwin_$(HOST_ARCH))
 accel_FILES	= $(accel_$(HOST_OS))
-chapi_FILES	= client \
+chapi_FILES	= brake \
+		  client \
 		  console \
 		  counters \
 		  exit \

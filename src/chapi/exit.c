@@ -20,6 +20,7 @@ static const char *const words[] = {
 	[VM_EXIT_GUEST_PANICKED]	= "guest_panicked",
 	[VM_EXIT_DEVICE_DIED]		= "device_died",
 	[VM_EXIT_HYPERVISOR_DIED]	= "hypervisor_died",
+	[VM_EXIT_RESTARTED]		= "restarted_too_quickly",
 };
 
 const char *

@@ -21,6 +21,7 @@ enum vm_exit_code {
 	VM_EXIT_GUEST_PANICKED,		/* "guest_panicked" */
 	VM_EXIT_DEVICE_DIED,		/* "device_died": reason names it */
 	VM_EXIT_HYPERVISOR_DIED,	/* "hypervisor_died": its last words */
+	VM_EXIT_RESTARTED,		/* "restarted_too_quickly": brake.h */
 };
 
 struct vm_exit {

@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chapi/brake.h"
 #include "chapi/console.h"
 #include "chapi/vm_config.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "os/event.h"
+#include "os/os.h"
 #include "qemu/check.h"
 #include "qemu/child.h"
 #include "qemu/host.h"
@@ -42,6 +44,7 @@ struct qemu {
 	struct console		*console;
 	const struct run_state	*run;		/* last one seen, or NULL */
 	uint64_t		 reboots;
+	struct brake		 brake;		/* of the guest's own */
 	uint64_t		 status_id;	/* of query-status, or 0 */
 	/* The action that was begun. */
 	const struct op		*op;		/* NULL: none */
@@ -191,9 +194,15 @@ take_status(struct qemu *q, const json_t *data)
 static void
 event_reset(struct qemu *q, const json_t *data)
 {
-	(void)data;
+	bool guest = false;
+	struct err e;
+
 	q->reboots++;
 	log_info("guest reboots");
+	if (json_get_bool(&guest, data, "guest", &e) == -1 || !guest)
+		brake_release(&q->brake, os_now_us());
+	else if (!brake_reboot(&q->brake, os_now_us()))
+		vmm_end(q->vmm, VM_EXIT_RESTARTED, BRAKE_REASON);
 }
 
 static void
@@ -336,6 +345,7 @@ qemu_boot(void *arg)
 	struct err e;
 
 	q->run = NULL;
+	brake_release(&q->brake, os_now_us());
 	op_begin(q, VMM_BOOT);
 	if (start(q, &e) == -1)
 		op_end(q, &e);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "accel/accel.h"
+#include "chapi/brake.h"
 #include "chapi/migration.h"
 #include "chapi/vm_config.h"
 #include "lib/log.h"
@@ -51,6 +52,7 @@ struct backend {
 	char			*packed;	/* a kernel's name, or NULL */
 	int			 unpacked;	/* what is in it */
 	uint64_t		 reboots;
+	struct brake		 brake;		/* of the guest's own */
 };
 
 /* Last words first. */
@@ -91,7 +93,9 @@ guest_reboots(struct backend *b)
 		(void)err_set(&e, EAGAIN, "send: the guest has rebooted");
 		vmm_done(b->vmm, &e);
 	}
-	if (begin_anew(b, &e) == -1)
+	if (b->setup.brake && !brake_reboot(&b->brake, os_now_us()))
+		vmm_end(b->vmm, VM_EXIT_RESTARTED, BRAKE_REASON);
+	else if (begin_anew(b, &e) == -1)
 		vmm_end(b->vmm, VM_EXIT_HYPERVISOR_DIED, "reboot: %s", e.text);
 }
 
@@ -261,6 +265,7 @@ make_machine(struct backend *b, const struct vm_config *c,
 	}
 	if (machine_new(&b->machine, &s, e) == -1)
 		return -1;
+	brake_release(&b->brake, os_now_us());
 	return make_gdb(b, c, e);
 }
 
@@ -329,6 +334,7 @@ backend_reboot(void *arg)
 
 	b->paused = false;
 	machine_pause(b->machine);
+	brake_release(&b->brake, os_now_us());
 	if (begin_anew(b, &e) == 0)
 		done(b, 0, NULL);
 	else	/* half of it is reset; this answers the call too */

@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+#include <stdbool.h>
+
 #include "chapi/vmm.h"
 #include "lib/err.h"
 #include "lib/own.h"
@@ -25,6 +27,8 @@ struct backend_setup {
 	const struct accel	*accel;
 	/* Enter the sandbox before the first boot; NULL: a test's. */
 	const struct confine	*confine;
+	/* A guest that does nothing but reboot is stopped: chapi/brake.h. */
+	bool			 brake;
 };
 
 extern const struct vmm_backend machine_backend;

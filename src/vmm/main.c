@@ -78,7 +78,8 @@ serve(struct vmm_setup *setup, struct err *e)
 	OWN(vmm_destroy) struct vmm *vmm = NULL;
 	const struct confine confine = { .npaths = 0 };
 	const struct backend_setup b = { .loop = setup->loop,
-	    .accel = accel_host, .confine = &confine };
+	    .accel = accel_host, .confine = &confine,
+	    .brake = true };
 
 	if (backend_new(&backend, &b, e) == -1)
 		return -1;

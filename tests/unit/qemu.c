@@ -343,6 +343,31 @@ ends(void **state)
 	}
 }
 
+/* Resets that the guest asked for are counted against it, ours are not. */
+static void
+reboots_only(void **state)
+{
+	static const char own[] = "{\"event\": \"RESET\", \"data\": "
+	    "{\"guest\": true, \"reason\": \"guest-reset\"}}";
+	static const char ours[] = "{\"event\": \"RESET\", \"data\": "
+	    "{\"guest\": false, \"reason\": \"host-qmp-system-reset\"}}";
+
+	(void)state;
+	boot();
+	for (unsigned i = 0; i < 20; i++) {
+		say(own);
+		say(own);
+		say(i & 1 ? ours : "{\"event\": \"RESET\"}");
+	}
+	assert_int_equal(w.ended, 0);
+	/* However slow we are, three of these come at once. */
+	for (unsigned i = 0; i < 64 && w.ended == 0; i++)
+		say(own);
+	assert_int_equal(w.ended, 1);
+	assert_int_equal(w.code, VM_EXIT_RESTARTED);
+	assert_string_equal(w.why, "guest restarted too quickly");
+}
+
 static void
 stopped_by_error(void **state)
 {
@@ -416,6 +441,7 @@ main(void)
 		TEST(boot_fails),
 		TEST(unknown_state),
 		TEST(ends),
+		TEST(reboots_only),
 		TEST(stopped_by_error),
 		TEST(over),
 		TEST(killed),

@@ -40,7 +40,7 @@ there_and_back(void **state)
 	struct err e;
 
 	(void)state;
-	for (int i = 0; i <= VM_EXIT_HYPERVISOR_DIED; i++) {
+	for (int i = 0; i <= VM_EXIT_RESTARTED; i++) {
 		in.code = (enum vm_exit_code)i;
 		snprintf(in.reason, sizeof(in.reason), "it \"%s\"\n",
 		    vm_exit_word(in.code));
