@@ -181,9 +181,10 @@ put_files(struct buf *b, const struct conf_vm *vm)
 	}
 	if (put_file(b, "cdrom", "any", vm->cdrom) == -1 ||
 	    put_file(b, "kernel", "any", conf_vm_kernel(vm)) == -1 ||
-	    put_file(b, "initramfs", "any", vm->initramfs) == -1)
+	    put_file(b, "initramfs", "any", vm->initramfs) == -1 ||
+	    put_file(b, "firmware", "any", vm->firmware) == -1)
 		return -1;
-	return put_file(b, "firmware", "any", vm->firmware);
+	return put_file(b, "netboot", "any", vm->netboot);
 }
 
 int
@@ -202,7 +203,8 @@ conf_files(struct buf *b, const struct conf *c)
 	TAILQ_FOREACH(vm, &c->vms, entry)
 		if ((vm->ndisks > 0 || vm->cdrom != NULL ||
 		    conf_vm_kernel(vm) != NULL || vm->initramfs != NULL ||
-		    vm->firmware != NULL) && put_files(b, vm) == -1)
+		    vm->firmware != NULL || vm->netboot != NULL) &&
+		    put_files(b, vm) == -1)
 			return -1;
 	return 0;
 }

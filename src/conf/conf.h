@@ -123,6 +123,7 @@ struct conf_vm {
 	const char	*initramfs;
 	const char	*cmdline;
 	const char	*firmware;
+	const char	*netboot;
 	const char	*hostname;
 	const char	*user;
 	const char	*workdir;

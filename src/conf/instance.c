@@ -80,6 +80,7 @@ inherit_ours(struct conf_vm *vm, const struct conf_vm *parent)
 	INHERIT(initramfs, NULL);
 	INHERIT(cmdline, NULL);
 	INHERIT(firmware, NULL);
+	INHERIT(netboot, NULL);
 	INHERIT(user, NULL);
 	INHERIT(workdir, NULL);
 	INHERIT(restart, CONF_RESTART_NEVER);

@@ -160,6 +160,7 @@ put_ours(struct buf *b, const struct conf_vm *vm)
 	put_word(b, "initramfs", vm->initramfs);
 	put_word(b, "cmdline", vm->cmdline);
 	put_word(b, "firmware", vm->firmware);
+	put_word(b, "netboot", vm->netboot);
 	put_word(b, "hostname", vm->hostname);
 	put_word(b, "user", vm->user);
 	put_word(b, "workdir", vm->workdir);

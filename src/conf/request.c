@@ -108,13 +108,15 @@ set_disks(json_t *o, const struct conf_vm *vm)
 static bool
 set_boot(json_t *o, const struct conf_vm *vm)
 {
-	/* A kernel needs no device to come from. */
-	bool firmware = vm->image == NULL && conf_vm_kernel(vm) == NULL;
+	/* A kernel comes from no device, but may ask the net what to do. */
+	bool device = vm->image == NULL && (conf_vm_kernel(vm) == NULL ||
+	    vm->device == CONF_BOOT_NET);
 
 	return set_text(o, "kernel", conf_vm_kernel(vm)) &&
 	    set_text(o, "firmware", vm->firmware) &&
 	    set_text(o, "cdrom", vm->cdrom) &&
-	    set_text(o, "boot_device", firmware ?
+	    set_text(o, "netboot", vm->netboot) &&
+	    set_text(o, "boot_device", device ?
 	    conf_device_name(vm->device) : NULL) &&
 	    set_text(o, "initramfs", vm->initramfs) &&
 	    set_text(o, "cmdline", vm->cmdline) && set_disks(o, vm);

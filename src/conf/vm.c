@@ -265,6 +265,12 @@ vm_firmware(struct parser *p, struct reading *r)
 }
 
 static int
+vm_netboot(struct parser *p, struct reading *r)
+{
+	return parse_path(p, &r->vm->netboot, "netboot name");
+}
+
+static int
 vm_cmdline(struct parser *p, struct reading *r)
 {
 	return parse_string(p, &r->vm->cmdline, 2047, "cmdline");
@@ -514,6 +520,7 @@ static const struct option {
 	{ KW_LIMIT,		0,	vm_limit },
 	{ KW_LOCAL,		0,	vm_local },
 	{ KW_MEMORY,		ONCE,	vm_memory },
+	{ KW_NETBOOT,		ONCE,	vm_netboot },
 	{ KW_OVERLAY,		ONCE,	vm_overlay },
 	{ KW_OWNER,		0,	vm_owner },
 	{ KW_PUBLISH,		0,	vm_publish },

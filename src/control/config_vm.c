@@ -66,7 +66,7 @@ static const struct { const char *member, *keyword; } members[] = {
 	{ "hostname", "hostname" }, { "hypervisor", "hypervisor" },
 	{ "image", "image" }, { "initramfs", "initramfs" },
 	{ "interfaces", "interface" }, { "kernel", "kernel" },
-	{ "network", "interface" },
+	{ "netboot", "netboot" }, { "network", "interface" },
 	{ "overlay_size", "overlay" }, { "ports", "publish" },
 	{ "restart_policy", "restart" }, { "shares", "volume" },
 	{ "size", "memory" }, { "user", "user" }, { "vcpus", "cpus" },

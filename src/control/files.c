@@ -20,7 +20,7 @@ _Static_assert(FORMAT_ANY == (int)PRIV_FORMAT_ANY &&
     FORMAT_RAW == (int)PRIV_FORMAT_RAW &&
     FORMAT_QCOW2 == (int)PRIV_FORMAT_QCOW2, "formats");
 _Static_assert(SPEC_DISKS_MAX <= PRIV_FILE_DISKS_MAX &&
-    SPEC_DISKS_MAX + 4 <= PRIV_FILE_MAX && SPEC_PATH_MAX < PRIV_PATH_MAX &&
+    SPEC_DISKS_MAX + 5 <= PRIV_FILE_MAX && SPEC_PATH_MAX < PRIV_PATH_MAX &&
     SPEC_NAME_MAX < PRIV_ID_MAX, "files");
 
 /* One that "vmctl load" made has a record of its own. */
@@ -94,6 +94,8 @@ files_record(const struct vm *vm, int client, uint32_t uid,
 		add(&m, PRIV_FILE_FIRMWARE, s->firmware, FORMAT_ANY);
 	if (!is_inherited(vm, "cdrom", s->cdrom))
 		add(&m, PRIV_FILE_CDROM, s->cdrom, FORMAT_ANY);
+	if (!is_inherited(vm, "netboot", s->netboot))
+		add(&m, PRIV_FILE_NETBOOT, s->netboot, FORMAT_ANY);
 	if (m.nfiles == 0) {
 		priv_close(PRIV_FILES, &m);
 		done(arg, NULL);

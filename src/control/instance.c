@@ -21,6 +21,7 @@ static const struct { const char *member, *flag, *word; } said[] = {
 	{ "initramfs", "boot", "boot image" },
 	{ "interfaces", "interface", "interfaces" },
 	{ "kernel", "boot", "boot image" },
+	{ "netboot", "boot", "boot image" },
 	{ "network", "interface", "interfaces" },
 	{ "ports", "interface", "interfaces" },
 	{ "size", "memory", "memory" },

@@ -165,6 +165,8 @@ add_user_net(struct priv_start *s, const struct vm *vm)
 	struct priv_net *n = &s->net[s->nnet++];
 
 	memcpy(n->mac, vm->mac, sizeof(n->mac));
+	n->netboot = vm->spec.netboot != NULL &&
+	    vm_boot_device(vm) == BOOT_NET;
 	add_ports(n, vm);
 }
 

@@ -401,7 +401,7 @@ static const char *const request_members[] = {
 	"ports", "shares", "interfaces", "user", "working_dir", "hostname",
 	"tty", "auto_remove", "stop_signal", "stop_timeout", "disks",
 	"kernel", "initramfs", "cmdline", "template", "cdrom", "boot_device",
-	"firmware", NULL,
+	"firmware", "netboot", NULL,
 };
 
 /* --- the whole ------------------------------------------------------------ */
@@ -595,6 +595,7 @@ spec_fini(struct spec *s)
 	free(s->cmdline);
 	free(s->firmware);
 	free(s->cdrom);
+	free(s->netboot);
 	for (size_t i = 0; i < s->ndisks; i++)
 		free(s->disks[i].path);
 	json_decref(s->env);

@@ -138,8 +138,10 @@ struct spec {
 	char			*initramfs;
 	char			*cmdline;
 	char			*firmware;
-	char			*cdrom;		/* NULL: none */
-	enum spec_boot		 boot;		/* with firmware */
+	char			*cdrom;		/* these: NULL: none */
+	char			*netboot;	/* of the user network */
+	enum spec_boot		 boot;		/* with firmware; NET with a
+						   kernel, too */
 	struct spec_if		 ifs[SPEC_IFS_MAX];
 	size_t			 nifs;		/* behind the card of network */
 	enum spec_restart	 restart;
@@ -150,6 +152,12 @@ struct spec {
 
 /* No image and no kernel: firmware looks for what it can boot. */
 bool	spec_is_firmware(const struct spec *);
+
+/*
+ * May it be told to boot from there?  A kernel may not but from the net, which
+ * some ask what to do (autoinstall(8)).
+ */
+bool	spec_may_boot(const struct spec *, enum spec_boot);
 
 /* "boot_device" of a request, BOOT_ANY without one. */
 int	spec_boot_device(enum spec_boot *, const json_t *, struct err *);

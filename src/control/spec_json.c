@@ -133,6 +133,7 @@ put_files(json_t *to, const struct spec *s)
 	    put_text(to, "initramfs", s->initramfs) == -1 ||
 	    put_text(to, "firmware", s->firmware) == -1 ||
 	    put_text(to, "cdrom", s->cdrom) == -1 ||
+	    put_text(to, "netboot", s->netboot) == -1 ||
 	    (s->boot != BOOT_ANY &&
 	    put_text(to, "boot_device", spec_boot_name(s->boot)) == -1))
 		return -1;

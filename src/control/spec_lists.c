@@ -303,13 +303,20 @@ bool
 spec_has_files(const struct spec *s)
 {
 	return s->ndisks > 0 || s->kernel != NULL || s->initramfs != NULL ||
-	    s->firmware != NULL || s->cdrom != NULL;
+	    s->firmware != NULL || s->cdrom != NULL || s->netboot != NULL;
 }
 
 bool
 spec_is_firmware(const struct spec *s)
 {
 	return s->image == NULL && s->kernel == NULL;
+}
+
+bool
+spec_may_boot(const struct spec *s, enum spec_boot boot)
+{
+	return boot == BOOT_ANY || spec_is_firmware(s) ||
+	    (boot == BOOT_NET && s->image == NULL);
 }
 
 static const char *const boot_names[BOOTS] = {
@@ -431,10 +438,14 @@ check_boot(const struct spec *s, struct err *e)
 	    s->boot != BOOT_NET && s->firmware == NULL)
 		return err_api(e, EINVAL, "invalid_request",
 		    "image: is missing");
-	if (!firmware && (s->firmware != NULL || s->boot != BOOT_ANY))
+	if (!firmware && (s->firmware != NULL ||
+	    !spec_may_boot(s, s->boot)))
 		return err_api(e, EINVAL, "invalid_request", "%s: goes "
 		    "without an image and a kernel", s->firmware != NULL ?
 		    "firmware" : "boot_device");
+	if (s->netboot != NULL && (s->image != NULL || !s->network))
+		return err_api(e, EINVAL, "invalid_request", "netboot: goes "
+		    "with a card of the user network, and without an image");
 	if (firmware && (s->initramfs != NULL || s->cmdline != NULL))
 		return err_api(e, EINVAL, "invalid_request",
 		    "%s: goes with a kernel", s->initramfs != NULL ?
@@ -450,6 +461,7 @@ spec_take_files(struct spec *s, const json_t *doc, struct err *e)
 	    take_host_path(&s->initramfs, doc, "initramfs", e) == -1 ||
 	    take_host_path(&s->firmware, doc, "firmware", e) == -1 ||
 	    take_host_path(&s->cdrom, doc, "cdrom", e) == -1 ||
+	    take_host_path(&s->netboot, doc, "netboot", e) == -1 ||
 	    spec_boot_device(&s->boot, doc, e) == -1 ||
 	    spec_take_text(&s->cmdline, doc, "cmdline", SPEC_CMDLINE_MAX,
 	    e) == -1)

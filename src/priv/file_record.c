@@ -10,7 +10,7 @@
 static const char *const kinds[PRIV_FILE_KINDS] = {
 	[PRIV_FILE_DISK] = "disk", [PRIV_FILE_CDROM] = "cdrom",
 	[PRIV_FILE_KERNEL] = "kernel", [PRIV_FILE_INITRAMFS] = "initramfs",
-	[PRIV_FILE_FIRMWARE] = "firmware",
+	[PRIV_FILE_FIRMWARE] = "firmware", [PRIV_FILE_NETBOOT] = "netboot",
 };
 
 static const char *const formats[PRIV_FORMATS] = {

@@ -5,7 +5,7 @@
  *	vm NAME or ID
  *	uid N
  *	disk raw|qcow2|any PATH
- *	cdrom|kernel|initramfs|firmware any PATH
+ *	cdrom|kernel|initramfs|firmware|netboot any PATH
  *
  * where uid is the user of the lines below it, until the next "vm"; without
  * one it is who runs this process.  Other lines before the first "vm" are

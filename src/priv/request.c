@@ -111,6 +111,7 @@ net_fields(struct wire *w, struct priv_net *m)
 	wire_count(w, &m->nports, PRIV_PORT_MAX);
 	for (unsigned i = 0; i < m->nports; i++)
 		port_fields(w, &m->ports[i]);
+	wire_bool(w, &m->netboot);
 	wire_bool(w, &m->is_tap);
 	tap_fields(w, &m->tap);
 }

@@ -41,7 +41,7 @@
 #define PRIV_IFNAME_MAX		16	/* of an interface or its group */
 #define PRIV_RDOMAIN_MAX	255
 #define PRIV_SHARE_MAX		8	/* host directories of a VM */
-#define PRIV_FILE_MAX		8	/* host files of a VM */
+#define PRIV_FILE_MAX		9	/* host files of a VM */
 #define PRIV_FILE_DISKS_MAX	4	/* disks among them */
 #define PRIV_PROC_MAX		(PRIV_BLK_MAX + PRIV_NET_MAX +		\
 				 PRIV_SHARE_MAX + 3)
@@ -181,7 +181,9 @@ struct priv_net {
 	uint64_t up;
 	uint16_t nports;
 	struct priv_port ports[PRIV_PORT_MAX];
-	bool	 is_tap;		/* else a user network.  Of the taps a
+	bool	 netboot;		/* with the VM's PRIV_FILE_NETBOOT; of a
+					   user network */
+	bool	 is_tap;		/* else that.  Of the taps a
 					   local one may have ports */
 	struct priv_tap tap;
 };
@@ -215,6 +217,7 @@ enum priv_file_kind {
 	PRIV_FILE_KERNEL,
 	PRIV_FILE_INITRAMFS,
 	PRIV_FILE_FIRMWARE,
+	PRIV_FILE_NETBOOT,	/* what a guest loads from the user network */
 	PRIV_FILE_KINDS
 };
 

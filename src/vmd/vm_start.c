@@ -445,6 +445,40 @@ find_shares(struct making *k, struct err *e)
 	    "the shares of VM %s are another user's", k->r->vm);
 }
 
+/* NULL: the VM has none. */
+static const char *
+netboot_path(const struct making *k)
+{
+	const struct file *f = files_find(&k->files, PRIV_FILE_NETBOOT);
+
+	return f == NULL ? NULL : f->f.path;
+}
+
+/*
+ * What a guest loads from the user network is read by its device process,
+ * as the VM's user; whoever named it must be able to, too.
+ */
+static int
+netboot_check(const struct making *k, struct err *e)
+{
+	const struct file *f = files_find(&k->files, PRIV_FILE_NETBOOT);
+	bool wanted = false;
+	int fd;
+
+	for (unsigned i = 0; i < k->r->nnet; i++)
+		wanted |= k->r->net[i].netboot;
+	if (!wanted)
+		return 0;
+	if (f == NULL)
+		return err_api(e, ENOENT, "not_found", "VM %s has no file to "
+		    "boot from the network", k->r->vm);
+	fd = files_plain(f, e);
+	if (fd == -1)
+		return -1;
+	(void)close(fd);
+	return 0;
+}
+
 /* Disks that are files of the host, opened with their user's rights. */
 static int
 find_files(struct making *k, struct err *e)
@@ -455,6 +489,8 @@ find_files(struct making *k, struct err *e)
 	(void)snprintf(o.vm, sizeof(o.vm), "%s", r->vm);
 	(void)snprintf(o.config, sizeof(o.config), "%s", r->config);
 	if (files_read(&k->files, k->m, k->dir, &o, e) == -1)
+		return -1;
+	if (netboot_check(k, e) == -1)
 		return -1;
 	if (k->files.ndisks != r->nfiles)
 		return err_api(e, ESTALE, "invalid_state", "vm.conf has "
@@ -729,7 +765,7 @@ run_device(struct making *k, struct start *s, unsigned i, struct err *e)
 	} else if (strcmp(d->kind, "net") == 0) {
 		if (k->has_devices)
 			spawn_arg(sp, "-F");
-		vm_words_net(sp, &k->r->net[d->i]);
+		vm_words_net(sp, &k->r->net[d->i], netboot_path(k));
 	} else if (strcmp(d->kind, "tap") == 0) {
 		fd = spawn_fd(sp, d->file);
 		vm_words_tap(sp, k->r, d->i, fd);

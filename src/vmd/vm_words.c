@@ -221,12 +221,16 @@ net_words(struct spawn *s, const struct priv_net *n)
 }
 
 void
-vm_words_net(struct spawn *s, const struct priv_net *n)
+vm_words_net(struct spawn *s, const struct priv_net *n, const char *netboot)
 {
 	const struct priv_port *p;
 	bool six;
 
 	net_words(s, n);
+	if (n->netboot) {
+		spawn_arg(s, "-b");
+		spawn_arg(s, "%s", netboot);
+	}
 	for (unsigned i = 0; i < n->nports; i++) {
 		p = &n->ports[i];
 		six = strchr(p->addr, ':') != NULL;

@@ -36,7 +36,9 @@ void	vm_words_blk(struct spawn *, const struct priv_blk *, int fd);
 /* An image with the files below it; rate as of struct priv_start. */
 void	vm_words_image(struct spawn *, const struct image_files *,
 	    uint64_t rate);
-void	vm_words_net(struct spawn *, const struct priv_net *);
+/* netboot: the file to boot, if it wants one. */
+void	vm_words_net(struct spawn *, const struct priv_net *,
+	    const char *netboot);
 void	vm_words_tap(struct spawn *, const struct priv_start *, unsigned net,
 	    int fd);
 void	vm_words_vsock(struct spawn *, uint32_t cid, int listen_fd,

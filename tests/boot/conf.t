@@ -75,6 +75,24 @@ vm disc {
 	boot device cdrom
 	interfaces 0
 }
+vm lan {
+	disable
+	memory 64M
+	netboot "tftp/loader"
+	boot device net
+}
+vm lan2 {
+	disable
+	memory 64M
+	disk "plain.img"
+	netboot "tftp/loader"
+}
+vm lan3 {
+	disable
+	memory 64M
+	netboot "tftp/none"
+	boot device net
+}
 END
 # A boot sector that writes 5 (off) to ACPI's sleep register, or 0 (off) to a
 # PIIX4's PM1 control, and halts.
@@ -83,6 +101,8 @@ printf '\260\064\272\000\006\356\270\000\040\272\004\006\357\364\353\375' \
 truncate -s 510 "$t/sector.img"
 printf '\125\252' >> "$t/sector.img"
 truncate -s 1M "$t/sector.img"
+mkdir "$t/tftp"
+head -c 512 "$t/sector.img" > "$t/tftp/loader"
 # A CD that boots it: El Torito's record in block 17, and its catalog in the
 # next, which says 19.  put BLOCK BYTE TEXT
 # shellcheck disable=SC2059
@@ -148,6 +168,16 @@ if [ -f $bios ]; then
 		wait_for "${BOOT_LIMIT:-300}" off $vm
 		ok "firmware boots what vm.conf says: $vm" off $vm
 	done
+	# The same from the network, by vm.conf or for one start.
+	vmctl start lan > "$t/lan" 2>&1
+	wait_for "${BOOT_LIMIT:-300}" off lan
+	ok "and by DHCP and TFTP: lan" off lan
+	vmctl start -B net lan2 > "$t/lan2" 2>&1
+	wait_for "${BOOT_LIMIT:-300}" off lan2
+	ok "for one start: lan2" off lan2
+	vmctl start lan3 > "$t/lan3" 2>&1
+	ok "a file that is not there" grep -qx "vmctl: start vm command \
+failed: netboot $t/tftp/none: No such file or directory" "$t/lan3"
 else
 	echo "# no $bios (seabios)"
 fi

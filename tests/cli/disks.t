@@ -190,7 +190,20 @@ is "nothing to boot" "image: is missing" \
     "$(post '{"name":"c","size":"64MB"}' | jq -r .message)"
 is "a boot device of a kernel's" "boot_device: goes without an image and a \
 kernel" "$(post "{\"name\":\"c\",\"kernel\":\"$d/kernel\",\"boot_device\":\
-\"net\"}" | jq -r .message)"
+\"disk\"}" | jq -r .message)"
+is "but the net" "Running net" "$(post "{\"name\":\"c\",\"kernel\":\
+\"$d/kernel\",\"boot_device\":\"net\"}" | jq -r '.state + " " +
+    .boot_device')"
+"$bin/vmctl" rm -f c > /dev/null
+is "a file of the network's without one" "netboot: goes with a card of the \
+user network, and without an image" "$(post "{\"name\":\"c\",\"netboot\":\
+\"$d/kernel\",\"boot_device\":\"net\",\"network\":{\"enabled\":false}}" |
+    jq -r .message)"
+is "with one" "$d/kernel" "$(post "{\"name\":\"c\",\"netboot\":\
+\"$d/kernel\",\"boot_device\":\"net\"}" | jq -r .netboot)"
+is "is recorded" "netboot any kernel" "$(sed -n "s|$d/||; /^netboot/p" \
+    "$d/state/vms/$(id_of c)/files")"
+"$bin/vmctl" rm -f c > /dev/null
 is "firmware's" "cmdline: goes with a kernel" "$(post "{\"name\":\"c\",\
 \"cmdline\":\"x\",\"disks\":[{\"path\":\"$d/a.img\"}]}" |
     jq -r .message)"

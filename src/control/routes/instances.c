@@ -167,7 +167,8 @@ start_once(struct vm_once **ret, struct request *r, const struct spec *s,
 	    json_get_str(&kernel, body, "kernel", SPEC_PATH_MAX, e) == -1 ||
 	    json_get_u64(&vcpus, body, "vcpus", 1, SPEC_VCPUS_MAX, e) == -1)
 		return -1;
-	if (boot != BOOT_ANY && (kernel != NULL || !spec_is_firmware(s)))
+	if (!spec_may_boot(s, boot) ||
+	    (kernel != NULL && boot != BOOT_ANY && boot != BOOT_NET))
 		return err_api(e, EINVAL, "invalid_request", "boot_device: "
 		    "goes without an image and a kernel");
 	if (kernel == NULL && vcpus == 0 && boot == BOOT_ANY)
