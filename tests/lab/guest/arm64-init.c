@@ -3,14 +3,19 @@
  * arm64-init.c - process 1 of guests of arm64.t and efi.t: says what it finds
  *
  * It boots twice: the first time it ends with a reboot.  With "busy" on its
- * command line it counts, until the disk says that it is enough.
+ * command line it counts, until the disk says that it is enough; with "button"
+ * it waits for the power button, and switches itself off.
  */
 
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+#include <linux/gpio.h>
+#include <linux/input.h>
 
 #include <fcntl.h>
 #include <sched.h>
@@ -189,6 +194,60 @@ busy(void)
 	(void)reboot(RB_POWER_OFF);
 }
 
+/* --- button -------------------------------------------------------------- */
+
+/* Where the kernel has a driver for keys: it is a key. */
+static int
+key(int fd)
+{
+	struct input_event e;
+
+	printf("button: a key\n");
+	(void)fflush(stdout);
+	while (read(fd, &e, sizeof(e)) == sizeof(e))
+		if (e.type == EV_KEY) {
+			printf("key: %u %s\n", e.code, e.value != 0 ?
+			    "down" : "up");
+			if (e.value == 0)
+				return e.code == KEY_POWER ? 0 : -1;
+		}
+	return -1;
+}
+
+/* Else a line of the GPIO's, both of whose edges interrupt. */
+static int
+edges(void)
+{
+	struct gpio_v2_line_request r = { .offsets = { 3 }, .num_lines = 1,
+	    .consumer = "power", .config.flags = GPIO_V2_LINE_FLAG_INPUT |
+	    GPIO_V2_LINE_FLAG_EDGE_RISING | GPIO_V2_LINE_FLAG_EDGE_FALLING };
+	struct gpio_v2_line_event e;
+
+	if (ioctl(open("/dev/gpiochip0", O_RDWR), GPIO_V2_GET_LINE_IOCTL,
+	    &r) == -1)
+		return -1;
+	printf("button: a line\n");
+	(void)fflush(stdout);
+	while (read(r.fd, &e, sizeof(e)) == sizeof(e)) {
+		printf("line: %s\n", e.id == GPIO_V2_LINE_EVENT_RISING_EDGE ?
+		    "up" : "down");
+		if (e.id == GPIO_V2_LINE_EVENT_FALLING_EDGE)
+			return 0;
+	}
+	return -1;
+}
+
+static void
+button(void)
+{
+	int fd = open("/dev/input/event0", O_RDONLY);
+	int r = fd == -1 ? edges() : key(fd);
+
+	printf("button: %s\n", r == 0 ? "off" : "nothing");
+	(void)fflush(stdout);
+	(void)reboot(RB_POWER_OFF);
+}
+
 int
 main(void)
 {
@@ -203,6 +262,8 @@ main(void)
 	load_modules();
 	if (count("/proc/cmdline", "busy") > 0)
 		busy();
+	if (count("/proc/cmdline", "button") > 0)
+		button();
 	boots = disk();
 	printf("boot: %d\n", boots);
 	printf("cpus: %ld\n", sysconf(_SC_NPROCESSORS_ONLN));
