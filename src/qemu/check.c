@@ -14,9 +14,8 @@ qemu_check(const struct vm_config *c, struct err *e)
 		bool		 asked;
 		const char	*what;
 	} lacks[] = {
-		{ c->firmware != NULL && c->arch != VM_ARCH_AMD64,
-		    "payload: firmware for arm64" },
-		{ c->variables != NULL, "payload: variables" },
+		{ c->variables != NULL && c->arch != VM_ARCH_ARM64,
+		    "payload: variables" },
 		{ !c->memory.shared, "memory: shared: false" },
 		{ c->memory.page != 0, "memory: hugepages" },
 		{ c->memory.prefault, "memory: prefault" },

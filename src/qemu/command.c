@@ -3,7 +3,7 @@
  * command.c - QEMU's command line for a VmConfig; see command.h
  *
  * Why each word is there: MMIO transports start faster than PCI and have no
- * option ROMs, but firmware is for a PC; force-legacy=false and
+ * option ROMs, but firmware is for PCI; force-legacy=false and
  * disable-legacy=on, because viod speaks virtio 1 only; guest
  * memory is a shared memfd, which vhost-user hands to viod.  On x86 the RTC
  * stays: stock kernels poll an absent one for half a boot.
@@ -93,10 +93,26 @@ static const struct board pc = {
 	.net_no_irqfd = ",vectors=0",
 };
 
+/* The same for UEFI: a device tree only, as vmm's board has. */
+static const struct board virt = {
+	.program = "qemu-system-aarch64",
+	.machine = "virt,acpi=off",
+	.machine_silent = "",
+	.machine_kvm = ",gic-version=host",
+	.machine_tcg = ",gic-version=3",
+	.cpu_kvm = "host",
+	.cpu_tcg = "max,pauth-impdef=on,sve=off,sme=off",
+	.blk = "-pci", .net = "-pci", .other = "-pci",
+	.modern = "virtio-pci.disable-legacy=on",
+	.net_no_irqfd = ",vectors=0",
+};
+
 static const struct board *
 board_of(const struct vm_config *v)
 {
-	return v->firmware != NULL ? &pc : &boards[v->arch];
+	if (v->firmware == NULL)
+		return &boards[v->arch];
+	return v->arch == VM_ARCH_ARM64 ? &virt : &pc;
 }
 
 __attribute__((format(printf, 2, 3)))
@@ -194,6 +210,17 @@ add_machine(struct command *c, const struct vm_config *v,
 	option(c, "-global", "%s", b->modern);
 }
 
+/* The second flash; the first has the firmware. */
+static void
+add_variables(struct command *c, const struct vm_config *v)
+{
+	own_mem char *p = v->variables == NULL ? NULL :
+	    escaped(c, v->variables);
+
+	if (p != NULL)
+		option(c, "-drive", "if=pflash,unit=1,format=raw,file=%s", p);
+}
+
 /*
  * TCG's TSC is the host's, and the small board has no clock to measure it
  * by: a kernel that is not told hangs.
@@ -207,6 +234,7 @@ add_payload(struct command *c, const struct vm_config *v,
 	if (v->firmware != NULL) {
 		/* What has no number among the bootable is not booted. */
 		option(c, "-boot", "strict=on");
+		add_variables(c, v);
 		return;
 	}
 	option(c, "-kernel", "%s", v->kernel);

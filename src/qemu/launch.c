@@ -2,8 +2,10 @@
 /* launch.c - how a QEMU is started; see launch.h */
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include "chapi/console.h"
 #include "chapi/vm_config.h"
 #include "lib/log.h"
+#include "lib/own.h"
 #include "lib/util.h"
 #include "os/os.h"
 #include "os/sandbox.h"
@@ -20,6 +23,7 @@
 #include "qemu/host.h"
 #include "qemu/launch.h"
 
+#define VARIABLES_BYTES	(64LL << 20)	/* the board's flash, and no other */
 #define TSC_KHZ_UNKNOWN	1000000	/* TCG's own where the host has no TSC */
 
 /* QEMU's descriptors, from CHILD_FD_FIRST on. */
@@ -73,6 +77,25 @@ choose_accel(struct launch *l, const struct vm_config *v, struct err *e)
 	return 0;
 }
 
+/* What is not there yet is made; holes take no room. */
+static int
+prepare_variables(const struct vm_config *v, struct err *e)
+{
+	own_fd int fd = -1;
+	struct stat st;
+
+	if (v->variables == NULL)
+		return 0;
+	fd = open(v->variables, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return err_sys(e, "variables: %s", v->variables);
+	if (!S_ISREG(st.st_mode) || st.st_size > VARIABLES_BYTES)
+		return err_set(e, EINVAL, "variables: not a file of at most "
+		    "%lld MiB", VARIABLES_BYTES >> 20);
+	return ftruncate(fd, VARIABLES_BYTES) == -1 ?
+	    err_sys(e, "variables: %s", v->variables) : 0;
+}
+
 /*
  * Now it is known which files a guest needs; from here on neither we nor
  * QEMU open others.  A later boot has to do with the files of the first.
@@ -91,6 +114,8 @@ enter_sandbox(struct launch *l, const struct vm_config *v, struct err *e)
 	    SANDBOX_READ);
 	if (v->initramfs != NULL)
 		sandbox_add(&s, v->initramfs, SANDBOX_READ);
+	if (v->variables != NULL)
+		sandbox_add(&s, v->variables, SANDBOX_READ | SANDBOX_WRITE);
 	if (l->kvm_good)
 		sandbox_add(&s, "/dev/kvm",
 		    SANDBOX_READ | SANDBOX_WRITE | SANDBOX_DEVICE);
@@ -151,7 +176,8 @@ launch_start(struct launched *ret, struct launch *l, struct event_loop *loop,
 	struct child *child;
 	int theirs[FD_COUNT];
 
-	if (choose_accel(l, v, e) == -1 || enter_sandbox(l, v, e) == -1 ||
+	if (choose_accel(l, v, e) == -1 || prepare_variables(v, e) == -1 ||
+	    enter_sandbox(l, v, e) == -1 ||
 	    make_pair(&qmp, &qmp_theirs, e) == -1 ||
 	    make_pair(&guest, &guest_theirs, e) == -1)
 		return -1;
