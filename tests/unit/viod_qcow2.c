@@ -9,6 +9,7 @@
 
 #include "unit.h"
 #include "drive.h"
+#include "disk/image.h"
 #include "lib/util.h"
 
 #define DISK	(8UL << 20)
@@ -20,7 +21,6 @@ static char *viod;		/* the program */
 
 struct world {
 	struct drive	 d;
-	bool		 backed;
 	const char	*engine;
 	uint8_t		*twin;		/* what the disk must say */
 	struct drive_req req[SLOTS];
@@ -45,31 +45,43 @@ sh(struct world *w, const char *fmt, ...)
 	assert_int_equal(n, 0);
 }
 
-#define BASE_FD	40		/* above all that the test opens */
+#define BELOW_FD 40		/* above all that the test opens */
+
+static struct image_files files;	/* of the image, for viod */
+
+static void
+pass_below(void)
+{
+	for (unsigned i = 1; i < files.n; i++)
+		if (dup2(files.file[i].fd, BELOW_FD + (int)i) == -1)
+			_exit(126);
+}
 
 static void
 up(struct world *w)
 {
-	char path[LINE];
-	const char *argv[] = { viod, "blk", "-d", "6", "-S", w->d.sock, "-f",
-	    "qcow2", "-E", w->engine, w->backed ? "-B" : NULL, "raw:40",
-	    NULL };
-	int base = -1;
+	char below[IMAGE_CHAIN_MAX][16];
+	const char *argv[9 + 2 * IMAGE_CHAIN_MAX] = { viod, "blk", "-d", "6",
+	    "-S", w->d.sock, "-f", "qcow2", "-E" };
+	unsigned n = 9;
+	struct err e;
 
 	if (w->d.fd != -1)
 		(void)close(w->d.fd);
-	w->d.fd = open(w->d.disk, O_RDWR | O_CLOEXEC);
-	assert_int_not_equal(w->d.fd, -1);
-	if (w->backed) {
-		(void)snprintf(path, sizeof(path), "%s/base", w->d.dir);
-		base = open(path, O_RDONLY);
-		assert_int_not_equal(base, -1);
-		assert_int_equal(dup2(base, BASE_FD), BASE_FD);
-		(void)close(base);
+	if (image_files_open(&files, w->d.disk, IMAGE_QCOW2, true, &e) == -1)
+		fail_msg("%s", e.text);
+	w->d.fd = files.file[0].fd;
+	argv[n++] = w->engine;
+	for (unsigned i = 1; i < files.n; i++) {
+		(void)snprintf(below[i], sizeof(below[i]), "%s:%u",
+		    image_format_name(files.file[i].format), BELOW_FD + i);
+		argv[n++] = "-B";
+		argv[n++] = below[i];
 	}
+	w->d.child = pass_below;
 	drive_exec(&w->d, argv);
-	if (w->backed)
-		(void)close(BASE_FD);
+	for (; files.n > 1; files.n--)
+		(void)close(files.file[files.n - 1].fd);
 	drive_hello(&w->d, ~VIRTIO_BIT(VIRTIO_F_RING_PACKED));
 	drive_start(&w->d, 0, 128);
 }
@@ -89,38 +101,47 @@ down(struct world *w, int sig)
 	w->d.fd = -1;
 }
 
+/* What the disk says at first is read by qemu-img. */
 static void
-begin(struct world *w, const char *engine, bool backed, const char *options)
+begin_made(struct world *w)
+{
+	char path[LINE];
+	FILE *f;
+
+	sh(w, "qemu-img convert -f qcow2 -O raw disk twin");
+	(void)snprintf(path, sizeof(path), "%s/twin", w->d.dir);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fread(w->twin, 1, DISK, f), DISK);
+	(void)fclose(f);
+	up(w);
+}
+
+static void
+world_init(struct world *w, const char *engine)
 {
 	memset(w, 0, sizeof(*w));
 	drive_init(&w->d, DISK);
 	w->engine = engine;
-	w->backed = backed;
 	w->twin = calloc(1, DISK);
 	assert_non_null(w->twin);
-	if (backed) {
+}
+
+static void
+begin(struct world *w, const char *engine, bool backed, const char *options)
+{
+	world_init(w, engine);
+	if (backed)
 		sh(w, "head -c %lu /dev/urandom > base", DISK / 2);
-		sh(w, "cat base > raw; truncate -s %lu raw", DISK);
-	}
 	sh(w, "qemu-img create -q -f qcow2 -o %s %s disk %lu", options,
 	    backed ? "-b base -F raw" : "", DISK);
-	if (backed) {
-		char path[LINE];
-		FILE *f;
-
-		(void)snprintf(path, sizeof(path), "%s/base", w->d.dir);
-		f = fopen(path, "r");
-		assert_non_null(f);
-		assert_int_equal(fread(w->twin, 1, DISK / 2, f), DISK / 2);
-		(void)fclose(f);
-	}
-	up(w);
+	begin_made(w);
 }
 
 static void
 end(struct world *w)
 {
-	sh(w, "rm -f base raw twin");
+	sh(w, "rm -rf base twin a");
 	free(w->twin);
 	drive_fini(&w->d);
 }
@@ -286,6 +307,94 @@ requests(void **state)
 		}
 }
 
+/* --- chains -------------------------------------------------------------- */
+
+struct layer {
+	const char	*name;		/* in the directory of the test */
+	const char	*base, *format;	/* as the image says it */
+	const char	*options;
+	unsigned	 step;		/* bytes of a cluster of it */
+	bool		 compressed;	/* some clusters are */
+};
+
+/* Data, data that is compressed, and zeroes here and there in it. */
+static void
+fill_layer(struct world *w, const struct layer *l, unsigned long size)
+{
+	unsigned n = (unsigned)(size / l->step);
+
+	for (unsigned i = 0; i < 12; i++) {
+		bool packed = l->compressed && i < 4;
+		/* These are not written over others. */
+		unsigned at = packed ? (unsigned)rand() % (n / 4) * 4 + i :
+		    (unsigned)rand() % n;
+
+		sh(w, "qemu-io -f qcow2 -c 'write %s %u %u' %s > out || "
+		    "{ cat out; exit 1; }", packed ? "-c -s a/text" :
+		    i == 5 ? "-z" : "-s a/noise", at * l->step, l->step,
+		    l->name);
+	}
+	sh(w, "rm -f out");
+}
+
+/* The topmost last. */
+static void
+chain(const char *engine, const struct layer *l, unsigned n)
+{
+	unsigned long size;
+	struct world w;
+
+	world_init(&w, engine);
+	sh(&w, "rm disk; mkdir -p a/b/c a/d; head -c 3000000 /dev/urandom > "
+	    "a/base; head -c 65536 /dev/urandom > a/noise; seq 13000 > "
+	    "a/text; truncate -s 65536 a/text");
+	for (unsigned i = 0; i < n; i++) {
+		/* The one in the middle is shorter. */
+		size = i == 1 ? DISK / 2 + 512 : DISK;
+		sh(&w, "qemu-img create -q -f qcow2 -o %s -b %s -F %s %s %lu",
+		    l[i].options, l[i].base, l[i].format, l[i].name,
+		    size);
+		fill_layer(&w, &l[i], size);
+	}
+	begin_made(&w);
+	run(&w, 300);
+	down(&w, SIGTERM);
+	sh(&w, "qemu-img check -q disk");
+	compare(&w);
+	end(&w);
+}
+
+/*
+ * Four and five files, each name relative to the directory of the image that
+ * has it; the versions and sizes of clusters differ.
+ */
+static void
+chains(void **state)
+{
+	static const struct layer four[] = {
+		{ "a/b/one", "../base", "raw", "compat=0.10", 65536, true },
+		{ "a/two", "b/one", "qcow2", "cluster_size=4k", 4096, true },
+		{ "disk", "a/two", "qcow2", "cluster_size=64k", 65536, false },
+	}, five[] = {
+		{ "a/b/one", "../base", "raw", "cluster_size=4k,"
+		    "compression_type=zstd", 4096, true },
+		{ "a/b/c/two", "../one", "qcow2", "compat=0.10", 65536, true },
+		{ "a/d/three", "../b/c/two", "qcow2", "compression_type=zstd",
+		    65536, true },
+		{ "disk", "a/d/three", "qcow2", "compat=0.10,cluster_size=4k",
+		    4096, true },
+	};
+
+	(void)state;
+	srand(9);
+	for (unsigned i = 0; i < 2; i++) {
+		const char *engine = i == 0 ? "io_uring" : "threads";
+
+		chain(engine, four, COUNT(four));
+		chain(engine, five, COUNT(five));
+	}
+}
+
 /* --- killed -------------------------------------------------------------- */
 
 /*
@@ -349,6 +458,124 @@ killed(void **state)
 	killed_at_random("threads", true, "cluster_size=512");
 	killed_at_random("threads", false, "compat=0.10,cluster_size=4k");
 	killed_at_random("io_uring", true, "lazy_refcounts=on");
+}
+
+/* --- what the image has besides ------------------------------------------ */
+
+/* A byte of the header: the last one of a number of 64 bits. */
+enum { INCOMPATIBLE = 79, COMPATIBLE = 87 };
+
+static unsigned
+header_bits(const struct world *w, off_t at)
+{
+	int fd = open(w->d.disk, O_RDONLY | O_CLOEXEC);
+	uint8_t bits;
+
+	assert_int_equal(pread(fd, &bits, 1, at), 1);
+	assert_int_equal(close(fd), 0);
+	return bits;
+}
+
+/* All of them say what they said, through a death too. */
+static void
+snapshots(void **state)
+{
+	struct world w;
+
+	(void)state;
+	srand(10);
+	world_init(&w, "io_uring");
+	sh(&w, "qemu-img create -q -f qcow2 -o cluster_size=4k disk %lu", DISK);
+	for (unsigned i = 0; i < 3; i++)
+		sh(&w, "qemu-io -f qcow2 -c 'write -P %u %uM 300k' -c "
+		    "'write -z %uk 20k' disk > out && qemu-img snapshot -c s%u "
+		    "disk && qemu-img convert -l s%u -O raw disk s%u",
+		    i + 1, i, i * 1200, i, i, i);
+	sh(&w, "qemu-img snapshot -l disk > list");
+	begin_made(&w);
+	run(&w, 150);
+	for (unsigned i = 0; i < SLOTS; i++)
+		start(&w, i);
+	drive_kick(&w.d, 0);
+	reap(&w);
+	down(&w, SIGKILL);
+	up(&w);
+	forget_inflight(&w);
+	run(&w, 150);
+	down(&w, SIGTERM);
+	sh(&w, "qemu-img check -q disk");
+	compare(&w);
+	sh(&w, "qemu-img snapshot -l disk | cmp - list");
+	for (unsigned i = 0; i < 3; i++)
+		sh(&w, "qemu-img convert -l s%u -O raw disk out && cmp out s%u",
+		    i, i);
+	sh(&w, "for i in 0 1 2; do qemu-img snapshot -d s$i disk || exit 1; "
+	    "done; qemu-img check -q disk; rm s? list out");
+	compare(&w);
+	end(&w);
+}
+
+/* Set by the first change, through a death and readers, until the end. */
+static void
+dirty(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, "threads", false, "lazy_refcounts=on");
+	assert_int_equal(header_bits(&w, INCOMPATIBLE), 0);
+	run(&w, 30);
+	assert_int_equal(header_bits(&w, INCOMPATIBLE), QCOW2_DIRTY);
+	down(&w, SIGKILL);
+	assert_int_equal(header_bits(&w, INCOMPATIBLE), QCOW2_DIRTY);
+	up(&w);
+	run(&w, 30);
+	down(&w, SIGTERM);
+	assert_int_equal(header_bits(&w, INCOMPATIBLE), 0);
+	assert_int_equal(header_bits(&w, COMPATIBLE), QCOW2_LAZY_REFCOUNTS);
+	compare(&w);
+	end(&w);
+}
+
+static int
+do_one(struct world *w, uint32_t type, uint64_t sector)
+{
+	struct drive_req r = { .type = type, .sector = sector, .len = 512,
+	    .pieces = 1, .data = DRIVE_DATA };
+
+	return drive_do(&w->d, 0, &r);
+}
+
+/* An entry that leads into a table: nothing is written there. */
+static void
+corrupt(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, "threads");
+	/* qemu-img's order: header, counts' table, block, L1, L2. */
+	sh(&w, "qemu-img create -q -f qcow2 disk %lu && qemu-io -f qcow2 -c "
+	    "'write -P 9 0 64k' disk > out && cp disk sound && "
+	    "printf '\\200\\0\\0\\0\\0\\1\\0\\0' | "
+	    "dd of=disk bs=1 seek=262152 conv=notrunc 2> out", DISK);
+	up(&w);
+	assert_int_equal(do_one(&w, VIRTIO_BLK_T_OUT, 1), 0);
+	assert_int_equal(do_one(&w, VIRTIO_BLK_T_OUT, 128),
+	    VIRTIO_BLK_S_IOERR);
+	assert_int_equal(header_bits(&w, INCOMPATIBLE) & QCOW2_CORRUPT,
+	    QCOW2_CORRUPT);
+	/* Neither here nor elsewhere, but it is read. */
+	assert_int_equal(do_one(&w, VIRTIO_BLK_T_OUT, 1), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(do_one(&w, VIRTIO_BLK_T_OUT, 999),
+	    VIRTIO_BLK_S_IOERR);
+	assert_int_equal(do_one(&w, VIRTIO_BLK_T_IN, 1), 0);
+	down(&w, SIGTERM);
+	sh(&w, "cmp -n 65536 -i 65536 disk sound && rm sound out && "
+	    "qemu-img info disk | grep -q 'corrupt: true'");
+	sh(&w, "! %s blk -d 6 -f qcow2 -S x 6<>disk 2> out && "
+	    "grep -q 'marked corrupt' out && rm out", viod);
+	end(&w);
 }
 
 /* --- others -------------------------------------------------------------- */
@@ -419,7 +646,11 @@ main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests),
+		cmocka_unit_test(chains),
 		cmocka_unit_test(killed),
+		cmocka_unit_test(snapshots),
+		cmocka_unit_test(dirty),
+		cmocka_unit_test(corrupt),
 		cmocka_unit_test(locked),
 		cmocka_unit_test(refused),
 	};
