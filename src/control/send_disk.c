@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "control/send_disk.h"
@@ -27,7 +29,15 @@ send_disk_close(struct send_disk *d)
 		(void)close(d->fd);
 	if (d->marks != -1)
 		(void)close(d->marks);
+	free(d->gone);
+	d->gone = NULL;
 	d->fd = d->marks = -1;
+}
+
+static uint64_t
+parts_of(const struct send_disk *d)
+{
+	return written_bytes(d->len) - WRITTEN_HEAD;
 }
 
 int
@@ -40,6 +50,9 @@ send_disk_open(struct send_disk *d, int dirfd, struct err *e)
 	if (d->fd == -1 || fstat(d->fd, &st) == -1)
 		return err_sys(e, "open %s", SEND_DISK_FILE);
 	d->len = (uint64_t)st.st_size;
+	d->gone = calloc(1, (size_t)(parts_of(d) / 8 + 1));
+	if (d->gone == NULL)
+		return err_sys(e, SEND_DISK_FILE);
 	d->marks = openat(dirfd, SEND_DISK_MARKS,
 	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (d->marks == -1)
@@ -92,6 +105,20 @@ read_at(const struct send_disk *d, uint8_t *to, size_t len, uint64_t at,
 	return 0;
 }
 
+/* Data of these parts goes; they may be zeroes at the receiver no more. */
+static void
+set_gone(struct send_disk *d, uint64_t at, size_t len)
+{
+	for (uint64_t i = at / WRITTEN_PART; i * WRITTEN_PART < at + len; i++)
+		d->gone[i / 8] |= (uint8_t)(1U << i % 8);
+}
+
+static bool
+is_gone(const struct send_disk *d, uint64_t part)
+{
+	return (d->gone[part / 8] & 1U << part % 8) != 0;
+}
+
 /* The next piece that is no hole. */
 static ssize_t
 read_data(struct send_disk *d, void *to, size_t max, uint64_t *place,
@@ -118,27 +145,38 @@ read_data(struct send_disk *d, void *to, size_t max, uint64_t *place,
 		return -1;
 	*place = (uint64_t)at;
 	d->at = *place + n;
+	set_gone(d, *place, n);
 	return (ssize_t)n;
 }
 
-/* The next part that was written in that time, hole or not. */
+static bool
+is_zero(const uint8_t *p, size_t len)
+{
+	return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
+}
+
+/* The next part that was written in that time and is not zeroes there. */
 static ssize_t
 read_written(struct send_disk *d, void *to, size_t max, uint64_t *place,
     struct err *e)
 {
-	const uint64_t parts = written_bytes(d->len) - WRITTEN_HEAD;
-	int found = written_next(&d->at, d->marks, d->time, parts, e);
+	int found;
 	size_t n;
 
 	assert(max >= WRITTEN_PART);
-	if (found <= 0)
-		return found;
-	*place = d->at * WRITTEN_PART;
-	n = (size_t)MIN(WRITTEN_PART, d->len - *place);
-	if (read_at(d, to, n, *place, e) == -1)
-		return -1;
-	d->at++;
-	return (ssize_t)n;
+	while ((found = written_next(&d->at, d->marks, d->time, parts_of(d),
+	    e)) == 1) {
+		*place = d->at * WRITTEN_PART;
+		n = (size_t)MIN(WRITTEN_PART, d->len - *place);
+		if (read_at(d, to, n, *place, e) == -1)
+			return -1;
+		d->at++;
+		if (!is_gone(d, d->at - 1) && is_zero(to, n))
+			continue;
+		set_gone(d, *place, n);
+		return (ssize_t)n;
+	}
+	return found;
 }
 
 ssize_t

@@ -4,7 +4,9 @@
  *
  * It goes in rounds: all that is no hole, then what was written during the
  * round before (lib/written.h), while the guest runs; and once more when it
- * stands.  A disk whose server marks nothing goes as a whole, when it stands.
+ * stands.  What was written but is zeroes, as it is at the receiver, does not
+ * go: file systems clear much that they do not use yet.  A disk whose server
+ * marks nothing goes as a whole, when it stands.
  */
 
 #ifndef CONTROL_SEND_DISK_H
@@ -30,6 +32,7 @@ struct send_disk {
 	uint64_t	 len;		/* bytes of the disk */
 
 	/* private */
+	uint8_t		*gone;		/* bits: a part of which data went */
 	unsigned	 rounds;	/* that were begun */
 	bool		 whole;		/* this one is of all */
 	uint8_t		 time;		/* else of what has this mark */

@@ -162,6 +162,29 @@ test_rounds(void **state)
 	same();
 }
 
+/* What is cleared and never had data does not go; what had does. */
+static void
+test_zeroes(void **state)
+{
+	(void)state;
+	assert_int_equal(written_open(&w, marks, BYTES, &e), 0);
+	put(2 * WRITTEN_PART, "data", 4);
+	assert_int_equal(send_disk_open(&d, dirfd_, &e), 0);
+	assert_int_equal(send_disk_round(&d, false, &e), 1);
+	(void)copy_round();
+	put(5 * WRITTEN_PART, "more", 4);
+	for (unsigned i = 0; i < PARTS - 1; i++)
+		put(i * WRITTEN_PART, "\0\0\0\0", 4);
+	assert_int_equal(send_disk_round(&d, false, &e), 1);
+	/* One that had data, and is zeroes there now. */
+	assert_int_equal(copy_round(), WRITTEN_PART);
+	same();
+	put(5 * WRITTEN_PART, "again", 5);
+	assert_int_equal(send_disk_round(&d, true, &e), 1);
+	assert_int_equal(copy_round(), WRITTEN_PART);
+	same();
+}
+
 /* It never gets quiet: there is an end all the same. */
 static void
 test_busy(void **state)
@@ -376,6 +399,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_marks),
 		TEST(test_rounds),
+		TEST(test_zeroes),
 		TEST(test_busy),
 		TEST(test_unmarked),
 		TEST(test_not_marks),
