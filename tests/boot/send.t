@@ -113,8 +113,13 @@ wait
 E2
 there cp "$t/work" a:/tmp/work
 there exec -d -u root a sh /tmp/work
+# Each is empty for a moment when it is written anew.
 counts() { # counts DAEMON VM
-	"$1" exec -u root "$2" sh -c 'cat /dev/shm/disk /dev/shm/memory' | xargs
+	"$1" exec -u root "$2" sh -c 'set --
+	    while [ $# -ne 2 ]; do
+		set -- $(cat /dev/shm/disk) $(cat /dev/shm/memory)
+	    done
+	    echo $*'
 }
 more() { # more DAEMON VM BEFORE
 	now=$(counts "$1" "$2")
