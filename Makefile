@@ -153,7 +153,8 @@ viod-net_LIBS	= slirp glib-2.0
 viod-tap_DIR	= viod
 viod-tap_FILES	= commands_tap limit main message net net_dhcp net_dhcp6 \
 		  net_dns net_ip6 net_names net_offload net_ra net_relay \
-		  net_resolver net_router net_rx net_tap net_udp queue serve start tap_main
+		  net_resolver net_router net_rx net_stream net_tap net_udp queue \
+		  serve start tap_main
 viod-tap_LAYERS	= virtio os lib
 viod-tap_STATIC	= yes
 

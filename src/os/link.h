@@ -89,6 +89,16 @@ int	link_remove(const struct link *, struct err *);
  */
 int	link_tap(char name[LINK_NAME_MAX], struct err *);
 
+/*
+ * A TCP socket that listens at an address, for what comes in on link 'name'
+ * alone; the link need not have the address yet.
+ */
+struct sockaddr;
+int	link_listen(const char *name, const struct sockaddr *, struct err *);
+
+/* The name of a tap by its descriptor. */
+int	link_tap_name(char name[LINK_NAME_MAX], int fd, struct err *);
+
 /* The number of a group's name, as ip(8) knows it. */
 int	link_group(uint32_t *ret, const char *name, struct err *);
 

@@ -452,6 +452,45 @@ link_tap(char name[LINK_NAME_MAX], struct err *e)
 }
 
 int
+link_tap_name(char name[LINK_NAME_MAX], int fd, struct err *e)
+{
+	struct ifreq r;
+
+	memset(&r, 0, sizeof(r));
+	if (ioctl(fd, TUNGETIFF, &r) == -1)
+		return err_sys(e, "the name of a tap");
+	(void)snprintf(name, LINK_NAME_MAX, "%s", r.ifr_name);
+	return 0;
+}
+
+/* --- sockets -------------------------------------------------------------- */
+
+#define BACKLOG	16
+
+int
+link_listen(const char *name, const struct sockaddr *sa, struct err *e)
+{
+	const bool six = sa->sa_family == AF_INET6;
+	own_fd int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC |
+	    SOCK_NONBLOCK, 0);
+	int on = 1;
+
+	if (fd == -1)
+		return err_sys(e, "socket");
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name,
+	    (socklen_t)strlen(name) + 1) == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+	    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) == -1 ||
+	    (six && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
+	    sizeof(on)) == -1))
+		return err_sys(e, "%s: socket", name);
+	if (bind(fd, sa, six ? sizeof(struct sockaddr_in6) :
+	    sizeof(struct sockaddr_in)) == -1 || listen(fd, BACKLOG) == -1)
+		return err_sys(e, "%s: listen", name);
+	return take_fd(&fd);
+}
+
+int
 link_group(uint32_t *ret, const char *name, struct err *e)
 {
 	static const char *const files[] = { "/etc/iproute2/group",

@@ -31,7 +31,7 @@ const struct sandbox_row sandbox_rows[SANDBOX_PROGRAMS] = {
 	 */
 	[SANDBOX_VIOD_TAP] = {
 		.name	= "viod-tap",
-		.may	= MAY_SERVE | MAY_TAP | MAY_UDP | MAY_OPEN |
+		.may	= MAY_SERVE | MAY_TAP | MAY_ASK | MAY_OPEN |
 			  MAY_LINKS,
 		.nofile	= 512,
 	},

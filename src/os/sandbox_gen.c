@@ -309,9 +309,15 @@ allow_sockets(struct filter *f, unsigned may)
 		allow_if(f, S(socket), 0, WHOLE, AF_INET);
 	if (may & MAY_INET)
 		allow_if(f, S(socket), 0, WHOLE, AF_INET6);
-	/* A socket of that protocol is one of UDP, whatever family it names. */
-	if (may & MAY_UDP)
+	/*
+	 * Sockets of these protocols are IP's, whatever family they name; where
+	 * TCP may connect to is Landlock's.
+	 */
+	if (may & MAY_ASK) {
 		allow_if(f, S(socket), 2, WHOLE, IPPROTO_UDP);
+		allow_if(f, S(socket), 2, WHOLE, IPPROTO_TCP);
+		set_one(f, ALLOW, S(connect));
+	}
 	/* Resolvers ask which addresses the host has. */
 	if ((may & MAY_INET) && (may & MAY_EXEC))
 		allow_if(f, S(socket), 0, WHOLE, AF_NETLINK);

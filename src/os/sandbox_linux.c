@@ -46,6 +46,9 @@
 
 #define CREATE_RULESET_VERSION	1U	/* flag: answer the ABI */
 #define RULE_PATH_BENEATH	1
+#define RULE_NET_PORT		2
+
+#define PORT_NAMES	53
 
 #define FS_EXECUTE		(1ULL << 0)
 #define FS_WRITE_FILE		(1ULL << 1)
@@ -78,6 +81,11 @@ struct path_attr {
 	uint64_t	allowed;
 	int32_t		parent_fd;
 } __attribute__((packed));
+
+struct port_attr {
+	uint64_t	allowed;
+	uint64_t	port;
+};
 
 /* What this kernel can refuse, and the size of the attribute it takes. */
 static size_t
@@ -165,6 +173,20 @@ miss(char *missing, const char *word)
 	missing[n] = '\0';
 }
 
+/* Name servers are asked by TCP. */
+static int
+landlock_ask(int ruleset, uint64_t handled, struct err *e)
+{
+	const struct port_attr attr = { NET_CONNECT_TCP & handled, PORT_NAMES };
+
+	if (attr.allowed == 0)
+		return 0;
+	if (syscall(SYS_LANDLOCK_ADD_RULE, ruleset, RULE_NET_PORT, &attr,
+	    0) == -1)
+		return err_sys(e, "sandbox: rule for port %d", PORT_NAMES);
+	return 0;
+}
+
 static int
 landlock_enter(const struct sandbox *s, char *missing, struct err *e)
 {
@@ -193,6 +215,8 @@ landlock_enter(const struct sandbox *s, char *missing, struct err *e)
 	for (size_t i = 0; i < s->npaths; i++)
 		if (landlock_add(ruleset, &s->paths[i], attr.fs, e) == -1)
 			return -1;
+	if ((row->may & MAY_ASK) && landlock_ask(ruleset, attr.net, e) == -1)
+		return -1;
 	if (syscall(SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0) == -1)
 		return err_sys(e, "sandbox: landlock");
 	return 0;

@@ -23,7 +23,8 @@ enum sandbox_may {
 	MAY_OPEN	= 0x200, /* open files, by Landlock's rules */
 	MAY_KVM		= 0x400, /* ioctl(2) of KVM */
 	MAY_TAP		= 0x800, /* what a tap leaves to a guest */
-	MAY_UDP		= 0x1000, /* make UDP sockets; without MAY_INET */
+	MAY_ASK		= 0x1000, /* make UDP sockets, and of TCP those that
+				   connect to port 53; without MAY_INET */
 	MAY_LINKS	= 0x2000, /* read what symbolic links say, of any */
 	MAY_TREES	= 0x4000, /* attributes, times, watches, file systems */
 };

@@ -34,7 +34,9 @@ enum { CLASS_INTERNET = 1, CLASS_ANY = 255 };
 #define TTL_S		5	/* VMs come and go */
 #define POINTER		0xc000	/* to a name that is in the message */
 #define RECORD_BYTES	12	/* of one, without its data */
-#define QUESTION_MAX	(NET_DNS_NAME_MAX + 4)
+#define OURS_MAX	(1 + LABEL_MAX + 14 + 4)	/* bytes of a question
+							   for a VM's name */
+#define PLAIN_MAX	512	/* bytes that any guest takes by UDP */
 
 /* --- questions ------------------------------------------------------------ */
 
@@ -277,8 +279,9 @@ net_dns_answer(uint8_t answer[NET_DNS_ANSWER_MAX], const struct net_dns *q,
 	unsigned flags = FLAG_AUTHORITY;
 	size_t at;
 
-	_Static_assert(NET_DNS_HEAD + QUESTION_MAX + 2 * NET_DNS_ADDRS_MAX *
-	    (RECORD_BYTES + 16) < NET_DNS_ANSWER_MAX, "room for a record");
+	/* So one by UDP is never cut; what has a record has a short name. */
+	_Static_assert(NET_DNS_HEAD + OURS_MAX + NET_DNS_ADDRS_MAX * (2 *
+	    RECORD_BYTES + 4 + 16) <= PLAIN_MAX, "room for a record");
 	/* The zone itself is there, and has nothing. */
 	if (r == NULL && strcmp(q->name, NET_DNS_ZONE) != 0)
 		flags |= NET_DNS_NO_NAME;

@@ -75,7 +75,8 @@ void	net_dns_record(struct net_dns_record *, const char *text);
 
 /*
  * The answer to a message that was parsed, from a record or, with NULL, that
- * there is no such name.  Returns its length.
+ * there is no such name.  Returns its length, of which no guest says that it
+ * is too much for UDP.
  */
 size_t	net_dns_answer(uint8_t answer[NET_DNS_ANSWER_MAX],
 	    const struct net_dns *, const uint8_t *msg,

@@ -2,8 +2,8 @@
 /*
  * net_names.c - the name server of a local interface; see net_names.h
  *
- * Process: viod tap.  Sandbox: readlinkat(2), and net_relay.c's.  Needs: the
- * directory of records.
+ * Process: viod tap.  Sandbox: readlinkat(2), and what net_relay.c and
+ * net_stream.c say.  Needs: the directory of records.
  */
 
 #include <stdlib.h>
@@ -13,11 +13,13 @@
 #include "viod/net_dns.h"
 #include "viod/net_names.h"
 #include "viod/net_relay.h"
+#include "viod/net_stream.h"
 #include "viod/net_udp.h"
 
 struct net_names {
 	struct net_names_config	 config;
 	struct net_relay	*relay;
+	struct net_stream	*stream;
 };
 
 static void
@@ -58,36 +60,47 @@ find(const struct net_names *n, struct net_dns_record *r, const char *key)
 	return true;
 }
 
+/* The answer's length; 0: there is none, -1: others are to be asked. */
+static int
+answer_ours(void *arg, const struct net_dns *q,
+    uint8_t answer[NET_DNS_ANSWER_MAX], const uint8_t *msg)
+{
+	const struct net_names *n = arg;
+	struct net_dns_record r;
+	bool found;
+
+	switch (q->kind) {
+	case NET_DNS_NONE:
+		return 0;
+	case NET_DNS_WRONG:
+		return (int)net_dns_refuse(answer, q, msg, q->code);
+	case NET_DNS_OURS:
+	case NET_DNS_REVERSE:
+		found = find(n, &r, q->key);
+		if (found || q->kind == NET_DNS_OURS)
+			return (int)net_dns_answer(answer, q, msg,
+			    found ? &r : NULL);
+		break;
+	case NET_DNS_OTHERS:
+		break;
+	}
+	return -1;
+}
+
 static void
 serve(struct net_names *n, struct net_asker asker, const uint8_t *msg,
     size_t len)
 {
 	uint8_t answer[NET_DNS_ANSWER_MAX];
-	struct net_dns_record r;
 	struct net_dns q;
-	bool found;
+	int r;
 
 	net_dns_parse(&q, msg, len);
-	switch (q.kind) {
-	case NET_DNS_NONE:
-		return;
-	case NET_DNS_WRONG:
-		len = net_dns_refuse(answer, &q, msg, q.code);
-		break;
-	case NET_DNS_OURS:
-	case NET_DNS_REVERSE:
-		found = find(n, &r, q.key);
-		if (found || q.kind == NET_DNS_OURS) {
-			len = net_dns_answer(answer, &q, msg,
-			    found ? &r : NULL);
-			break;
-		}
-		__attribute__((fallthrough));
-	case NET_DNS_OTHERS:
+	r = answer_ours(n, &q, answer, msg);
+	if (r == -1)
 		net_relay_ask(n->relay, asker, &q, msg, len);
-		return;
-	}
-	send_answer(n, asker, answer, len);
+	else if (r != 0)
+		send_answer(n, asker, answer, (size_t)r);
 }
 
 /* The same by IPv6. */
@@ -126,17 +139,27 @@ net_names_new(struct net_names **ret, const struct net_names_config *config,
 	struct net_relay_config c = { .loop = config->loop,
 	    .file = config->file, .port = config->port,
 	    .answer = send_answer };
+	struct net_stream_config t = { .loop = config->loop,
+	    .file = config->file, .port = config->port,
+	    .answer = answer_ours };
 	OWN(net_names_destroy) struct net_names *n = calloc(1, sizeof(*n));
 
 	if (n == NULL)
 		return err_sys(e, "names");
 	n->config = *config;
-	c.arg = n;
+	c.arg = t.arg = n;
 	n->relay = net_relay_new(&c);
-	if (n->relay == NULL)
+	n->stream = net_stream_new(&t);
+	if (n->relay == NULL || n->stream == NULL)
 		return err_sys(e, "names");
 	*ret = take(&n);
 	return 0;
+}
+
+int
+net_names_listen(struct net_names *n, int fd, struct err *e)
+{
+	return net_stream_listen(n->stream, fd, e);
 }
 
 void
@@ -145,5 +168,6 @@ net_names_destroy(struct net_names *n)
 	if (n == NULL)
 		return;
 	net_relay_destroy(n->relay);
+	net_stream_destroy(n->stream);
 	free(n);
 }

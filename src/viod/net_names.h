@@ -2,9 +2,10 @@
 /*
  * net_names.h - the name server of a local interface
  *
- * Answers what the guest asks port 53 of the host's end of its link, by UDP
- * over either IP: names of VMs from a directory of records, everything else
- * by the host's name servers (net_relay.h).
+ * Answers what the guest asks port 53 of the host's end of its link, over
+ * either IP: by UDP from its frames, by TCP from the host's stack
+ * (net_stream.h).  Names of VMs come from a directory of records, everything
+ * else from the host's name servers (net_relay.h).
  *
  * A record is a symbolic link that leads nowhere, of a name or an address,
  * which says whose it is (net_dns.h; vmd/names.h makes them).  So the table
@@ -44,6 +45,9 @@ int	net_names_new(struct net_names **, const struct net_names_config *,
 	    struct err *);
 void	net_names_destroy(struct net_names *);
 OWN_DEFINE(struct net_names, net_names_destroy);
+
+/* Answer by TCP, too, on a socket that listens; borrowed, two at most. */
+int	net_names_listen(struct net_names *, int fd, struct err *);
 
 /* A frame of the guest.  False: it is not for this server. */
 bool	net_names_take(struct net_names *, const uint8_t *frame, size_t len);

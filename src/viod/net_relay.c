@@ -9,9 +9,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,19 +19,12 @@
 #include "lib/util.h"
 #include "os/os.h"
 #include "viod/net_relay.h"
+#include "viod/net_resolver.h"
 #include "viod/net_udp.h"
 
-#define FILE_MAX	4096	/* bytes of resolv.conf */
 #define NEXT_US		2000000	/* until the next server is asked */
 #define LAST_US		5000000	/* until the last is given up */
 #define ANSWERS_MAX	16	/* read in one go */
-
-/* Both families of addresses. */
-union server {
-	struct sockaddr		any;
-	struct sockaddr_in	in;
-	struct sockaddr_in6	in6;
-};
 
 struct question {
 	LIST_ENTRY(question)	 next;
@@ -41,8 +32,8 @@ struct question {
 	struct event_watch	 watch;
 	struct event_timer	 timer;
 	int			 fd;
-	unsigned		 nservers, tried;
-	union server		 server[NET_RELAY_SERVERS_MAX];
+	struct net_servers	 servers;
+	unsigned		 tried;
 	struct net_asker	 asker;
 	uint16_t		 id;		/* ours of now */
 	struct net_dns		 dns;
@@ -56,34 +47,9 @@ struct net_relay {
 	LIST_HEAD(, question)	 questions;
 };
 
-/* --- servers -------------------------------------------------------------- */
-
-static bool
-read_server(union server *s, const char *word, uint16_t port)
-{
-	memset(s, 0, sizeof(*s));
-	if (inet_pton(AF_INET, word, &s->in.sin_addr) == 1) {
-		s->in.sin_family = AF_INET;
-		s->in.sin_port = htons(port);
-		return true;
-	}
-	if (inet_pton(AF_INET6, word, &s->in6.sin6_addr) == 1) {
-		s->in6.sin6_family = AF_INET6;
-		s->in6.sin6_port = htons(port);
-		return true;
-	}
-	return false;
-}
-
-static socklen_t
-server_size(const union server *s)
-{
-	return s->any.sa_family == AF_INET ? sizeof(s->in) : sizeof(s->in6);
-}
-
 /* The scope and flow of an IPv6 address are the kernel's to fill in. */
 static bool
-is_server(const union server *s, const union server *from)
+is_server(const union net_server *s, const union net_server *from)
 {
 	if (s->any.sa_family != from->any.sa_family)
 		return false;
@@ -92,31 +58,6 @@ is_server(const union server *s, const union server *from)
 		    s->in.sin_addr.s_addr == from->in.sin_addr.s_addr;
 	return s->in6.sin6_port == from->in6.sin6_port &&
 	    memcmp(&s->in6.sin6_addr, &from->in6.sin6_addr, 16) == 0;
-}
-
-/* Lines "nameserver ADDRESS"; without one it is this host (resolv.conf(5)). */
-static void
-read_servers(struct question *q, const struct net_relay_config *c)
-{
-	own_fd int fd = open(c->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char text[FILE_MAX], *line, *save = NULL, *word, *rest;
-	ssize_t n = fd == -1 ? 0 : read_full(fd, text, sizeof(text) - 1);
-
-	text[n > 0 ? n : 0] = '\0';
-	line = strtok_r(text, "\n", &save);
-	for (; line != NULL && q->nservers < NET_RELAY_SERVERS_MAX;
-	    line = strtok_r(NULL, "\n", &save)) {
-		word = strtok_r(line, " \t\r", &rest);
-		if (word == NULL || strcmp(word, "nameserver") != 0)
-			continue;
-		word = strtok_r(NULL, " \t\r", &rest);
-		if (word != NULL &&
-		    read_server(&q->server[q->nservers], word, c->port))
-			q->nservers++;
-	}
-	if (q->nservers == 0 &&
-	    read_server(&q->server[0], "127.0.0.1", c->port))
-		q->nservers = 1;
 }
 
 /* --- questions ------------------------------------------------------------ */
@@ -158,7 +99,7 @@ static void	on_answer(void *, unsigned);
  * there is told of others too (ip(7), IP_RECVERR).
  */
 static int
-send_to(struct question *q, const union server *s)
+send_to(struct question *q, const union net_server *s)
 {
 	const bool six = s->any.sa_family == AF_INET6;
 	uint8_t msg[NET_DNS_QUESTION_MAX];
@@ -173,7 +114,7 @@ send_to(struct question *q, const union server *s)
 	os_random(&q->id, sizeof(q->id));
 	memcpy(msg, q->msg, q->len);
 	net_put16(msg, q->id);
-	if (sendto(q->fd, msg, q->len, 0, &s->any, server_size(s)) == -1)
+	if (sendto(q->fd, msg, q->len, 0, &s->any, net_server_size(s)) == -1)
 		return -1;
 	event_watch_init(&q->watch, q->relay->config.loop, q->fd, on_answer,
 	    q);
@@ -184,11 +125,11 @@ send_to(struct question *q, const union server *s)
 static void
 ask_next(struct question *q)
 {
-	while (q->tried < q->nservers) {
+	while (q->tried < q->servers.n) {
 		hang_up(q);
-		if (send_to(q, &q->server[q->tried++]) == -1)
+		if (send_to(q, &q->servers.server[q->tried++]) == -1)
 			continue;
-		event_timer_set(&q->timer, q->tried == q->nservers ?
+		event_timer_set(&q->timer, q->tried == q->servers.n ?
 		    LAST_US : NEXT_US);
 		return;
 	}
@@ -220,7 +161,7 @@ on_answer(void *arg, unsigned what)
 {
 	struct question *q = arg;
 	uint8_t answer[NET_DNS_ANSWER_MAX];
-	union server from = { .any = { .sa_family = AF_UNSPEC } };
+	union net_server from = { .any = { .sa_family = AF_UNSPEC } };
 	socklen_t size;
 	ssize_t n;
 
@@ -236,7 +177,7 @@ on_answer(void *arg, unsigned what)
 			ask_next(q);
 			return;
 		}
-		if (is_server(&q->server[q->tried - 1], &from) &&
+		if (is_server(&q->servers.server[q->tried - 1], &from) &&
 		    net_dns_matches(&q->dns, q->msg, q->id, answer,
 		    MIN((size_t)n, sizeof(answer)))) {
 			pass_on(q, answer, (size_t)n);
@@ -281,7 +222,7 @@ net_relay_ask(struct net_relay *r, struct net_asker asker,
 	event_timer_init(&q->timer, r->config.loop, on_timer, q);
 	LIST_INSERT_HEAD(&r->questions, q, next);
 	r->n++;
-	read_servers(q, &r->config);
+	net_servers_read(&q->servers, r->config.file, r->config.port);
 	ask_next(q);
 }
 

@@ -20,8 +20,6 @@
 #include "viod/net_dns.h"
 
 #define NET_RELAY_MAX		64	/* questions that wait for an answer */
-#define NET_RELAY_SERVERS_MAX	3	/* as resolv.conf(5) has it */
-#define NET_RELAY_FILE		"/etc/resolv.conf"
 
 /* Who of the guest's asks. */
 struct net_asker {

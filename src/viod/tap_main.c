@@ -12,8 +12,8 @@
 #include "lib/num.h"
 #include "viod/limit.h"
 #include "viod/net.h"
-#include "viod/net_relay.h"
 #include "viod/net_resolver.h"
+#include "viod/net_stream.h"
 #include "viod/net_tap.h"
 #include "viod/viod.h"
 
@@ -26,6 +26,8 @@ struct options {
 	struct net_link6	 link6;
 	bool			 have6;
 	int			 names;		/* directory, or -1 */
+	int			 listen[NET_STREAM_LISTEN_MAX];	/* by TCP */
+	unsigned		 nlisten;
 	bool			 have_mac;
 };
 
@@ -116,6 +118,11 @@ parse(struct options *o, int ch, const char *arg, struct err *e)
 			return err_prefix(e, "queue pairs");
 		o->net.pairs = (unsigned)n;
 		return 0;
+	case 'T':
+		if (o->nlisten == NET_STREAM_LISTEN_MAX)
+			return err_set(e, E2BIG, "names: more than %d sockets",
+			    NET_STREAM_LISTEN_MAX);
+		return parse_fd(&o->listen[o->nlisten++], "names", arg, e);
 	case 't':
 		return parse_fd(&o->tap.fd, "tap", arg, e);
 	case 'U':
@@ -137,7 +144,7 @@ make_services(struct viod_start *start, struct options *o, struct viod *v,
     struct err *e)
 {
 	struct net_names_config c = { .loop = start->loop, .link = &o->dhcp,
-	    .dirfd = o->names, .file = NET_RELAY_FILE, .port = NET_DNS_PORT,
+	    .dirfd = o->names, .file = NET_RESOLVER_FILE, .port = NET_DNS_PORT,
 	    .deliver = to_guest, .arg = v };
 	struct net_router_config router = { .loop = start->loop,
 	    .file = NET_ROUTER_FILE, .deliver = to_guest, .arg = v };
@@ -157,7 +164,12 @@ make_services(struct viod_start *start, struct options *o, struct viod *v,
 	if (o->names == -1)
 		return 0;
 	net_resolver_allow(&start->sandbox);
-	return net_names_new(&o->tap.names, &c, e);
+	if (net_names_new(&o->tap.names, &c, e) == -1)
+		return -1;
+	for (unsigned i = 0; i < o->nlisten; i++)
+		if (net_names_listen(o->tap.names, o->listen[i], e) == -1)
+			return -1;
+	return 0;
 }
 
 static void
@@ -192,7 +204,7 @@ tap_main(struct viod_start *start, int argc, char **argv)
 	int ch;
 
 	while ((ch = getopt(argc, argv, VIOD_OPTIONS
-	    "6:a:b:D:H:lm:N:q:t:U:")) != -1)
+	    "6:a:b:D:H:lm:N:q:T:t:U:")) != -1)
 		if (viod_option(start, ch, optarg) == -1 &&
 		    parse(&opt, ch, optarg, &e) == -1 && bad.num == 0)
 			bad = e;
@@ -204,6 +216,10 @@ tap_main(struct viod_start *start, int argc, char **argv)
 		(void)err_sys(&bad, "tap: descriptor %d", opt.tap.fd);
 	if (bad.num == 0 && opt.names != -1 && fd_cloexec(opt.names, 1) == -1)
 		(void)err_sys(&bad, "names: descriptor %d", opt.names);
+	for (unsigned i = 0; i < opt.nlisten && bad.num == 0; i++)
+		if (fd_cloexec(opt.listen[i], 1) == -1)
+			(void)err_sys(&bad, "names: descriptor %d",
+			    opt.listen[i]);
 	if (bad.num != 0)
 		viod_refuse(start, &bad);
 	serve(start, &opt);

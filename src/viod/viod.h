@@ -57,7 +57,7 @@ extern const struct viod_command viod_commands[];
 
 #define VIOD_TAP_SYNOPSIS "-m mac -t fd [-lv] [-6 address] [-a address] " \
 	"[-b file] [-D rate] [-H hostname] [-N fd] [-n name] [-q pairs] " \
-	"[-S path] [-U rate]"
+	"[-S path] [-T fd] [-U rate]"
 
 /* Take option 'ch' of getopt() if it is one of VIOD_OPTIONS, else -1. */
 int	viod_option(struct viod_start *, int ch, const char *arg);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* taps.c - taps, and the bridges and domains they are in; see taps.h */
 
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +22,7 @@
 #define LOCAL_BITS	31		/* of a local interface's network */
 #define LOCAL_BITS6	96
 #define TABLE_MAX	252		/* above are the kernel's own */
+#define NAMES_PORT	53		/* of a name server */
 #define LEAVE_MAX	256		/* bridges and domains in one go */
 
 /* --- routing domains ------------------------------------------------------ */
@@ -243,6 +248,41 @@ taps_make(const struct priv_start *r, unsigned net, struct err *e)
 		return -1;
 	log_debug("VM %s: net%u is %s", r->vm, net, name);
 	return take_fd(&fd);
+}
+
+/* One of them; the names of a VM are no reason not to start it. */
+static int
+listen_at(const char *name, const struct sockaddr *sa, const char *vm)
+{
+	struct err e;
+	int fd = link_listen(name, sa, &e);
+
+	if (fd == -1)
+		log_info("VM %s: names by TCP: %s", vm, e.text);
+	return fd;
+}
+
+void
+taps_names(int fds[TAPS_NAMES], const struct priv_start *r, unsigned net,
+    int tap)
+{
+	const struct priv_tap *t = &r->net[net].tap;
+	struct sockaddr_in in = { .sin_family = AF_INET,
+	    .sin_port = htons(NAMES_PORT) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+	    .sin6_port = htons(NAMES_PORT) };
+	char name[LINK_NAME_MAX];
+
+	fds[0] = fds[1] = -1;
+	if (t->addr == 0 || link_tap_name(name, tap, NULL) == -1)
+		return;
+	in.sin_addr.s_addr = htonl(t->addr - 1);
+	fds[0] = listen_at(name, (const struct sockaddr *)&in, r->vm);
+	if (t->addr6[0] == 0)
+		return;
+	memcpy(&in6.sin6_addr, t->addr6, sizeof(in6.sin6_addr));
+	in6.sin6_addr.s6_addr[15] = 1;
+	fds[1] = listen_at(name, (const struct sockaddr *)&in6, r->vm);
 }
 
 /* --- what goes to local ones ---------------------------------------------- */

@@ -27,6 +27,15 @@
 int	taps_make(const struct priv_start *, unsigned net, struct err *);
 
 /*
+ * Sockets that listen for questions by TCP at the host's addresses of a local
+ * interface, whose tap that is; -1: there is none.  Where somebody else listens
+ * at all addresses of the host, he is who hears them, and it is logged.
+ */
+#define TAPS_NAMES	2		/* IPv4 and IPv6 */
+void	taps_names(int fds[TAPS_NAMES], const struct priv_start *,
+	    unsigned net, int tap);
+
+/*
  * The taps of a start are made, or a VM's ports are no more: let packets and
  * the ports of all VMs there are go to local interfaces.
  */

@@ -14,6 +14,16 @@ taps_make(const struct priv_start *r, unsigned net, struct err *e)
 	    "interfaces are Linux's: this host has no taps");
 }
 
+void
+taps_names(int fds[TAPS_NAMES], const struct priv_start *r, unsigned net,
+    int tap)
+{
+	(void)r;
+	(void)net;
+	(void)tap;
+	fds[0] = fds[1] = -1;
+}
+
 int
 taps_route(struct monitor *m, struct err *e)
 {

@@ -72,6 +72,7 @@ struct device {
 	int		 vmm_life;	/* and the VMM's */
 	int		 file;		/* disk, tap, or vsock.sock */
 	int		 marks;		/* of what is written, or -1 */
+	int		 ask[TAPS_NAMES]; /* for questions by TCP, or -1 */
 };
 
 /* All that a start needs until the processes run. */
@@ -112,7 +113,8 @@ making_fini(struct making *k)
 			(void)close(*fds[i]);
 	for (unsigned i = 0; i < k->ndevs; i++) {
 		int of[] = { k->devs[i].listen, k->devs[i].life,
-		    k->devs[i].vmm_life, k->devs[i].file, k->devs[i].marks };
+		    k->devs[i].vmm_life, k->devs[i].file, k->devs[i].marks,
+		    k->devs[i].ask[0], k->devs[i].ask[1] };
 
 		for (size_t j = 0; j < sizeof(of) / sizeof(of[0]); j++)
 			if (of[j] != -1)
@@ -139,6 +141,7 @@ device_add(struct making *k, const char *kind, const char *prefix, unsigned i)
 	d->kind = kind;
 	d->i = i;
 	d->listen = d->life = d->vmm_life = d->file = d->marks = -1;
+	d->ask[0] = d->ask[1] = -1;
 	(void)snprintf(d->name, sizeof(d->name), "%s%u", prefix, i);
 	return d;
 }
@@ -328,6 +331,16 @@ device_socket(struct making *k, struct device *d, struct err *e)
 }
 
 static int
+tap_open(struct making *k, struct device *d, struct err *e)
+{
+	int fd = taps_make(k->r, d->i, e);
+
+	if (fd != -1)
+		taps_names(d->ask, k->r, d->i, fd);
+	return fd;
+}
+
+static int
 device_open(struct making *k, struct device *d, struct err *e)
 {
 	int s[2];
@@ -348,7 +361,7 @@ device_open(struct making *k, struct device *d, struct err *e)
 	else if (strcmp(d->kind, "vsock") == 0)
 		d->file = user_listen(k, "vsock.sock", e);
 	else if (strcmp(d->kind, "tap") == 0)
-		d->file = taps_make(k->r, d->i, e);
+		d->file = tap_open(k, d, e);
 	else
 		return 0;
 	return d->file == -1 ? -1 : 0;
@@ -772,6 +785,12 @@ run_device(struct making *k, struct start *s, unsigned i, struct err *e)
 		if (k->r->net[d->i].tap.addr != 0) {
 			spawn_arg(sp, "-N");
 			spawn_arg(sp, "%d", spawn_fd(sp, k->names));
+		}
+		for (unsigned n = 0; n < TAPS_NAMES; n++) {
+			if (d->ask[n] == -1)
+				continue;
+			spawn_arg(sp, "-T");
+			spawn_arg(sp, "%d", spawn_fd(sp, d->ask[n]));
 		}
 		/* It asks nothing of those either: they are held. */
 		for (unsigned p = 0; p < k->r->net[d->i].nports; p++)

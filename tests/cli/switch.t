@@ -175,6 +175,49 @@ readlink "$d/state/names/one" > "$d/out"
 grep -q '^[a-z0-9-]* 100\.64\.1\.5 fd12:3456:789a:0:6440:105:0:2$' "$d/out"
 ok "the record"
 
+# The same by TCP, which is the kernel's, on that link only.
+cat > "$d/dns-tcp.pl" << 'DNS'
+use IO::Socket::INET;
+my $l = IO::Socket::INET->new(LocalPort => 53, Listen => 5, ReuseAddr => 1)
+    or die;
+while (my $c = $l->accept) {
+	next unless read($c, my $n, 2) == 2;
+	read($c, my $q, unpack('n', $n));
+	print $c pack('n/a', substr($q, 0, 2) . pack('n5', 0x8180, 1, 1, 0, 0) .
+	    substr($q, 12) . pack('n3Nn', 0xc00c, 1, 1, 60, 4) .
+	    pack('C4', 203, 0, 113, 8));
+}
+DNS
+nsenter -t $world -n perl "$d/dns-tcp.pl" > /dev/null 2>&1 &
+guests="$guests $!"
+until_true in_guest $world sh -c 'ss -ltn | grep :53'
+cat > "$d/ask.pl" << 'ASK'
+use IO::Socket::IP;
+my ($server, $name) = @ARGV;
+my $s = IO::Socket::IP->new(PeerHost => $server, PeerPort => 53,
+    Timeout => 20) or die "$@\n";
+print $s pack('n/a', pack('n6', 7, 0x100, 1, 0, 0, 0) .
+    join('', map { pack('C/a', $_) } split(/\./, $name)) .
+    pack('Cnn', 0, 1, 1));
+read($s, my $n, 2) == 2 or die "no answer\n";
+read($s, my $a, unpack('n', $n));
+print join('.', unpack('C4', substr($a, -4))), "\n";
+ASK
+# tcp_name VM'S-PROCESS SERVER NAME ADDRESS
+tcp_name() {
+	in_guest "$1" perl "$d/ask.pl" "$2" "$3" > "$d/out" 2>&1
+	grep -qx "$4" "$d/out"
+}
+tcp_name $one 100.64.1.4 two.vmd.internal 100.64.2.5
+ok "a name by TCP"
+tcp_name $two 100.64.2.4 www.example.org 203.0.113.8
+ok "one of the world's, which is asked by TCP too"
+! tcp_name $two 100.64.1.4 one.vmd.internal 100.64.1.5
+ok "of its own link only"
+ss -ltn | grep ':53 ' > "$d/out"
+! grep -qv '%' "$d/out"
+ok "nothing else of the host listens there"
+
 # IPv6: a /96 for each, by DHCPv6, and the way out.
 six=fd12:3456:789a:0:6440
 lease6 one $one
@@ -191,6 +234,8 @@ name $one $six:105:0:1 two.vmd.internal $six:205:0:2
 ok "names have the addresses, and the name server is there by IPv6"
 name $one 100.64.1.4 $six:205:0:2 two.vmd.internal
 ok "whose address it is"
+tcp_name $one $six:105:0:1 two.vmd.internal 100.64.2.5
+ok "by TCP over IPv6"
 [ "$(cat "/proc/sys/net/ipv6/conf/$(tap_of vm1-if1-one)/accept_ra")" = 0 ]
 ok "what guests advertise is nothing to the host"
 

@@ -169,6 +169,18 @@ other_family(void)
 	return r;
 }
 
+/* Of a name server, which is not there. */
+static int
+tcp_ask(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(53),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+
+	return fd != -1 && (connect(fd, (void *)&sin, sizeof(sin)) == 0 ||
+	    errno == ECONNREFUSED) ? 0 : -1;
+}
+
 static int
 read_link(void)
 {
@@ -369,6 +381,7 @@ static const struct deed {
 	{ "packet_socket",	packet_socket,	0, 0 },
 	{ "vsock_socket",	vsock_socket,	0, 0 },
 	{ "tcp_connect",	tcp_connect,	NET | PULL, 0 },
+	{ "tcp_ask",		tcp_ask,	NET | PULL | TAP, 0 },
 	{ "udp_ask",		udp_ask,	NET | PULL | TAP, 0 },
 	{ "udp_other_family",	other_family,	0, 0 },
 	{ "read_link",		read_link,
