@@ -22,7 +22,8 @@ LAYERS		= lib os disk virtio accel chapi agent conf priv guest oci
 lib_FILES	= buf err escape io json log num plain written
 # What of it is made for the host's system.
 HOST_OS		:= $(shell uname -s)
-os_Linux	= event_linux \
+os_Linux	= clock_linux \
+		  event_linux \
 		  image_lock_linux \
 		  link_linux \
 		  os_linux \
@@ -30,7 +31,8 @@ os_Linux	= event_linux \
 		  process_linux \
 		  sandbox_linux \
 		  user_linux
-os_Darwin	= darwin/signature \
+os_Darwin	= clock_darwin \
+		  darwin/signature \
 		  event_kqueue \
 		  files_darwin \
 		  image_lock_darwin \
@@ -40,7 +42,8 @@ os_Darwin	= darwin/signature \
 		  sandbox_darwin \
 		  socket_darwin \
 		  user_darwin
-os_FILES	= copy \
+os_FILES	= clock \
+		  copy \
 		  event \
 		  paths \
 		  post \
@@ -286,7 +289,7 @@ vmd-conf_LAYERS	= conf os lib
 vmd-conf_LIBS	= jansson
 
 vmd-control_DIR	= control
-vmd-control_FILES = admission adopt auth capabilities config \
+vmd-control_FILES = admission adopt auth capabilities clock config \
 		  config_net config_rows config_vm console_request \
 		  cp_request database \
 		  directory disk_copy exec_request exit_info files guest http \

@@ -44,6 +44,7 @@ enum vmm_action {
 	VMM_REMOVE,		/* unplug 'id', which next has no more */
 	VMM_NMI,
 	VMM_BREAK,		/* comes in at the serial port */
+	VMM_CLOCK,		/* the host's jumped: look at it */
 	VMM_CONSOLE_SIZE,	/* the console is shown at cols by rows */
 	VMM_COREDUMP,		/* into 'path'; the VM may run */
 	VMM_SNAPSHOT,		/* into 'path'; the VM is paused */

@@ -238,25 +238,40 @@ on_probe(void *arg, const struct agent_result *r)
 		timer_set(vm, &vm->probe_timer, PROBE_MS, on_probe_timer);
 }
 
-void
-vm_probe(struct vm *vm)
+/* False: on_probe() is not called. */
+static bool
+ping_agent(struct vm *vm)
 {
 	static const struct agent_handler handler = { .done = on_probe };
 
+	if (agent_open(&vm->probe, vm->control->base, &handler, vm,
+	    NULL) == 0 && agent_connect(vm->probe, vm->dir, "vsock.sock",
+	    PROBE_MS, NULL) == 0 && agent_ping(vm->probe, NULL) == 0)
+		return true;
+	if (vm->probe != NULL)
+		agent_close(vm->probe);
+	vm->probe = NULL;
+	return false;
+}
+
+void
+vm_greet(struct vm *vm)
+{
+	if (vm->state == VM_RUNNING && vm_has_agent(vm) && vm->probe == NULL)
+		(void)ping_agent(vm);
+}
+
+void
+vm_probe(struct vm *vm)
+{
 	if (vm->state != VM_INITIALIZING || vm->probe != NULL)
 		return;
 	if (vm->identity) {
 		tell_identity(vm);
 		return;
 	}
-	if (agent_open(&vm->probe, vm->control->base, &handler, vm,
-	    NULL) == 0 && agent_connect(vm->probe, vm->dir, "vsock.sock",
-	    PROBE_MS, NULL) == 0 && agent_ping(vm->probe, NULL) == 0)
-		return;
-	if (vm->probe != NULL)
-		agent_close(vm->probe);
-	vm->probe = NULL;
-	timer_set(vm, &vm->probe_timer, PROBE_MS, on_probe_timer);
+	if (!ping_agent(vm))
+		timer_set(vm, &vm->probe_timer, PROBE_MS, on_probe_timer);
 }
 
 /* --- processes ------------------------------------------------------------ */

@@ -19,6 +19,9 @@ int	vm_listen_ready(struct vm *, struct err *);
 /* Ask port 2222 of an Initializing VM until it answers. */
 void	vm_probe(struct vm *);
 
+/* Say hello to a Running VM's agent, which sets the guest's clock by it. */
+void	vm_greet(struct vm *);
+
 /* A line with the time into control.log of its directory. */
 void	vm_note(const struct vm *, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));

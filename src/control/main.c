@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "control/auth.h"
+#include "control/clock.h"
 #include "control/config.h"
 #include "control/control.h"
 #include "control/database.h"
@@ -219,6 +220,7 @@ on_adopted(struct control *ctl)
 	log_info("serving on %s", ctl->setup.socket);
 	priv_serving(ctl->priv, priv_ignore, NULL);
 	watch_start(ctl);
+	clock_start(ctl);
 	config_begin(ctl);
 }
 

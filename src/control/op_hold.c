@@ -140,6 +140,7 @@ on_thawed(void *arg, const struct chapi_answer *a)
 	if (a->err != NULL)
 		log_err(a->err, "%s: it stays paused", vm->spec.name);
 	go_on(op, a, VM_RUNNING);
+	vm_greet(vm);
 	control_save(vm->control, vm);
 }
 

@@ -26,6 +26,7 @@ struct null {
 	uint64_t	 reboots;
 	uint64_t	 nmis;
 	uint64_t	 breaks;
+	uint64_t	 clocks;	/* how often it was told to look */
 	unsigned	 cols, rows;	/* of the console it would have */
 	bool		 restored;
 	bool		 prefetched;
@@ -64,6 +65,15 @@ null_break(void *arg)
 	struct null *n = arg;
 
 	n->breaks++;
+	vmm_done(n->vmm, NULL);
+}
+
+static void
+null_clock(void *arg)
+{
+	struct null *n = arg;
+
+	n->clocks++;
 	vmm_done(n->vmm, NULL);
 }
 
@@ -191,10 +201,11 @@ null_info(void *arg)
 {
 	const struct null *n = arg;
 
-	return json_pack("{s:s, s:I, s:I, s:I, s:i, s:i, s:b}",
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:i, s:i, s:b}",
 	    "hypervisor", "null",
 	    "reboots", (json_int_t)n->reboots, "nmis", (json_int_t)n->nmis,
-	    "breaks", (json_int_t)n->breaks, "cols", (int)n->cols,
+	    "breaks", (json_int_t)n->breaks,
+	    "clocks", (json_int_t)n->clocks, "cols", (int)n->cols,
 	    "rows", (int)n->rows, "prefetched", n->prefetched);
 }
 
@@ -245,6 +256,7 @@ static const struct vmm_backend null_backend = {
 		[VMM_REMOVE]		= null_act,
 		[VMM_NMI]		= null_nmi,
 		[VMM_BREAK]		= null_break,
+		[VMM_CLOCK]		= null_clock,
 		[VMM_CONSOLE_SIZE]	= null_console_size,
 		[VMM_COREDUMP]		= null_coredump,
 		[VMM_SNAPSHOT]		= null_snapshot,

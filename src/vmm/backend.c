@@ -369,6 +369,15 @@ backend_break(void *arg)
 }
 
 static void
+backend_clock(void *arg)
+{
+	struct backend *b = arg;
+
+	machine_sync_clock(b->machine);
+	done(b, 0, NULL);
+}
+
+static void
 backend_console_size(void *arg)
 {
 	struct backend *b = arg;
@@ -780,6 +789,7 @@ const struct vmm_backend machine_backend = {
 		[VMM_REMOVE]		= backend_remove,
 		[VMM_NMI]		= backend_nmi,
 		[VMM_BREAK]		= backend_break,
+		[VMM_CLOCK]		= backend_clock,
 		[VMM_CONSOLE_SIZE]	= backend_console_size,
 		[VMM_COREDUMP]		= backend_coredump,
 		[VMM_SNAPSHOT]		= backend_snapshot,

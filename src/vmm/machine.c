@@ -416,6 +416,8 @@ machine_sync_clock(struct machine *m)
 	board_lock(&m->board);
 	if (m->vmmci != NULL)
 		vmmci_sync(m->vmmci);
+	/* An alarm may be due by now. */
+	machine_arch_turn(m);
 	board_unlock(&m->board);
 }
 

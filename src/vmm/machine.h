@@ -89,7 +89,10 @@ int	machine_reset(struct machine *, struct err *);
  * power button of ACPI; the guest may not listen.
  */
 void	machine_power_button(struct machine *);
-/* The machine stood still: a guest that can be told looks at the clock. */
+/*
+ * The machine stood still, or the host's clock jumped: a guest that can be
+ * told looks at it.
+ */
 void	machine_sync_clock(struct machine *);
 int	machine_nmi(struct machine *, struct err *);
 /* A break comes in at the serial port.  Refused: there is none. */

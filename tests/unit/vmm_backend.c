@@ -251,6 +251,7 @@ interrupts(void **unused)
 	assert_int_equal(call(&w, "vmm.nmi", NULL), 204);
 	assert_int_equal(null_nmis(0), 2);
 	assert_int_equal(call(&w, "vm.break", NULL), 204);
+	assert_int_equal(call(&w, "vm.clock", NULL), 204);
 	assert_int_equal(call(&w, "vm.console-size", "{'cols':80,'rows':25}"),
 	    500);
 	assert_int_equal(call(&w, "vm.console-size", "{'cols':80}"), 400);
