@@ -221,6 +221,30 @@ choice_add(struct choice *ch, const char *word, size_t len)
 }
 
 /*
+ * OpenBSD's commands.  A prefix that is one's alone among them is that one,
+ * whatever we have besides: scripts and fingers know it.
+ */
+static const char *
+openbsd_word(const struct choice *ch)
+{
+	static const char *const words[] = { "console", "create", "load",
+	    "log", "pause", "reload", "reset", "show", "start", "status",
+	    "stop", "unpause", "wait" };
+	const char *found = NULL;
+
+	for (size_t i = 0; i < ch->n; i++) {
+		for (size_t k = 0; k < COUNT(words); k++) {
+			if (strcmp(ch->words[i], words[k]) != 0)
+				continue;
+			if (found != NULL)
+				return NULL;
+			found = ch->words[i];
+		}
+	}
+	return found;
+}
+
+/*
  * Find the words of 'level' that fit s, among the commands of a group (NULL:
  * the first level).  One word is returned; else the reason is printed.
  */
@@ -253,6 +277,8 @@ find_word(struct choice *ch, int level, const char *group, const char *s)
 	}
 	if (ch->n == 1)
 		return ch->words[0];
+	if (level == 0 && (word = openbsd_word(ch)) != NULL)
+		return word;
 	(void)fprintf(stderr, "%s argument: %s\n",
 	    ch->n > 1 ? "ambiguous" : "unknown", s);
 	near = opt_nearest(s, all.words, all.n);

@@ -34,7 +34,7 @@ static const struct opt create_opts[] = {
 	{ 'i', "input", "FILE", "Copy this image", OPT_STR,
 	    offsetof(struct create_opts, input), 0, 0, NULL, COMPLETE_FILE },
 	{ 's', "size", "SIZE", "Size of the disk, in whole megabytes",
-	    OPT_SIZE, offsetof(struct create_opts, size), 0, 0, NULL, 0 },
+	    OPT_STR, offsetof(struct create_opts, size), 0, 0, NULL, 0 },
 };
 
 /* What is being made. */
@@ -234,14 +234,14 @@ parse_size(uint64_t *ret, const char *s, struct err *e)
 {
 	uint64_t bytes;
 
-	if (size_parse(&bytes, s, e) == -1)
-		return -1;
+	if (size_parse(&bytes, s, NULL) == -1)
+		return err_set(e, EINVAL, "invalid disk size: %.40s", s);
+	if (bytes < MEGABYTE)
+		return err_set(e, EINVAL, "disk size must be at least 1MB");
 	if (bytes % MEGABYTE != 0)
-		log_warnx("size rounded to %llu megabytes",
+		log_warnx("disk size rounded to %llu megabytes",
 		    (unsigned long long)bytes / MEGABYTE);
 	*ret = bytes / MEGABYTE * MEGABYTE;
-	if (*ret == 0)
-		return err_set(e, EINVAL, "a disk has at least a megabyte");
 	return 0;
 }
 

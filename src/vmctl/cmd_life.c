@@ -347,6 +347,12 @@ wait_one(struct ctx *ctx, const json_t *vm, const void *values,
 	(void)fprintf(stderr, "vmctl: waiting for vm %s: ",
 	    js_str(vm, "name"));
 	if (vm_wait(&now, ctx, js_str(vm, "id"), &goal, e) == -1) {
+		/* One that is removed when it ends has: nobody knows how. */
+		if (o->state == NULL && api_is_missing(e)) {
+			(void)fprintf(stderr, "terminated vm %lld\n",
+			    number(vm));
+			return 0;
+		}
 		(void)fprintf(stderr, "failed\n");
 		return err_prefix(e, "vm %s", js_str(vm, "name"));
 	}

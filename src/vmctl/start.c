@@ -90,6 +90,17 @@ set_kernel(json_t *obj, const char *path, struct err *e)
 	    "kernel must be a regular file");
 }
 
+static int
+set_cdrom(json_t *obj, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (set_path(obj, "cdrom", path, "iso image", e) == -1)
+		return -1;
+	return stat(path, &st) == -1 || S_ISREG(st.st_mode) ? 0 :
+	    err_set(e, EINVAL, "specified iso image is not a regular file");
+}
+
 /* "raw:PATH", "qcow2:PATH", PATH. */
 static int
 add_disk(json_t *list, const char *word, struct err *e)
@@ -190,9 +201,12 @@ set_cards(json_t *obj, const struct start_opts *o, struct err *e)
 		    first(&o->count));
 	for (unsigned i = 0; i < o->nlocal; i++)
 		json_array_append_new(list, json_pack("{s:b}", "local", 1));
-	for (size_t i = 0; i < o->switches.n; i++)
+	for (size_t i = 0; i < o->switches.n; i++) {
+		if (o->switches.v[i][0] == '\0')
+			return err_set(e, EINVAL, "invalid network: ");
 		json_array_append_new(list, json_pack("{s:s}", "switch",
 		    o->switches.v[i]));
+	}
 	if (json_array_size(list) > START_CARDS_MAX ||
 	    count > START_CARDS_MAX)
 		return err_set(e, E2BIG, "too many network interfaces");
@@ -277,8 +291,8 @@ start_request(json_t **ret, const struct start_opts *o, const char *name,
 	if (first(&o->memory) != NULL &&
 	    set_memory(obj, first(&o->memory), e) == -1)
 		return -1;
-	if (first(&o->cdrom) != NULL && set_path(obj, "cdrom",
-	    first(&o->cdrom), "iso image", e) == -1)
+	if (first(&o->cdrom) != NULL &&
+	    set_cdrom(obj, first(&o->cdrom), e) == -1)
 		return -1;
 	*ret = take(&obj);
 	return 0;

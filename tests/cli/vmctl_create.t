@@ -40,7 +40,11 @@ make "a size is needed" 1 b.raw
 says "and missed" "could not create b.raw: missing size argument"
 make "a megabyte is the least" 1 -s 4096 b.raw
 make "what is above it is cut" 0 -s 1100k b.raw
-says "and said" "size rounded to 1 megabytes"
+says "and said" "disk size rounded to 1 megabytes"
+make "a size that is none" 1 -s much k.raw
+says "is refused" "invalid disk size: much"
+make "one that is too small" 1 -s 1048575 k.raw
+says "is refused" "disk size must be at least 1MB"
 make "base and input together" 1 -b a.qcow2 -i a.qcow2 c.qcow2
 says "are one too many" "conflicting -b and -i arguments"
 

@@ -113,6 +113,18 @@ E
 
 begin
 route "GET /instances/web 200 $web_running"
+route "GET $web_id 404 {\"code\":\"not_found\",\"message\":\"there is none\"}"
+route "GET $web_id/wait 404 {\"code\":\"not_found\",\"message\":\"there is none\"}"
+serve
+t "wait for one that is removed when it ends" 0 "$vmctl" wait web
+err "it has ended" <<'E'
+vmctl: waiting for vm web: terminated vm 1
+E
+t "wait for a state of it" 1 "$vmctl" wait --state Paused web
+stop
+
+begin
+route "GET /instances/web 200 $web_running"
 route "GET $web_id/logs 200 @log.sse"
 serve
 printf ': hello\n\nevent: x\ndata: "one\\u0000"\n\ndata: "two"\r\n\r\ndata:"three \\"q\\""\n\n' > "$dir/log.sse"

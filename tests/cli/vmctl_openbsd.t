@@ -108,14 +108,16 @@ says "vmctl: the configuration has errors; nothing was changed" 1 \
 
 # --- which command ----------------------------------------------------------------
 for words in "cons console" "cre create" "loa load" "pau pause" "rel reload" \
-    "sh show" "statu status" "sto stop" "unp unpause" "w wait"; do
+    "sh show" "statu status" "sto stop" "unp unpause" "w wait" \
+    "stat status" "star start" "p pause" "res reset" "cr create" \
+    "u unpause"; do
 	# shellcheck disable=SC2086
 	set -- $words
 	t "$1" 0 "$vmctl" help "$1"
 	head -1 "$dir/out" | grep -q "vmctl \[-v\] $2"
 	check "$1 is $2" $?
 done
-for words in sta st s re c p; do
+for words in sta st s re c lo i; do
 	says "ambiguous argument: $words" 1 $words
 done
 says "unknown argument: frobnicate" 1 frobnicate

@@ -84,6 +84,8 @@ bad "too many network interfaces" -d "$dir/a.img" -L -L -L -n a -n b
 bad "invalid disk path: No such file or directory" -d "$dir/none"
 bad "invalid boot image path: No such file or directory" -b "$dir/none"
 bad "invalid iso image path: No such file or directory" -r "$dir/none"
+bad "specified iso image is not a regular file" -r "$dir/directory"
+bad "invalid network: " -d "$dir/a.img" -n ""
 bad "kernel must be a regular file" -b "$dir/directory"
 bad "no VM is called new" -p 2
 
