@@ -63,7 +63,8 @@ accel_x86_64	= cpuid_x86 \
 		  kvm_x86_vcpu \
 		  kvm_x86_vm \
 		  loop_x86
-accel_aarch64	= kvm \
+accel_aarch64	= debug_arm64 \
+		  kvm \
 		  kvm_arm64 \
 		  kvm_arm64_debug \
 		  kvm_arm64_gic \
@@ -73,7 +74,9 @@ accel_aarch64	= kvm \
 		  loop_arm64 \
 		  walk_arm64
 # Hypervisor.framework of Apple Silicon: built everywhere, for tests.
-accel_hvf	= hvf \
+accel_hvf	= debug_arm64 \
+		  hvf \
+		  hvf_debug \
 		  hvf_dirty \
 		  hvf_event \
 		  hvf_exit \

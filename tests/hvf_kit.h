@@ -36,6 +36,7 @@ struct fake_vcpu {
 	uint8_t			 simd[HV_QREGS][16];
 	uint64_t		 offset;
 	bool			 masked;
+	bool			 trapped[2];	/* debug: exits, registers */
 	uint64_t		 pending;	/* private interrupts */
 	unsigned		 runs;
 	hv_vcpu_exit_t		 exit;
@@ -321,6 +322,22 @@ hv_vcpu_set_simd_fp_reg(hv_vcpu_t v, hv_simd_fp_reg_t r,
 {
 	FAKE_CALL();
 	memcpy(fake_own(v)->simd[r], &value, sizeof(value));
+	return HV_SUCCESS;
+}
+
+hv_return_t
+hv_vcpu_set_trap_debug_exceptions(hv_vcpu_t v, bool on)
+{
+	FAKE_CALL();
+	fake_own(v)->trapped[0] = on;
+	return HV_SUCCESS;
+}
+
+hv_return_t
+hv_vcpu_set_trap_debug_reg_accesses(hv_vcpu_t v, bool on)
+{
+	FAKE_CALL();
+	fake_own(v)->trapped[1] = on;
 	return HV_SUCCESS;
 }
 

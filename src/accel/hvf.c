@@ -354,7 +354,7 @@ get_regs(struct accel_vcpu *c, struct arm64_regs *ret, struct err *e)
 {
 	for (unsigned i = 0; i < ARM64_XREGS; i++)
 		ret->x[i] = hvf_get(c, HV_REG_X0 + i);
-	ret->sp = hvf_get_sys(c, HV_SYS_SP_EL1);
+	ret->sp = hvf_get_sys(c, hvf_stack(c));
 	ret->pc = hvf_get(c, HV_REG_PC);
 	ret->pstate = hvf_get(c, HV_REG_CPSR);
 	return hvf_failed(c, e);
@@ -365,10 +365,21 @@ set_regs(struct accel_vcpu *c, const struct arm64_regs *r, struct err *e)
 {
 	for (unsigned i = 0; i < ARM64_XREGS; i++)
 		hvf_set(c, HV_REG_X0 + i, r->x[i]);
-	hvf_set_sys(c, HV_SYS_SP_EL1, r->sp);
 	hvf_set(c, HV_REG_PC, r->pc);
 	hvf_set(c, HV_REG_CPSR, r->pstate);
+	hvf_set_sys(c, hvf_stack(c), r->sp);
 	return hvf_failed(c, e);
+}
+
+static int
+translate(struct accel_vcpu *c, uint64_t va, uint64_t *ret, struct err *e)
+{
+	const char *no = hvf_translate(c, va, ret);
+
+	if (hvf_failed(c, e) == -1)
+		return -1;
+	return no == NULL ? 0 : err_set(e, EFAULT, "%#llx: %s",
+	    (unsigned long long)va, no);
 }
 
 static const struct accel_arm64 hvf_arm64 = {
@@ -399,5 +410,7 @@ const struct accel accel_hvf = {
 	.vm_load	= hvf_vm_load,
 	.vcpu_save	= hvf_vcpu_save,
 	.vcpu_load	= hvf_vcpu_load,
+	.debug		= hvf_debug,
+	.translate	= translate,
 	.arm64		= &hvf_arm64,
 };

@@ -3,6 +3,7 @@
  * hvf.h - what the files of the Hypervisor.framework accelerator share
  *
  *	hvf.c		the VM, its memory and interrupts
+ *	hvf_debug.c	what a debugger wants
  *	hvf_dirty.c	a log of the pages that are written to
  *	hvf_event.c	descriptors that stand for interrupts and doorbells
  *	hvf_vcpu.c	a vCPU: made, run, kicked, reset
@@ -34,6 +35,7 @@
 
 #define HVF_SPI_FIRST	32		/* interrupt ids: shared ones begin */
 
+struct hvf_debug;
 struct hvf_events;
 
 struct accel_vm {
@@ -82,6 +84,9 @@ struct accel_vcpu {
 	uint64_t		 entry;		/* of CPU_ON, under the lock */
 	uint64_t		 context;
 	bool			 timer_masked;	/* its interrupt is pending */
+	struct hvf_debug	*debug;		/* NULL: nobody has asked */
+	bool			 finished;	/* an instruction of the guest's
+						   was done for it */
 
 	/* The access that is going on. */
 	bool			 pending;
@@ -158,6 +163,10 @@ int	hvf_failed(struct accel_vcpu *, struct err *);
 
 /* Go on behind the instruction. */
 void	hvf_advance(struct accel_vcpu *);
+/* SP_EL0 or SP_EL1: the one that PSTATE selects. */
+hv_sys_reg_t hvf_stack(struct accel_vcpu *);
+/* Virtual to physical by the guest's tables; NULL, or why not. */
+const char *hvf_translate(struct accel_vcpu *, uint64_t va, uint64_t *ret);
 
 /* --- exits: true when *x is to be handed on, false to go on -------------- */
 
@@ -165,6 +174,15 @@ bool	hvf_exit(struct accel_vcpu *, struct accel_exit *x);
 /* The guest did what cannot be gone on from. */
 bool	hvf_broken(struct accel_vcpu *, struct accel_exit *x, const char *fmt,
 	    ...) __attribute__((format(printf, 3, 4)));
+
+/* The exception's class has no meaning here. */
+bool	hvf_unknown(struct accel_vcpu *, struct accel_exit *x);
+#define HVF_CLASS(syndrome)	((unsigned)((syndrome) >> 26) & 0x3f)
+
+/* hvf_debug.c */
+bool	hvf_debug_exit(struct accel_vcpu *, struct accel_exit *x);
+/* Was that which was done for the guest the step that was asked for? */
+bool	hvf_debug_step(struct accel_vcpu *, struct accel_exit *x);
 
 /* hvf_mmio.c */
 bool	hvf_data_abort(struct accel_vcpu *, struct accel_exit *x);
@@ -176,6 +194,18 @@ bool	hvf_psci(struct accel_vcpu *, struct accel_exit *x);
 
 /* hvf_sysreg.c */
 bool	hvf_sysreg(struct accel_vcpu *, struct accel_exit *x);
+/* The guest takes an exception at its instruction: what it does to EL1. */
+void	hvf_inject(struct accel_vcpu *, uint32_t esr);
+
+/* --- hvf_debug.c: on the vCPU's thread ----------------------------------- */
+
+int	hvf_debug(struct accel_vcpu *, const struct accel_debug *,
+	    struct err *);
+/* How many breakpoints and watchpoints the processor has. */
+void	hvf_points(struct accel_vcpu *, unsigned *breaks, unsigned *watches);
+/* The guest's own value of a register, also where a debugger has another. */
+uint64_t hvf_own_get(struct accel_vcpu *, hv_sys_reg_t);
+void	hvf_own_set(struct accel_vcpu *, hv_sys_reg_t, uint64_t);
 
 /* --- hvf_state.c --------------------------------------------------------- */
 

@@ -14,7 +14,6 @@
 #include "accel/hvf.h"
 #include "lib/util.h"
 
-#define CLASS(syndrome)	((unsigned)((syndrome) >> 26) & 0x3f)
 #define ISS_WFE		1U
 #define ISS_IMM16	0xffffU
 
@@ -50,6 +49,7 @@ wait_for_event(struct accel_vcpu *c, struct accel_exit *x)
 static bool
 call(struct accel_vcpu *c, struct accel_exit *x)
 {
+	c->finished = true;
 	if ((c->exit->exception.syndrome & ISS_IMM16) == 0)
 		return hvf_psci(c, x);
 	hvf_set(c, HV_REG_X0, UINT64_MAX);
@@ -80,18 +80,28 @@ static const struct {
 	{ 0x18, hvf_sysreg },
 	{ 0x20, code_abort },
 	{ 0x24, hvf_data_abort },
+	{ 0x30, hvf_debug_exit },	/* breakpoint */
+	{ 0x32, hvf_debug_exit },	/* step */
+	{ 0x34, hvf_debug_exit },	/* watchpoint */
+	{ 0x3c, hvf_debug_exit },	/* BRK */
 };
+
+bool
+hvf_unknown(struct accel_vcpu *c, struct accel_exit *x)
+{
+	return hvf_broken(c, x, "unknown exception %#llx",
+	    (unsigned long long)c->exit->exception.syndrome);
+}
 
 static bool
 exception(struct accel_vcpu *c, struct accel_exit *x)
 {
-	unsigned class = CLASS(c->exit->exception.syndrome);
+	unsigned class = HVF_CLASS(c->exit->exception.syndrome);
 
 	for (unsigned i = 0; i < COUNT(handlers); i++)
 		if (handlers[i].class == class)
 			return handlers[i].fn(c, x);
-	return hvf_broken(c, x, "unknown exception %#llx",
-	    (unsigned long long)c->exit->exception.syndrome);
+	return hvf_unknown(c, x);
 }
 
 /* --- the virtual timer ---------------------------------------------------- */

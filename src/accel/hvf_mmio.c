@@ -18,9 +18,8 @@
 
 /* --- registers ----------------------------------------------------------- */
 
-/* The stack pointer of the level that runs. */
-static hv_sys_reg_t
-stack(struct accel_vcpu *c)
+hv_sys_reg_t
+hvf_stack(struct accel_vcpu *c)
 {
 	uint64_t p = hvf_get(c, HV_REG_CPSR);
 
@@ -31,14 +30,14 @@ stack(struct accel_vcpu *c)
 static uint64_t
 get_base(struct accel_vcpu *c, unsigned rn)
 {
-	return rn == HVF_SP ? hvf_get_sys(c, stack(c)) : hvf_get(c, rn);
+	return rn == HVF_SP ? hvf_get_sys(c, hvf_stack(c)) : hvf_get(c, rn);
 }
 
 static void
 set_base(struct accel_vcpu *c, unsigned rn, uint64_t value)
 {
 	if (rn == HVF_SP)
-		hvf_set_sys(c, stack(c), value);
+		hvf_set_sys(c, hvf_stack(c), value);
 	else
 		hvf_set(c, rn, value);
 }
@@ -56,9 +55,8 @@ read_table(void *arg, uint64_t gpa, uint64_t *ret)
 	return true;
 }
 
-/* NULL with the word at the program counter, or why there is none. */
-static const char *
-fetch(struct accel_vcpu *c, uint32_t *ret)
+const char *
+hvf_translate(struct accel_vcpu *c, uint64_t va, uint64_t *ret)
 {
 	struct walk_arm64 w = {
 		.sctlr = hvf_get_sys(c, HV_SYS_SCTLR_EL1),
@@ -68,13 +66,21 @@ fetch(struct accel_vcpu *c, uint32_t *ret)
 		.read = read_table,
 		.arg = c->vm,
 	};
+
+	return walk_arm64(&w, va, ret);
+}
+
+/* NULL with the word at the program counter, or why there is none. */
+static const char *
+fetch(struct accel_vcpu *c, uint32_t *ret)
+{
 	const char *no;
 	const void *at;
 	uint64_t gpa;
 
 	if ((hvf_get(c, HV_REG_CPSR) & PSTATE_NRW) != 0)
 		return "a 32-bit program";
-	no = walk_arm64(&w, hvf_get(c, HV_REG_PC), &gpa);
+	no = hvf_translate(c, hvf_get(c, HV_REG_PC), &gpa);
 	if (no != NULL)
 		return no;
 	at = hvf_memory(c->vm, gpa, sizeof(*ret));

@@ -124,7 +124,7 @@ get_all(struct accel_vcpu *c, const hv_sys_reg_t *reg, unsigned n,
     uint64_t *ret)
 {
 	for (unsigned i = 0; i < n; i++)
-		ret[i] = hvf_get_sys(c, reg[i]);
+		ret[i] = hvf_own_get(c, reg[i]);
 }
 
 static void
@@ -132,30 +132,25 @@ set_all(struct accel_vcpu *c, const hv_sys_reg_t *reg, unsigned n,
     const uint64_t *value)
 {
 	for (unsigned i = 0; i < n; i++)
-		hvf_set_sys(c, reg[i], value[i]);
+		hvf_own_set(c, reg[i], value[i]);
 }
 
 /* --- breakpoints and watchpoints ------------------------------------------ */
 
-#define POINTS_MAX	16		/* of each */
-#define DEBUG_MAX	(4 * POINTS_MAX)
-
-/* ID_AA64DFR0_EL1: one less than there are. */
-#define BRPS(dfr0)	((unsigned)((dfr0) >> 12 & 0xf) + 1)
-#define WRPS(dfr0)	((unsigned)((dfr0) >> 20 & 0xf) + 1)
+#define DEBUG_MAX	(4 * 16)
 
 /* Values before controls: a point that is on means what it shall. */
 static unsigned
 debug_list(struct accel_vcpu *c, hv_sys_reg_t ret[DEBUG_MAX])
 {
-	uint64_t dfr0 = hvf_get_sys(c, HV_SYS_ID_AA64DFR0_EL1);
-	unsigned n = 0;
+	unsigned n = 0, breaks, watches;
 
-	for (unsigned i = 0; i < BRPS(dfr0); i++) {
+	hvf_points(c, &breaks, &watches);
+	for (unsigned i = 0; i < breaks; i++) {
 		ret[n++] = HV_SYS_DBGBVR_EL1(i);
 		ret[n++] = HV_SYS_DBGBCR_EL1(i);
 	}
-	for (unsigned i = 0; i < WRPS(dfr0); i++) {
+	for (unsigned i = 0; i < watches; i++) {
 		ret[n++] = HV_SYS_DBGWVR_EL1(i);
 		ret[n++] = HV_SYS_DBGWCR_EL1(i);
 	}
@@ -212,10 +207,10 @@ hvf_state_reset(struct accel_vcpu *c)
 		hvf_set(c, i, i == HV_REG_CPSR ? ARM64_PSTATE_EL1 : 0);
 	set_simd(c, simd);
 	for (unsigned i = 0; i < COUNT(sys); i++)
-		hvf_set_sys(c, sys[i], sys[i] == HV_SYS_SCTLR_EL1 ?
+		hvf_own_set(c, sys[i], sys[i] == HV_SYS_SCTLR_EL1 ?
 		    SCTLR_RESET : 0);
 	for (unsigned i = 0; i < n; i++)
-		hvf_set_sys(c, debug[i], 0);
+		hvf_own_set(c, debug[i], 0);
 	for (unsigned i = 0; c->used && i < COUNT(quiet); i++)
 		hvf_did(c, hv_gic_set_icc_reg(c->hv, quiet[i], 0),
 		    "hv_gic_set_icc_reg");

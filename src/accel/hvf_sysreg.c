@@ -29,13 +29,13 @@ zero(struct accel_vcpu *c, hv_sys_reg_t reg, bool read, uint64_t value)
 	return 0;
 }
 
-/* The framework has it, and only traps it. */
+/* The framework has it, and only traps it; or a debugger. */
 static uint64_t
 forward(struct accel_vcpu *c, hv_sys_reg_t reg, bool read, uint64_t value)
 {
 	if (read)
-		return hvf_get_sys(c, reg);
-	hvf_set_sys(c, reg, value);
+		return hvf_own_get(c, reg);
+	hvf_own_set(c, reg, value);
 	return 0;
 }
 
@@ -109,7 +109,7 @@ lookup(hv_sys_reg_t reg, bool read)
 	return NULL;
 }
 
-/* --- an undefined instruction --------------------------------------------- */
+/* --- exceptions of the guest --------------------------------------------- */
 
 #define ESR_UNKNOWN	(1U << 25)	/* class 0, a 32-bit instruction */
 #define SCTLR_SPAN	(1U << 23)	/* exceptions leave PAN as it is */
@@ -130,8 +130,8 @@ vector(uint64_t pstate)
 	return (pstate & PSTATE_SP) != 0 ? 0x200 : 0;
 }
 
-static void
-undefined(struct accel_vcpu *c)
+void
+hvf_inject(struct accel_vcpu *c, uint32_t esr)
 {
 	uint64_t pstate = hvf_get(c, HV_REG_CPSR), now = PSTATE_EXCEPTION;
 
@@ -139,12 +139,13 @@ undefined(struct accel_vcpu *c)
 		now |= PSTATE_PAN;
 	else
 		now |= pstate & PSTATE_PAN;
-	hvf_set_sys(c, HV_SYS_ESR_EL1, ESR_UNKNOWN);
+	hvf_set_sys(c, HV_SYS_ESR_EL1, esr);
 	hvf_set_sys(c, HV_SYS_ELR_EL1, hvf_get(c, HV_REG_PC));
 	hvf_set_sys(c, HV_SYS_SPSR_EL1, pstate);
 	hvf_set(c, HV_REG_PC, hvf_get_sys(c, HV_SYS_VBAR_EL1) +
 	    vector(pstate));
 	hvf_set(c, HV_REG_CPSR, now);
+	c->finished = true;
 }
 
 bool
@@ -159,7 +160,7 @@ hvf_sysreg(struct accel_vcpu *c, struct accel_exit *x)
 
 	(void)x;
 	if (fn == NULL) {
-		undefined(c);
+		hvf_inject(c, ESR_UNKNOWN);
 		return false;
 	}
 	value = read || rt == HVF_ZERO ? 0 : hvf_get(c, rt);

@@ -71,6 +71,7 @@ void
 hvf_advance(struct accel_vcpu *c)
 {
 	hvf_set(c, HV_REG_PC, hvf_get(c, HV_REG_PC) + INSTRUCTION);
+	c->finished = true;
 }
 
 /* --- what the guest is told of its processor ------------------------------ */
@@ -184,6 +185,7 @@ hvf_vcpu_destroy(struct accel_vcpu *c)
 	if (c->there)
 		(void)hv_vcpu_destroy(c->hv);
 	(void)pthread_cond_destroy(&c->wake);
+	free(c->debug);
 	free(c);
 }
 
@@ -287,7 +289,7 @@ hvf_vcpu_run(struct accel_vcpu *c, struct accel_exit *x, struct err *e)
 	bool out = hvf_mmio_next(c, x);
 
 	while (!out && c->error == HV_SUCCESS && r == HV_SUCCESS)
-		out = turn(c, x, &r);
+		out = hvf_debug_step(c, x) || turn(c, x, &r);
 	if (hvf_failed(c, e) == -1)
 		return -1;
 	return hvf_result(r, "hv_vcpu_run", e);

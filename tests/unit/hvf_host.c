@@ -346,6 +346,17 @@ do_sysreg(struct world *w, struct err *e)
 	return accel_hvf.vcpu_run(w->c, &x, e);
 }
 
+static int
+do_debug(struct world *w, struct err *e)
+{
+	struct accel_debug d = { .on = false };
+
+	if (accel_hvf.debug(w->c, &d, e) == -1)
+		return -1;
+	d.on = true;
+	return accel_hvf.debug(w->c, &d, e);
+}
+
 static const struct {
 	int		(*fn)(struct world *, struct err *);
 	const char	*call;
@@ -396,6 +407,9 @@ static const struct {
 	{ do_timer, "hv_vcpu_get_sys_reg", false },
 	{ do_timer, "hv_vcpu_set_vtimer_mask", false },
 	{ do_sysreg, "hv_vcpu_set_sys_reg", false },
+	{ do_debug, "hv_vcpu_set_trap_debug_exceptions", false },
+	{ do_debug, "hv_vcpu_set_trap_debug_reg_accesses", false },
+	{ do_debug, "hv_vcpu_set_sys_reg", false },
 };
 
 /* A world for those that need one, whose vCPU has run. */

@@ -112,6 +112,10 @@ hv_return_t	hv_vcpu_get_simd_fp_reg(hv_vcpu_t, hv_simd_fp_reg_t,
 		    hv_simd_fp_uchar16_t *);
 hv_return_t	hv_vcpu_set_simd_fp_reg(hv_vcpu_t, hv_simd_fp_reg_t,
 		    hv_simd_fp_uchar16_t);
+/* Exceptions of breakpoints, watchpoints, steps and BRK end runs. */
+hv_return_t	hv_vcpu_set_trap_debug_exceptions(hv_vcpu_t, bool);
+/* So do accesses to MDSCR_EL1 and the registers of points. */
+hv_return_t	hv_vcpu_set_trap_debug_reg_accesses(hv_vcpu_t, bool);
 hv_return_t	hv_vcpu_set_vtimer_mask(hv_vcpu_t, bool);
 /* The guest's counter is mach_absolute_time() less this. */
 hv_return_t	hv_vcpu_get_vtimer_offset(hv_vcpu_t, uint64_t *);

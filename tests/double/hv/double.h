@@ -17,6 +17,9 @@
  *
  * hv_contract breaks each of them.
  *
+ * A debugger has the registers of points and MDSCR_EL1 while debug exceptions
+ * are trapped: KVM keeps the guest's then, so that those are not trapped.
+ *
  * KVM does not tell which register a load goes to.  One is made up, another
  * each time, and what is done with it becomes the access's.
  *
@@ -39,6 +42,7 @@
 #define SHADOWS_MAX	8
 #define ZERO		31		/* as rt; a vCPU's 31 is another */
 #define IRQS		512		/* of the controller */
+#define POINTS		16		/* of a kind */
 
 /* What the VMM has yet to do before the guest may go on. */
 enum duty {
@@ -68,6 +72,11 @@ struct vcpu {
 	unsigned		 rt;		/* that was made up */
 	bool			 sign, wide;
 	bool			 called;	/* HVC: pc is behind it */
+
+	/* What a debugger has set, while there is one. */
+	bool			 debugger;
+	uint64_t		 mdscr;
+	uint64_t		 point[4][POINTS];	/* BVR, BCR, WVR, WCR */
 
 	/* Identification that KVM does not let be changed. */
 	unsigned		 nshadows;

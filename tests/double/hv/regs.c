@@ -196,6 +196,18 @@ shadowed(struct vcpu *v, hv_sys_reg_t r, uint64_t *ret)
 	return false;
 }
 
+/* A register that a debugger has; or NULL. */
+static uint64_t *
+debuggers(struct vcpu *v, hv_sys_reg_t r)
+{
+	if (!v->debugger)
+		return NULL;
+	if (r == HV_SYS_MDSCR_EL1)
+		return &v->mdscr;
+	return (r & 0xff84) == HV_SYS_DBGBVR_EL1(0) ?
+	    &v->point[r & 3][r >> 3 & 15] : NULL;
+}
+
 hv_return_t
 hv_vcpu_get_sys_reg(hv_vcpu_t id, hv_sys_reg_t r, uint64_t *ret)
 {
@@ -203,6 +215,10 @@ hv_vcpu_get_sys_reg(hv_vcpu_t id, hv_sys_reg_t r, uint64_t *ret)
 
 	if (shadowed(v, r, ret))
 		return HV_SUCCESS;
+	if (debuggers(v, r) != NULL) {
+		*ret = *debuggers(v, r);
+		return HV_SUCCESS;
+	}
 	return result(one(v, KVM_GET_ONE_REG, number(r), ret));
 }
 
@@ -227,12 +243,39 @@ hv_vcpu_set_sys_reg(hv_vcpu_t id, hv_sys_reg_t r, uint64_t value)
 		violated("vCPU %u has run: register %#x is fixed", v->id, r);
 	if (r == HV_SYS_MPIDR_EL1)
 		return set_affinity(v, value);
+	if (debuggers(v, r) != NULL) {
+		*debuggers(v, r) = value;
+		return HV_SUCCESS;
+	}
 	if (one(v, KVM_SET_ONE_REG, number(r), &value) == 0)
 		return HV_SUCCESS;
 	if (!identification(r) || v->nshadows == SHADOWS_MAX)
 		return HV_BAD_ARGUMENT;
 	v->shadow[v->nshadows].reg = r;
 	v->shadow[v->nshadows++].value = value;
+	return HV_SUCCESS;
+}
+
+/* --- a debugger ----------------------------------------------------------- */
+
+hv_return_t
+hv_vcpu_set_trap_debug_exceptions(hv_vcpu_t id, bool on)
+{
+	struct vcpu *v = settled(id);
+
+	if (on && !v->debugger) {
+		memset(v->point, 0, sizeof(v->point));
+		v->mdscr = 0;
+	}
+	v->debugger = on;
+	return HV_SUCCESS;
+}
+
+hv_return_t
+hv_vcpu_set_trap_debug_reg_accesses(hv_vcpu_t id, bool on)
+{
+	(void)own(id);
+	(void)on;
 	return HV_SUCCESS;
 }
 

@@ -315,6 +315,37 @@ check_duty(struct vcpu *v)
 	v->stepped = v->loaded = false;
 }
 
+/* --- a debugger ----------------------------------------------------------- */
+
+#define MDSCR_SS	(1U << 0)
+#define MDSCR_MDE	(1U << 15)
+
+/* What it has set is KVM's while the vCPU runs. */
+static void
+set_debugger(struct vcpu *v)
+{
+	struct kvm_guest_debug g = { .control = 0 };
+
+	if (v->debugger)
+		g.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP |
+		    ((v->mdscr & MDSCR_MDE) != 0 ? KVM_GUESTDBG_USE_HW : 0) |
+		    ((v->mdscr & MDSCR_SS) != 0 ? KVM_GUESTDBG_SINGLESTEP :
+		    0);
+	memcpy(g.arch.dbg_bvr, v->point[0], sizeof(g.arch.dbg_bvr));
+	memcpy(g.arch.dbg_bcr, v->point[1], sizeof(g.arch.dbg_bcr));
+	memcpy(g.arch.dbg_wvr, v->point[2], sizeof(g.arch.dbg_wvr));
+	memcpy(g.arch.dbg_wcr, v->point[3], sizeof(g.arch.dbg_wcr));
+	if (ioctl(v->fd, KVM_SET_GUEST_DEBUG, &g) == -1)
+		violated("KVM has no debugger");
+}
+
+static void
+exit_debug(struct vcpu *v)
+{
+	fault(v, v->run->debug.arch.hsr, 0);
+	v->exit.exception.virtual_address = v->run->debug.arch.far;
+}
+
 /* --- running ------------------------------------------------------------- */
 
 /* What KVM_RUN returned with; false: nothing for the VMM. */
@@ -333,6 +364,9 @@ decode(struct vcpu *v)
 	case KVM_EXIT_HYPERCALL:
 		exit_call(v);
 		return true;
+	case KVM_EXIT_DEBUG:
+		exit_debug(v);
+		return true;
 	default:
 		fprintf(stderr, "hv double: exit %u of KVM\n",
 		    v->run->exit_reason);
@@ -348,6 +382,7 @@ hv_vcpu_run(hv_vcpu_t id)
 
 	check_duty(v);
 	gic_start();
+	set_debugger(v);
 	v->ran = true;
 	v->called = false;
 	memset(&v->exit, 0, sizeof(v->exit));

@@ -66,6 +66,18 @@ foreign_mask(void)
 }
 
 static void
+foreign_debug(void)
+{
+	(void)hv_vcpu_set_trap_debug_exceptions(g.v, true);
+}
+
+static void
+foreign_debug_registers(void)
+{
+	(void)hv_vcpu_set_trap_debug_reg_accesses(g.v, true);
+}
+
+static void
 foreign_offset(void)
 {
 	(void)hv_vcpu_set_vtimer_offset(g.v, 0);
@@ -133,6 +145,8 @@ static const struct row thread_table[] = {
 	{ "another's SIMD register written", foreign_set_simd, FOREIGN },
 	{ "another's timer masked", foreign_mask, FOREIGN },
 	{ "another's timer set", foreign_offset, FOREIGN },
+	{ "another's debugger", foreign_debug, FOREIGN },
+	{ "another's debug registers", foreign_debug_registers, FOREIGN },
 	{ "another's redistributor", foreign_redistributor, FOREIGN },
 	{ "another's CPU interface read", foreign_get_icc, FOREIGN },
 	{ "another's CPU interface written", foreign_set_icc, FOREIGN },
