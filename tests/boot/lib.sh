@@ -8,7 +8,8 @@
 # $t is a directory of the test's own; whatever runs is ended on exit.
 #
 # HYPERVISOR: qemu (default), null, or vmm, which wants a KVM that is worth
-# using: tests/lab/boot.t runs these tests where there is one.
+# using: tests/lab/boot.t runs these tests where there is one.  $machine: which
+# QEMU is wanted, if not the host's.
 
 build=${BUILD:-build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
@@ -32,8 +33,8 @@ passable() {
 HYPERVISOR=${HYPERVISOR:-qemu}
 case $HYPERVISOR in
 qemu)	program=vmm-qemu
-	command -v "qemu-system-$(uname -m)" > /dev/null ||
-	    skip_all "no qemu-system-$(uname -m)" ;;
+	command -v "qemu-system-${machine:-$(uname -m)}" > /dev/null ||
+	    skip_all "no qemu-system-${machine:-$(uname -m)}" ;;
 vmm)	program=vmm ;;
 null)	program=vmm-null ;;
 *)	broken "HYPERVISOR=$HYPERVISOR: qemu, vmm or null" ;;

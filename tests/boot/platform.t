@@ -1,25 +1,31 @@
 #!/bin/sh
 # platform.t: images of another processor than the host's run by QEMU's
 # emulation; vmm does not run them, and says why.
-. tests/boot/lib.sh
-
 case $(uname -m) in
 x86_64)	other=arm64 machine=aarch64 ;;
 aarch64) other=amd64 machine=x86_64 ;;
-*)	skip_all "no other processor for $(uname -m)" ;;
+*)	echo "1..0 # SKIP no other processor for $(uname -m)"; exit 0 ;;
 esac
+. tests/boot/lib.sh
+
 [ "$HYPERVISOR" = qemu ] || skip_all "not with $HYPERVISOR"
-command -v qemu-system-$machine > /dev/null ||
-    skip_all "no qemu-system-$machine"
 [ -f "$build/share/guest/$machine/initrd" ] ||
     skip_all "no guest kernel for $machine (make guest-aarch64)"
-mkdir "$t/busybox"
-package=$(scripts/guest-fetch $other "${VMD_CACHE:-build/cache}" \
-    busybox-static 2> "$t/fetch") ||
-    skip_all "no busybox for $other: $(head -n 1 "$t/fetch")"
-dpkg-deb --fsys-tarfile "$package" | tar -x -C "$t/busybox" ./bin/busybox
-scripts/busybox-image "$t/other.tar" $other "$t/busybox/bin/busybox" ||
-    broken "an image for $other"
+make_other() {
+	mkdir "$t/busybox"
+	package=$(scripts/guest-fetch $other "${VMD_CACHE:-build/cache}" \
+	    busybox-static 2> "$t/fetch") ||
+	    skip_all "no busybox for $other: $(head -n 1 "$t/fetch")"
+	dpkg-deb --fsys-tarfile "$package" |
+	    tar -x -C "$t/busybox" ./bin/busybox
+	scripts/busybox-image "$t/other.tar" $other "$t/busybox/bin/busybox"
+}
+# It may have been made already.
+if [ -f "$build/tests/other.tar" ]; then
+	cp "$build/tests/other.tar" "$t"
+else
+	make_other || broken "an image for $other"
+fi
 
 start_vmd || broken "vmd starts"
 ok "an image for $other is imported" \

@@ -9,6 +9,10 @@
 #   LAB_LIMIT    seconds for one of them (default 900)
 #   LIMIT        seconds for one vmctl of it (default 120)
 #
+# platform wants QEMU for the other processor: on arm64, by name in BOOT_TESTS,
+# it has that of Debian's packages, and LAB_OTHER is the directory of the other
+# guest kernel.
+#
 # Everything they need is put there, so a test that skips as a whole failed:
 # but for those that want registries and other image tools (LAB_TOOLS).
 cd "$(dirname "$0")/../.." || exit 1
@@ -46,12 +50,28 @@ done
 t=$(mktemp -d "${TMPDIR:-/tmp}/lab-boot.XXXXXX")
 trap 'rm -rf "$t"' EXIT
 trap 'exit 1' INT TERM HUP
+case "$lab: $tests " in "arm64: "*"platform "*)
+	LAB_PACKAGES="${LAB_PACKAGES:-} qemu-system-x86"
+	export LAB_PACKAGES ;;
+esac
 BUILD=$build tests/lab/lab-tree "$t/tree" "$lab" > "$t/log" 2>&1 || {
 	sed 's/^/# /' "$t/log"
 	echo "not ok 1 - the programs are put together"
 	echo 1..1
 	exit 1
 }
+
+case "$lab: $tests " in "arm64: "*"platform "*)
+	other=$t/tree/src/build/share/guest/x86_64
+	for g in "${LAB_OTHER:-$build/share/guest/x86_64/own}" \
+	    "$build/share/guest/x86_64"; do
+		[ -f "$other/initrd" ] || [ ! -f "$g/initrd" ] || {
+			mkdir -p "$other"
+			cp "$g/vmlinux" "$g/initrd" "$g/cmdline" "$other"
+		}
+	done
+	scripts/busybox-image "$t/tree/src/build/tests/other.tar" ;;
+esac
 
 case " $tests " in *" disk "*)
 	debian=${VMD_CACHE:-build/cache}/lab-debian
@@ -65,9 +85,10 @@ esac
 # and $bad.
 n=0 bad=0
 each() {
-	name=$1; shift
+	name=$1 hypervisor=${HYPERVISOR:-vmm}; shift
+	[ "$name" != platform ] || hypervisor=qemu
 	tests/lab/lab-run "$lab" -m 3072 -f 14000 -t "${LAB_LIMIT:-900}" \
-	    -d "$t/tree" -e HYPERVISOR="${HYPERVISOR:-vmm}" "$@" \
+	    -d "$t/tree" -e HYPERVISOR="$hypervisor" "$@" \
 	    ./enter sh "tests/boot/$name.t" > "$t/out" 2> "$t/err"
 	rc=$?
 	awk -v name="$name" -v n="$n" -v rc="$rc" -v to="$t/end" '
