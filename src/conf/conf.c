@@ -226,6 +226,8 @@ if_unsupported(struct conf *c, const struct conf_vm *vm)
 		if (f->local && f->to != NULL)
 			return conf_textf(c, "local interface: it is a link "
 			    "of two and cannot be on switch \"%s\"", f->to);
+		if (f->local && (f->address != NULL || f->address6 != NULL))
+			return "address: vmd gives a local interface its own";
 		if (f->local && f->group != NULL)
 			return "local interface: all of them are in a group "
 			    "of vmd's";

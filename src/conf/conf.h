@@ -76,6 +76,8 @@ struct conf_if {
 	const char	*name;		/* "tap3", or NULL */
 	const char	*to;		/* name of a switch, or NULL */
 	const char	*group;		/* or NULL */
+	const char	*address;	/* of the guest; these: or NULL */
+	const char	*address6;
 	bool		 local;
 	bool		 locked;
 	bool		 down;

@@ -58,7 +58,7 @@ inherit_ifs(struct conf_vm *vm, const struct conf_vm *parent)
 		struct conf_if *f = &vm->ifs[vm->nifs++];
 
 		*f = parent->ifs[i];
-		f->name = NULL;
+		f->name = f->address = f->address6 = NULL;
 		f->has_lladdr = false;
 		memset(f->lladdr, 0, sizeof(f->lladdr));
 	}

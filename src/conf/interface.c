@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* interface.c - the network cards of a VM in vm.conf; see parse.h */
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,6 +30,27 @@ parse_lladdr(struct parser *p, struct conf_if *f)
 	return 0;
 }
 
+/* One of each family: what the guest's address is known to be. */
+static int
+parse_address(struct parser *p, struct conf_if *f)
+{
+	uint8_t addr[16];
+	const char *text, **to;
+
+	if (parse_string(p, &text, CONF_WORD_MAX, "address") == -1)
+		return -1;
+	if (inet_pton(AF_INET, text, addr) == 1)
+		to = &f->address;
+	else if (inet_pton(AF_INET6, text, addr) == 1)
+		to = &f->address6;
+	else
+		return parse_fail(p, "invalid address: %.64s", text);
+	if (*to != NULL)
+		return parse_fail(p, "address specified more than once");
+	*to = text;
+	return 0;
+}
+
 static int
 if_option(struct parser *p, void *arg)
 {
@@ -38,6 +60,8 @@ if_option(struct parser *p, void *arg)
 		f->down = false;
 	else if (token_take(p, KW_DOWN))
 		f->down = true;
+	else if (token_take(p, KW_ADDRESS))
+		return parse_address(p, f);
 	else if (token_take(p, KW_SWITCH))
 		return parse_string(p, &f->to, CONF_NAME_MAX, "switch name");
 	else if (token_take(p, KW_GROUP))

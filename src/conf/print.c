@@ -83,6 +83,10 @@ put_if(struct buf *b, const struct conf_if *f)
 	}
 	if (f->group != NULL)
 		(void)buf_printf(b, " group \"%s\",", f->group);
+	if (f->address != NULL)
+		(void)buf_printf(b, " address \"%s\",", f->address);
+	if (f->address6 != NULL)
+		(void)buf_printf(b, " address \"%s\",", f->address6);
 	if (f->rdomain != -1)
 		(void)buf_printf(b, " rdomain %d,", f->rdomain);
 	if (f->locked)

@@ -150,6 +150,8 @@ set_if(json_t *list, const struct conf_if *f)
 	    m[0], m[1], m[2], m[3], m[4], m[5]);
 	return set_text(o, "name", f->name) && set_text(o, "switch", f->to) &&
 	    set_text(o, "group", f->group) &&
+	    set_text(o, "address", f->address) &&
+	    set_text(o, "address6", f->address6) &&
 	    set_text(o, "lladdr", f->has_lladdr ? mac : NULL) &&
 	    json_array_append_new(list, o) == 0;
 }

@@ -225,6 +225,8 @@ add_if(struct priv_start *s, const struct vm *vm, size_t i, struct err *e)
 	t->rdomain = (uint16_t)f->rdomain;
 	t->locked = f->locked;
 	t->down = f->down;
+	t->known = f->address;
+	memcpy(t->known6, f->address6, sizeof(t->known6));
 	if (f->local && set_local(t, vm, i, e) == -1)
 		return -1;
 	if (f == spec_ports_if(&vm->spec))

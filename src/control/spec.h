@@ -90,6 +90,9 @@ struct spec_if {
 	char		 group[SPEC_IFNAME_MAX + 1];
 	uint8_t		 lladdr[6];
 	bool		 has_lladdr;
+	/* What the guest's addresses are known to be; all 0: not known. */
+	uint32_t	 address;	/* host order */
+	uint8_t		 address6[16];
 	bool		 local;		/* a link to the host, with DHCP */
 	bool		 locked;	/* to its address */
 	bool		 down;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* spec_ifs.c - the interfaces of a spec, which are taps; see spec.h */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,35 @@ take_lladdr(struct spec_if *f, const json_t *doc, struct err *e)
 	return 0;
 }
 
+static bool
+has_address6(const struct spec_if *f)
+{
+	static const uint8_t none[16];
+
+	return memcmp(f->address6, none, sizeof(none)) != 0;
+}
+
+/* Those that the guest has on a switch, for its name. */
+static int
+take_addresses(struct spec_if *f, const json_t *doc, struct err *e)
+{
+	const char *four = NULL, *six = NULL;
+	struct in_addr a;
+
+	if (json_get_str(&four, doc, "address", INET_ADDRSTRLEN, e) == -1 ||
+	    json_get_str(&six, doc, "address6", INET6_ADDRSTRLEN, e) == -1)
+		return -1;
+	if (four != NULL && *four != '\0') {
+		if (inet_pton(AF_INET, four, &a) != 1 || a.s_addr == 0)
+			return bad(e, "address", four);
+		f->address = ntohl(a.s_addr);
+	}
+	if (six != NULL && *six != '\0' && (inet_pton(AF_INET6, six,
+	    f->address6) != 1 || !has_address6(f)))
+		return bad(e, "address6", six);
+	return 0;
+}
+
 /* Copy a name of what is looked for when the VM starts. */
 static int
 take_text(char *to, size_t size, const json_t *doc, const char *name,
@@ -67,7 +97,8 @@ static int
 take_if(struct spec_if *f, const json_t *doc, struct err *e)
 {
 	static const char *const known[] = { "name", "switch", "local",
-	    "group", "lladdr", "locked", "down", "rdomain", NULL };
+	    "group", "lladdr", "locked", "down", "rdomain", "address",
+	    "address6", NULL };
 	uint64_t rdomain = 0;
 
 	memset(f, 0, sizeof(*f));
@@ -78,6 +109,7 @@ take_if(struct spec_if *f, const json_t *doc, struct err *e)
 	    take_text(f->to, sizeof(f->to), doc, "switch", e) == -1 ||
 	    take_text(f->group, sizeof(f->group), doc, "group", e) == -1 ||
 	    take_lladdr(f, doc, e) == -1 ||
+	    take_addresses(f, doc, e) == -1 ||
 	    json_get_bool(&f->local, doc, "local", e) == -1 ||
 	    json_get_bool(&f->locked, doc, "locked", e) == -1 ||
 	    json_get_bool(&f->down, doc, "down", e) == -1 ||
@@ -89,6 +121,9 @@ take_if(struct spec_if *f, const json_t *doc, struct err *e)
 		return err_api(e, EINVAL, "invalid_request", "local, and on "
 		    "switch \"%s\": it is a link of two, or on a bridge",
 		    f->to);
+	if (f->local && (f->address != 0 || has_address6(f)))
+		return err_api(e, EINVAL, "invalid_request", "address: vmd "
+		    "gives a local interface its own");
 	if (f->local && f->group[0] != '\0')
 		return err_api(e, ENOTSUP, "not_supported", "group \"%s\": "
 		    "all local interfaces are in a group of vmd's",
@@ -135,6 +170,19 @@ spec_ports_if(const struct spec *s)
 	return NULL;
 }
 
+static void
+put_addresses(json_t *o, const struct spec_if *f)
+{
+	const uint32_t a = htonl(f->address);
+	char text[INET6_ADDRSTRLEN];
+
+	if (a != 0 && inet_ntop(AF_INET, &a, text, sizeof(text)) != NULL)
+		(void)json_object_set_new(o, "address", json_string(text));
+	if (has_address6(f) &&
+	    inet_ntop(AF_INET6, f->address6, text, sizeof(text)) != NULL)
+		(void)json_object_set_new(o, "address6", json_string(text));
+}
+
 static json_t *
 if_json(const struct spec_if *f)
 {
@@ -151,6 +199,7 @@ if_json(const struct spec_if *f)
 		(void)json_object_set_new(o, "switch", json_string(f->to));
 	if (f->group[0] != '\0')
 		(void)json_object_set_new(o, "group", json_string(f->group));
+	put_addresses(o, f);
 	if (!f->has_lladdr)
 		return o;
 	(void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x",

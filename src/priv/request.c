@@ -99,6 +99,8 @@ tap_fields(struct wire *w, struct priv_tap *m)
 	wire_u32(w, &m->addr);
 	wire_bytes(w, m->addr6, sizeof(m->addr6));
 	wire_str(w, m->file, sizeof(m->file));
+	wire_u32(w, &m->known);
+	wire_bytes(w, m->known6, sizeof(m->known6));
 }
 
 static void

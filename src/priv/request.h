@@ -172,6 +172,9 @@ struct priv_tap {
 	uint8_t	 addr6[16];	/* of it too; the host's ends in 1, this one
 				   in 2, of a /96.  All 0: it has none */
 	char	 file[PRIV_WORD_MAX];	/* to boot from it, or "" */
+	/* Not local: what the guest is said to have; all 0: nothing. */
+	uint32_t known;
+	uint8_t	 known6[16];
 };
 
 struct priv_net {

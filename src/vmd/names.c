@@ -87,14 +87,50 @@ put_address(struct records *r, int family, const void *addr, struct err *e)
 	return put(r->fd, text, r->back, e);
 }
 
+/* One that was said: it stays another's, and the name has it all the same. */
+static int
+put_said(struct records *r, int family, const void *addr, struct err *e)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (inet_ntop(family, addr, text, sizeof(text)) == NULL)
+		return err_sys(e, "address");
+	r->len += (size_t)snprintf(r->all + r->len, sizeof(r->all) - r->len,
+	    " %s", text);
+	return symlinkat(r->back, r->fd, text) == -1 && errno != EEXIST ?
+	    err_sys(e, "name %s", text) : 0;
+}
+
+static bool
+is_known6(const struct priv_tap *t)
+{
+	static const uint8_t none[16];
+
+	return memcmp(t->known6, none, sizeof(none)) != 0;
+}
+
 static int
 put_interface(struct records *r, const struct priv_tap *t, struct err *e)
 {
-	const uint32_t addr = htonl(t->addr);
+	const uint32_t addr = htonl(t->addr), said = htonl(t->known);
 
-	if (put_address(r, AF_INET, &addr, e) == -1)
+	if (t->addr != 0 && (put_address(r, AF_INET, &addr, e) == -1 ||
+	    (t->addr6[0] != 0 &&
+	    put_address(r, AF_INET6, t->addr6, e) == -1)))
 		return -1;
-	return t->addr6[0] == 0 ? 0 : put_address(r, AF_INET6, t->addr6, e);
+	if (said != 0 && put_said(r, AF_INET, &said, e) == -1)
+		return -1;
+	return is_known6(t) ? put_said(r, AF_INET6, t->known6, e) : 0;
+}
+
+bool
+names_known(const struct priv_start *s)
+{
+	for (unsigned i = 0; i < s->nnet; i++)
+		if (s->net[i].is_tap && (s->net[i].tap.addr != 0 ||
+		    s->net[i].tap.known != 0 || is_known6(&s->net[i].tap)))
+			return true;
+	return false;
 }
 
 int
@@ -112,7 +148,7 @@ names_add(struct monitor *m, const struct priv_start *s, struct err *e)
 	(void)snprintf(r.back, sizeof(r.back), "%s %s", s->vm, s->name);
 	r.len = (size_t)snprintf(r.all, sizeof(r.all), "%s", s->vm);
 	for (unsigned i = 0; i < s->nnet; i++)
-		if (s->net[i].is_tap && s->net[i].tap.addr != 0 &&
+		if (s->net[i].is_tap &&
 		    put_interface(&r, &s->net[i].tap, e) == -1)
 			return -1;
 	return put(fd, s->name, r.all, e);

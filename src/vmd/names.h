@@ -26,7 +26,16 @@ int	names_open(struct monitor *, struct err *);
 /* There is one: a VM with local interfaces was started once. */
 bool	names_exist(struct monitor *);
 
-/* A VM with local interfaces starts: its name has their addresses. */
+/*
+ * Is anything known of the VM's addresses: of local interfaces, or as it was
+ * said of others?
+ */
+bool	names_known(const struct priv_start *);
+
+/*
+ * Such a VM starts: its name has these addresses.  One that was said is not
+ * taken from the name of another VM.
+ */
 int	names_add(struct monitor *, const struct priv_start *, struct err *);
 
 /* A VM is gone, or was not started after all. */

@@ -891,11 +891,14 @@ is_local(const struct priv_start *r)
 static int
 announce(struct making *k, struct vm *v, struct err *e)
 {
-	if (!is_local(k->r))
+	if (!names_known(k->r))
 		return 0;
 	k->names = names_open(k->m, e);
-	if (k->names == -1 || names_add(k->m, k->r, e) == -1 ||
-	    (k->ports != NULL && ports_write(k->dir, k->ports, e) == -1))
+	if (k->names == -1 || names_add(k->m, k->r, e) == -1)
+		return -1;
+	if (!is_local(k->r))
+		return 0;
+	if (k->ports != NULL && ports_write(k->dir, k->ports, e) == -1)
 		return -1;
 	v->ports = take(&k->ports);
 	return taps_route(k->m, e);

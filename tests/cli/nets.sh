@@ -20,7 +20,7 @@ fi
 d=$(mktemp -d "${TMPDIR:-/tmp}/vmd-nets.XXXXXX") || exit 1
 sock=$d/sock pid='' guests=''
 cleanup() {
-	for i in one two three; do api DELETE "/instances/$i"; done
+	for i in one two three seven eight; do api DELETE "/instances/$i"; done
 	for i in $pid $guests; do kill "$i"; done 2> /dev/null
 	wait 2> /dev/null
 	rm -rf "$d"

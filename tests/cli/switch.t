@@ -44,6 +44,10 @@ vm "five" { image none, hypervisor null, disable
 	interface { group "no-such" } }
 vm "six" { image none, hypervisor null, disable
 	interface tap41 }
+vm "seven" { image none, hypervisor null, disable
+	interface { switch "uplink", address 10.9.0.7, address "fd00::7" } }
+vm "eight" { image none, hypervisor null, disable
+	interface { switch "uplink", address 100.64.1.5 } }
 CONF
 ip link add bridge1 address 02:00:00:00:00:b1 type bridge
 ip link set bridge1 alias "somebody's" up
@@ -174,6 +178,27 @@ ok "no name of a VM that does not run, and nobody else is asked"
 readlink "$d/state/names/one" > "$d/out"
 grep -q '^[a-z0-9-]* 100\.64\.1\.5 fd12:3456:789a:0:6440:105:0:2$' "$d/out"
 ok "the record"
+
+# Those on a switch, as vm.conf says.
+start seven
+name $one 100.64.1.4 seven.vmd.internal 10.9.0.7
+ok "an address that vm.conf says"
+name $one 100.64.1.4 10.9.0.7 seven.vmd.internal
+ok "and whose it is"
+start eight
+name $one 100.64.1.4 eight.vmd.internal 100.64.1.5
+ok "one that is another's"
+name $one 100.64.1.4 100.64.1.5 one.vmd.internal
+ok "who still has it"
+gone() { ! readlink "$d/state/names/$1"; }
+for i in seven eight; do api POST /instances/$i/stop '{"force":true}'; done
+until_true gone seven
+until_true gone eight
+! name $one 100.64.1.4 seven.vmd.internal 10.9.0.7 &&
+    grep -q NXDOMAIN "$d/name"
+ok "gone with the VM"
+name $one 100.64.1.4 100.64.1.5 one.vmd.internal
+ok "and what was another's is there"
 
 # The same by TCP, which is the kernel's, on that link only.
 cat > "$d/dns-tcp.pl" << 'DNS'

@@ -73,6 +73,12 @@ static const struct { const char *text, *code, *names; } refused[] = {
 	    "invalid_request", "switch \"a\"" },
 	{ HEAD ",\"interfaces\":[{\"local\":true,\"group\":\"a\"}]}",
 	    "not_supported", "group" },
+	{ HEAD ",\"interfaces\":[{\"address\":\"10.9.0\"}]}", "invalid_request",
+	    "interfaces[0]: address" },
+	{ HEAD ",\"interfaces\":[{\"address6\":\"10.9.0.1\"}]}",
+	    "invalid_request", "interfaces[0]: address6" },
+	{ HEAD ",\"interfaces\":[{\"local\":true,\"address\":\"10.9.0.1\"}]}",
+	    "invalid_request", "interfaces[0]: address: vmd" },
 	{ HEAD ",\"interfaces\":[{\"rdomain\":256}]}", "invalid_request",
 	    "rdomain" },
 	{ HEAD ",\"interfaces\":[{},{},{},{},{}]}", "invalid_request",
@@ -166,7 +172,8 @@ static const char full[] =
     "\"host_port\":80,\"guest_port\":8080,\"protocol\":\"udp\"}],"
     "\"interfaces\":[{\"name\":\"tap7\",\"switch\":\"up link\","
     "\"group\":\"web\",\"lladdr\":\"02:00:00:00:00:01\",\"locked\":true,"
-    "\"down\":true},{\"local\":true,\"rdomain\":7}],"
+    "\"down\":true,\"address\":\"10.9.0.7\",\"address6\":\"fd00::7\"},"
+    "{\"local\":true,\"rdomain\":7}],"
     "\"volumes\":[{\"volume_id\":\"v\",\"mount_path\":\"/var/lib/x\","
     "\"readonly\":true}],\"shares\":[{\"host_path\":\"/\","
     "\"path\":\"/h\",\"readonly\":true},{\"host_path\":\"/srv/a,b\","
