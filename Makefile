@@ -48,6 +48,7 @@ os_FILES	= clock \
 		  paths \
 		  post \
 		  sandbox \
+		  seatbelt \
 		  tty \
 		  $(os_$(HOST_OS))
 disk_FILES	= image image_files qcow2_compressed qcow2_header qcow2_map \
