@@ -388,6 +388,19 @@ hand_image(struct making *k, unsigned i, struct err *e)
 	return 0;
 }
 
+/* Nobody is between such disks and their guest who could slow it down. */
+static int
+refuse_limits(const struct making *k, struct err *e)
+{
+	bool limits = k->files.ndisks > 0 && k->r->files_rate != 0;
+
+	for (unsigned i = 0; i < k->r->nblk; i++)
+		limits |= k->r->blk[i].bytes_per_second != 0 ||
+		    k->r->blk[i].iops != 0;
+	return !limits ? 0 : err_api(e, ENOTSUP, "not_supported",
+	    "disk_io_bps: vz has no limits of disks");
+}
+
 /* Disks of a VMM that has them itself. */
 static int
 hand_disks(struct making *k, struct err *e)
@@ -396,6 +409,8 @@ hand_disks(struct making *k, struct err *e)
 	char name[PRIV_NAME_MAX];
 	int fd;
 
+	if (refuse_limits(k, e) == -1)
+		return -1;
 	for (unsigned i = 0; i < k->r->nblk; i++) {
 		(void)snprintf(name, sizeof(name), "disk%u", i);
 		fd = file_disk(&k->r->blk[i], name, e);

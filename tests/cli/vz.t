@@ -108,6 +108,7 @@ echo kernel > "$d/k"
 echo initrd > "$d/i"
 head -c 1000 /dev/zero > "$d/disk0.img"
 head -c 4096 /dev/zero > "$d/disk1.img"
+head -c 4096 /dev/zero > "$d/disk2.img"
 head -c 2048 /dev/zero > "$d/cd.iso"
 head -c 700 /dev/zero > "$d/odd.img"
 mkdir "$d/shared"
@@ -168,6 +169,7 @@ full="{\"payload\":{\"kernel\":\"k\",\"initramfs\":\"i\",\"cmdline\":\"quiet\"},
     \"disks\":[{\"id\":\"disk0\",\"path\":\"disk0.img\"},
 	{\"id\":\"disk1\",\"path\":\"$d/disk1.img\",\"readonly\":true,
 	\"direct\":true,\"sync\":\"none\"},
+	{\"id\":\"disk2\",\"path\":\"disk2.img\",\"sync\":\"fsync\"},
 	{\"id\":\"cd0\",\"path\":\"cd.iso\",\"cdrom\":true}],
     \"net\":[{\"id\":\"net0\",\"fds\":[40],\"mac\":\"52:54:00:12:34:56\"},
 	{\"id\":\"net1\",\"nat\":true,\"mac\":\"52:54:00:12:34:57\"}],
@@ -187,10 +189,11 @@ ok 'create' "$(call PUT vm.create "$full")" 204
 ok 'boot' "$(call PUT vm.boot)" 204
 ok 'it runs' "$(state)" Running
 ok 'every device of each list' "$(log \
-    'machine of 3 disks 2 nets 2 shares, 1 entropy')" 1
+    'machine of 4 disks 2 nets 2 shares, 1 entropy')" 1
 ok 'a disk is filled up to a sector' "$(log \
     'disk disk0.img cache 2 sync 1 size 1024')" 1
 ok 'modes of a disk' "$(log 'disk1.img readonly cache 1 sync 3')" 1
+ok 'one that trusts the drive' "$(log 'disk2.img cache 2 sync 2')" 1
 ok 'a CD' "$(log 'disk cd.iso readonly')" 1
 ok 'shares' "$(log 'double: share shared') $(log 'shared readonly')" '2 1'
 ok 'each its address' "$(log 'mac 52:54:00:12:34:5[67]')" 2

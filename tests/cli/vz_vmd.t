@@ -7,6 +7,11 @@
 
 BUILD=$(cd "${BUILD:-build}" && pwd)
 top=$(pwd)
+# As root a network and name servers of its own.
+if [ "$(id -u)" -eq 0 ] && [ "${1:-}" != inside ] &&
+    unshare -n -m true 2> /dev/null; then
+	exec unshare -n -m sh "$0" inside
+fi
 # With sanitizers where that is built.
 double=$BUILD/san/tests/double
 [ -x "$double/vmm-vz" ] && [ -x "$double/vz-agent" ] ||
@@ -21,7 +26,7 @@ state=$d/state
 lib=$d/lib
 VMCTL_HOST=unix://$d/sock
 export VMCTL_HOST
-vmd=
+vmd= dns=
 n=0 bad=0
 user=
 [ "$(id -u)" -ne 0 ] || user="-o user=root"
@@ -38,6 +43,7 @@ leftovers() {
 }
 cleanup() {
 	[ -z "$vmd" ] || kill -9 "$vmd" 2>/dev/null
+	[ -z "$dns" ] || kill "$dns" 2>/dev/null
 	for p in $(leftovers); do kill -9 "$p" 2>/dev/null; done
 	rm -rf "$d"
 }
@@ -106,6 +112,24 @@ echo initrd > "$d/data/guest/$machine/initrd"
 echo "vz.agent vz.net" > "$d/data/guest/$machine/cmdline"
 scripts/busybox-image "$d/hello.tar"
 
+# --- who answers names: one address, whatever is asked
+if [ "${1:-}" = inside ]; then
+	ip link set lo up
+	cat > "$d/dns.pl" <<-'END'
+	use Socket;
+	socket(my $s, PF_INET, SOCK_DGRAM, 17) or die;
+	bind($s, sockaddr_in(53, INADDR_LOOPBACK)) or die;
+	while (my $from = recv($s, my $q, 2000, 0)) {
+		send($s, substr($q, 0, 2) . pack('n5', 0x8180, 1, 1, 0, 0) .
+		    substr($q, 12) . pack('n3Nn', 0xc00c, 1, 1, 60, 4) .
+		    pack('C4', 192, 0, 2, 77), 0, $from);
+	}
+	END
+	perl "$d/dns.pl" & dns=$!
+	echo nameserver 127.0.0.1 > "$d/resolv.conf"
+	mount --bind "$d/resolv.conf" /etc/resolv.conf
+fi
+
 # --- who chooses it
 start_vmd || { echo "not ok 1 - vmd starts"; echo "1..1"; exit 1; }
 is "auto takes it where it works" "vz true" "$(vmctl capabilities \
@@ -120,7 +144,8 @@ port=$(perl -MSocket -e 'socket my $s, PF_INET, SOCK_STREAM, 0;
     print((sockaddr_in(getsockname $s))[0])')
 ok "import" vmctl image import --name busybox:hello "$d/hello.tar"
 ok "volume" vmctl volume create --size 16M v
-ok "run" vmctl run -d --name a -m 192M -c 2 -p "127.0.0.1:$port:80" \
+ok "run" vmctl run -d --name a -m 192M -c 2 --bandwidth-down 64MB/s \
+    --bandwidth-up 32MB/s -p "127.0.0.1:$port:80" \
     -v v:/data -v "$d/share:/host:ro" busybox:hello
 ok "its agent is heard: it runs" until_true in_state a Running
 is "the framework has all devices but the card" "net0 vmm" \
@@ -140,7 +165,7 @@ ok "its console" grep -q "hello from the double" "$(dir a)/console.log"
 # --- its network: this test is the guest's driver
 cat > "$d/net.pl" <<'END'
 use strict; use warnings; use Socket;
-my ($dir, $mac, $port) = @ARGV;
+my ($dir, $mac, $port, $names) = @ARGV;
 chdir $dir or die;
 unlink 'test.net';
 socket(my $s, PF_UNIX, SOCK_DGRAM, 0) or die;
@@ -166,7 +191,7 @@ my $ip = pack 'C2 n3 C2 n N2', 0x45, 0, 20 + length $udp, 0, 0, 64, 17, 0,
     0, 0xffffffff;
 substr($ip, 10, 2) = pack 'n', sum($ip);
 out("\xff" x 6 . $me . "\x08\0" . $ip . $udp);
-await('offer', sub { my $f = shift;
+my $offer = await('offer', sub { my $f = shift;
 	return unless substr($f, 12, 2) eq "\x08\0" && ord(substr $f, 23) == 17
 	    && unpack('n', substr $f, 36, 2) == 68;
 	return join '.', unpack 'C4', substr $f, 58, 4 });
@@ -181,10 +206,29 @@ await('syn', sub { my $f = shift;
 	}
 	return unless substr($f, 12, 2) eq "\x08\0" && ord(substr $f, 23) == 6;
 	return unpack 'n', substr $f, 36, 2 });
+# A name (RFC 1035), asked of 10.0.2.3.
+exit if !$names;
+$udp = pack('n6 n4', 4000, 53, 0, 0, 7, 0x100, 1, 0, 0, 0) .
+    "\4name\4test\0" . pack 'n2', 1, 1;
+substr($udp, 4, 2) = pack 'n', length $udp;
+$ip = pack 'C2 n3 C2 n C4 C4', 0x45, 0, 20 + length $udp, 0, 0, 64, 17, 0,
+    10, 0, 2, 15, 10, 0, 2, 3;
+substr($ip, 10, 2) = pack 'n', sum($ip);
+out(substr($offer, 6, 6) . $me . "\x08\0" . $ip . $udp);
+await('name', sub { my $f = shift;
+	return unless substr($f, 12, 2) eq "\x08\0" && ord(substr $f, 23) == 17
+	    && unpack('n', substr $f, 34, 2) == 53;
+	return join '.', unpack 'C4', substr $f, -4 });
 END
-is "DHCP, and a published port, by viod net" "offer 10.0.2.15
-syn 80" "$(timeout 60 perl "$d/net.pl" "$(dir a)" \
-    "$(jq -r '.net[0].mac' "$(dir a)/config.json")" "$port")"
+is "DHCP, a published port and a name, by viod net" "offer 10.0.2.15
+syn 80${dns:+
+name 192.0.2.77}" "$(timeout 60 perl "$d/net.pl" "$(dir a)" \
+    "$(jq -r '.net[0].mac' "$(dir a)/config.json")" "$port" $dns)"
+is "with its limits" "-D 67108864 -U 33554432" \
+    "$(words a net0 | grep -o -e '-D [0-9]* -U [0-9]*')"
+is "those of disks are refused" 1 "$(vmctl run -d --name l -m 192M \
+    --disk-io 10MB/s busybox:hello 2>&1 | grep -c 'vz has no limits of disks')"
+vmctl rm -f l > /dev/null 2>&1
 ok "frames, no vhost-user" test "$(words a net0 | grep -c -- ' -F ')" = 1
 is "what it counted" true "$(curl -s --unix-socket "$(dir a)/api.sock" \
     http://x/api/v1/vm.counters | jq '.net0.rx_frames > 0')"
