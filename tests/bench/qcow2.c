@@ -3,7 +3,8 @@
  * qcow2.c - viod blk against qemu-storage-daemon, with qcow2 images
  *
  * As disk.c, with an image for each back-end: one that has all its clusters,
- * and, for the loads that allocate, an empty one for each round.
+ * and, for the loads that allocate, an empty one for each round, without and
+ * with a base that has data.
  */
 
 #include <stdarg.h>
@@ -36,6 +37,18 @@ static const struct load empty_loads[] = {
 	    EMPTY, 256 << 10, false },
 };
 
+/* The same with a base: the rest of each cluster is copied. */
+static const struct load copy_loads[] = {
+	{ "qcow2 4k copy qd1", VIRTIO_BLK_T_OUT, 4096, 1, 200,
+	    DISK, CLUSTER, false },
+	{ "qcow2 4k copy qd32", VIRTIO_BLK_T_OUT, 4096, 32, 1600,
+	    DISK, CLUSTER, false },
+	{ "qcow2 256k over a base qd4", VIRTIO_BLK_T_OUT, 256 << 10, 4, 256,
+	    DISK, 256 << 10, false },
+};
+
+#define BASE_FD		40	/* above all that is opened here */
+
 static const char *const engines[] = { "io_uring", "threads", "io_uring" };
 static struct backend backends[] = {
 	{ .name = "viod" },
@@ -57,12 +70,13 @@ sh(const char *fmt, ...)
 }
 
 static void
-start(unsigned i, const char *self)
+start(unsigned i, const char *self, bool based)
 {
 	struct backend *b = &backends[i];
 	char node[512], export[256];
 	const char *ours[] = { drive_viod(self), "blk", "-d", "6", "-S",
-	    b->d.sock, "-f", "qcow2", "-E", engines[i], NULL };
+	    b->d.sock, "-f", "qcow2", "-E", engines[i], based ? "-B" : NULL,
+	    "raw:40", NULL };
 	const char *qemu[] = { "/usr/bin/qemu-storage-daemon", "--blockdev",
 	    node, "--export", export, NULL };
 
@@ -91,7 +105,7 @@ full_images(const char *self)
 	sh("head -c %lu /dev/zero | tr '\\0' x > %s", DISK, raw);
 	for (unsigned i = 0; i < COUNT(backends); i++) {
 		sh("qemu-img convert -O qcow2 %s %s", raw, b[i].d.disk);
-		start(i, self);
+		start(i, self, false);
 	}
 	sh("rm %s", raw);
 	for (unsigned l = 0; l < COUNT(loads); l++) {
@@ -105,27 +119,42 @@ full_images(const char *self)
 		drive_fini(&b[i].d);
 }
 
+/* base: its name, or NULL. */
 static void
-empty_images(const char *self)
+empty_images(const char *self, const struct load *l, const char *base)
 {
 	struct backend *b = backends;
+	char options[256] = "";
+	unsigned i;
 
-	for (unsigned l = 0; l < COUNT(empty_loads); l++) {
-		for (unsigned n = 0; n < EMPTY_ROUNDS * COUNT(backends);
-		    n++) {
-			unsigned i = n % COUNT(backends);
-
-			drive_init(&b[i].d, 0);
-			sh("qemu-img create -q -f qcow2 %s %lu",
-			    b[i].d.disk, EMPTY);
-			start(i, self);
-			load_measure(&b[i], &empty_loads[l], l,
-			    n / COUNT(backends));
-			drive_fini(&b[i].d);
-		}
-		load_report(&empty_loads[l], l, EMPTY_ROUNDS, &b[0], &b[1],
-		    COUNT(backends) - 1);
+	if (base != NULL)
+		snprintf(options, sizeof(options), "-b %s -F raw", base);
+	for (unsigned n = 0; n < EMPTY_ROUNDS * COUNT(backends); n++) {
+		i = n % COUNT(backends);
+		drive_init(&b[i].d, 0);
+		sh("qemu-img create -q -f qcow2 %s %s %lu", options,
+		    b[i].d.disk, l->bytes);
+		start(i, self, base != NULL);
+		load_measure(&b[i], l, 0, n / COUNT(backends));
+		drive_fini(&b[i].d);
 	}
+	load_report(l, 0, EMPTY_ROUNDS, &b[0], &b[1], COUNT(backends) - 1);
+}
+
+static void
+based_images(const char *self)
+{
+	char base[] = "/tmp/vmd-bench.XXXXXX";
+	int fd = mkstemp(base);
+
+	if (fd == -1 || dup2(fd, BASE_FD) == -1)
+		drive_die(base, NULL);
+	(void)close(fd);
+	sh("head -c %lu /dev/zero | tr '\\0' x > %s", DISK, base);
+	for (unsigned i = 0; i < COUNT(copy_loads); i++)
+		empty_images(self, &copy_loads[i], base);
+	(void)close(BASE_FD);
+	(void)unlink(base);
 }
 
 int
@@ -139,6 +168,8 @@ main(int argc, char *argv[])
 		return 0;
 	}
 	full_images(argv[0]);
-	empty_images(argv[0]);
+	for (unsigned i = 0; i < COUNT(empty_loads); i++)
+		empty_images(argv[0], &empty_loads[i], NULL);
+	based_images(argv[0]);
 	return 0;
 }
