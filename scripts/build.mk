@@ -222,7 +222,7 @@ endif
 ifndef SAN
 UNIT		+= $(O)/tests/unit/hvf_kick_tsan.t
 $(O)/tests/unit/hvf_kick_tsan.t: tests/unit/hvf_kick.c \
-    $(patsubst %,src/accel/%.c,$(accel_hvf)) $(ARCHIVES)
+    $(patsubst %,src/accel/%.c,$(accel_hvf)) $(wildcard tests/*.h) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(filter-out -MMD -MP,$(test_link)) -fsanitize=thread
 endif

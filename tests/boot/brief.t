@@ -2,7 +2,9 @@
 # brief.t: all that a hypervisor has to do for a VM, once for each number of
 # processors: exec (vsock), disk, network, pause, snapshots, deaths.
 #
-#	CPUS	how many processors (default "1 2 4")
+#	CPUS		how many processors (default "1 2 4")
+#	BRIEF_KILLS	how often vmm is killed at any moment of a pause, of
+#			standby and restore (default 0), each time
 [ "${HYPERVISOR:-qemu}" != qemu ] ||
     { echo "1..0 # SKIP vmm-qemu has no snapshots"; exit 0; }
 . tests/boot/lib.sh
@@ -10,7 +12,41 @@
 start_vmd -o disk_ratio=100 -o memory_ratio=10 || broken "vmd starts"
 import_hello
 root() { vmctl exec -u root a "$@"; }
-stopped() { [ "$(vmctl inspect a | jq -r '.[0].state')" = Stopped ]; }
+state_of() { vmctl inspect a | jq -r '.[0].state'; }
+stopped() { [ "$(state_of)" = Stopped ]; }
+settled() { case $(state_of) in Running|Stopped|Standby|Paused) ;;
+    *) false ;; esac; }
+random() { od -An -tu2 -N2 /dev/urandom | tr -d ' '; }
+
+# one_kill N: what vmm is killed in the middle of; then whatever is left of
+# the VM goes on, and its disk is whole.
+one_kill() {
+	case $(($1 % 3)) in
+	0)	what=pause
+		{ vmctl pause a && vmctl unpause a; } > "$t/out" 2>&1 & ;;
+	1)	what=standby
+		vmctl standby a > "$t/out" 2>&1 & ;;
+	2)	what=restore
+		vmctl standby a > "$t/out" 2>&1 || return 1
+		vmctl restore a > "$t/out" 2>&1 & ;;
+	esac
+	job=$!
+	sleep "$(awk -v r="$(random)" 'BEGIN { print r / 65536 * 1.5 }')"
+	victim=$(vm_pids a vmm 2> /dev/null)
+	[ -z "$victim" ] || kill -9 "$victim" 2> /dev/null
+	wait $job 2> /dev/null
+	wait_for 60 settled || return 1
+	left=$(state_of)
+	echo "# $1: $what, ${victim:-nobody} killed: $left"
+	case $left in
+	Stopped) vmctl start a ;;
+	Standby) vmctl restore a ;;
+	Paused)	vmctl unpause a ;;
+	esac > "$t/out" 2>&1 || return 1
+	vmctl wait --state Running --timeout 100s a > "$t/out" 2>&1 &&
+	    wait_for 60 root true &&
+	    [ "$(root md5sum -c /kept.sum)" = "/kept: OK" ]
+}
 
 for cpus in ${CPUS:-1 2 4}; do
 	ok "$cpus: a VM answers" run_hello a -c "$cpus"
@@ -44,6 +80,12 @@ for cpus in ${CPUS:-1 2 4}; do
 	ok "$cpus: and it answers" \
 	    vmctl wait --state Running --timeout 100s a
 	is "$cpus: its disk is there" "/kept: OK" "$(root md5sum -c /kept.sum)"
+	i=0 failed=
+	while [ $i -lt "${BRIEF_KILLS:-0}" ] && [ -z "$failed" ]; do
+		i=$((i + 1))
+		one_kill $i || failed="$i: $what: $(state_of) $(cat "$t/out")"
+	done
+	[ $i -eq 0 ] || is "$cpus: $i times killed in the middle" "" "$failed"
 	device=$(awk '$1 != "vmm" { print $1; exit }' "$state"/vms/*/pids)
 	kill -9 "$(vm_pids a "$device")"
 	ok "$cpus: $device killed: the VM is Stopped" wait_for 20 stopped

@@ -43,7 +43,7 @@ tests=${BOOT_TESTS:-$part${LAB_FULL:+ $full}}
 # What the tests read of the environment.
 set --
 for v in EXEC_BIG_MIB EXEC_COUNT SURVIVE_KILLS SNAPSHOT_ROUNDS SNAPSHOT_KILLS \
-    CPUS FORKS STORM_ROUNDS LAB_GUESTS DISK_FORMATS LIMIT; do
+    BRIEF_KILLS CPUS FORKS STORM_ROUNDS LAB_GUESTS DISK_FORMATS LIMIT; do
 	eval "set -- \"\$@\" -e $v=\"\${$v:-}\""
 done
 

@@ -4,6 +4,7 @@
 # arm64 machine: exec, disk, network, pause, snapshots, deaths.
 #
 #   CPUS   how many processors the VM has, one VM after the other (default 2)
+#   BRIEF_KILLS   how often vmm is killed at any moment (default 0)
 cd "$(dirname "$0")/../.." || exit 1
 LAB_VMM=${BUILD:-build}/arm64/tests/double/vmm-hvf
 [ -x "$LAB_VMM" ] || { echo "1..0 # SKIP no $LAB_VMM (make arm64)"; exit 0; }
