@@ -391,7 +391,7 @@ hvf_vcpu_load(struct accel_vcpu *c, const json_t *o, struct err *e)
 	    load_icc(c, o, e) == -1 || load_power(c, o, e) == -1)
 		return -1;
 	c->used = true;
-	c->pending = false;
+	c->pending = c->finished = false;
 	return hvf_failed(c, e);
 }
 

@@ -192,7 +192,7 @@ hvf_vcpu_destroy(struct accel_vcpu *c)
 int
 hvf_vcpu_reset(struct accel_vcpu *c, struct err *e)
 {
-	c->pending = false;
+	c->pending = c->finished = false;
 	hvf_state_reset(c);
 	(void)pthread_mutex_lock(&c->vm->lock);
 	c->power = c->id == 0 ? HVF_ON : HVF_OFF;

@@ -329,6 +329,29 @@ no_step_left(void **state)
 	end(&w);
 }
 
+/* A call that ends the machine is no step of the next one. */
+static void
+stepped_off(void **state)
+{
+	const struct accel_debug d = { .on = true };
+	const hv_vcpu_exit_t off = fault(HVC, 0), wfe = fault(WFI | 1, 0);
+	struct world w;
+
+	(void)state;
+	begin(&w, 1);
+	step(&w);
+	w.f->reg[HV_REG_X0] = 0x84000008;
+	hvf_script(0, &off, 1);
+	assert_int_equal(run(&w).why, ACCEL_EXIT_OFF);
+	assert_int_equal(accel_hvf.vm_reset(w.vm, NULL), 0);
+	assert_int_equal(accel_hvf.vcpu_reset(w.c, NULL), 0);
+	hvf_script(0, &wfe, 1);
+	accel_hvf.vcpu_kick(w.c);
+	assert_int_equal(run(&w).why, ACCEL_EXIT_KICK);
+	debug(&w, &d);
+	end(&w);
+}
+
 /* --- the guest's own ------------------------------------------------------ */
 
 /* It reads and writes its own, and gets them back. */
@@ -460,6 +483,7 @@ main(void)
 		cmocka_unit_test(stepped),
 		cmocka_unit_test(stepped_load),
 		cmocka_unit_test(no_step_left),
+		cmocka_unit_test(stepped_off),
 		cmocka_unit_test(guest_looks),
 		cmocka_unit_test(snapshot),
 		cmocka_unit_test(registers),
