@@ -1,6 +1,9 @@
 #!/bin/sh
 # efi.t: UEFI (EDK II as packaged) boots a disk on vmm's arm64 board: systemd's
 # loader and Linux, on the KVM of an emulated arm64 machine.
+#
+#   LAB_GUESTS=all   a Debian, too: GRUB, systemd, its login prompt, its end by
+#                    the power button (half a gigabyte is fetched, once; as root)
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 PATH=$PATH:/usr/sbin:/sbin
@@ -24,5 +27,12 @@ case $? in
 esac
 cp "$build/arm64/bin/vmm" "$build/arm64/bin/viod" tests/lab/guest/efi-run "$t/d"
 aarch64-linux-gnu-gcc -static -O1 -o "$t/d/api" tests/lab/guest/api.c || exit 1
-tests/lab/lab-run arm64 -c -m 1024 -t "${LAB_SECONDS:-1800}" -f 400 \
+mem=1024 limit=1800
+[ "${LAB_GUESTS:-}" != all ] || {
+	debian=${VMD_CACHE:-build/cache}/lab-debian-arm64
+	tests/lab/debian-disk "$debian" arm64 || exit 1
+	cp --sparse=always "$debian/disk" "$t/d/debian"
+	mem=1536 limit=5400
+}
+tests/lab/lab-run arm64 -c -m $mem -t "${LAB_SECONDS:-$limit}" -f 400 \
     -e "GUEST_SECONDS=${GUEST_SECONDS:-600}" -d "$t/d" sh ./efi-run
