@@ -26,16 +26,19 @@ os_Linux	= clock_linux \
 		  event_linux \
 		  image_lock_linux \
 		  link_linux \
+		  memory_linux \
 		  os_linux \
 		  paths_linux \
 		  process_linux \
 		  sandbox_linux \
+		  socket_linux \
 		  user_linux
 os_Darwin	= clock_darwin \
 		  darwin/signature \
 		  event_kqueue \
 		  files_darwin \
 		  image_lock_darwin \
+		  memory_darwin \
 		  os_darwin \
 		  paths_darwin \
 		  process_darwin \

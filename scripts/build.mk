@@ -226,6 +226,16 @@ $(O)/tests/unit/hvf_kick_tsan.t: tests/unit/hvf_kick.c \
 	@mkdir -p $(@D)
 	$(call say,TEST)$(filter-out -MMD -MP,$(test_link)) -fsanitize=thread
 endif
+# Its sockets and memory, on a double of what Linux has not: the same, again.
+ifneq ($(HOST_OS),Darwin)
+UNIT		+= $(O)/tests/unit/os_darwin.t
+$(O)/tests/unit/os_darwin.t: tests/unit/os.c src/os/socket_darwin.c \
+    src/os/memory_darwin.c tests/double/darwin/darwin.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST)$(test_link) -DDOUBLE_DARWIN -I. -Itests/double/darwin \
+	    -include tests/double/darwin/darwin.h -Wl,--wrap=getsockopt \
+	    -Wl,--wrap=setsockopt -Wl,--wrap=fcntl
+endif
 $(O)/tests/unit/%.t: tests/unit/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(test_link)

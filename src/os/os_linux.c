@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* os_linux.c - what host systems disagree about, on Linux; see os.h */
+/*
+ * os_linux.c - what host systems disagree about, on Linux; see os.h
+ *
+ * Time, files, processes' own things.  Memory is in memory_linux.c, sockets in
+ * socket_linux.c.
+ */
 
-#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,6 @@
 #include "lib/own.h"
 #include "lib/util.h"
 #include "os/os.h"
-#include "os/passed.h"
 
 void
 os_random(void *to, size_t len)
@@ -154,106 +154,6 @@ os_mtime_ns(const struct stat *st)
 }
 
 int
-os_memfd(const char *name, uint64_t bytes, struct err *e)
-{
-	own_fd int fd = -1;
-
-	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1)
-		return err_sys(e, "memfd %s", name);
-	if (ftruncate(fd, (off_t)bytes) == -1)
-		return err_sys(e, "memfd %s: %llu bytes", name,
-		    (unsigned long long)bytes);
-	/* A peer that shrinks it would make us fault on access. */
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == -1)
-		return err_sys(e, "memfd %s: seal", name);
-	return take_fd(&fd);
-}
-
-int
-os_memfd_huge(const char *name, uint64_t bytes, uint64_t page, struct err *e)
-{
-	own_fd int fd = -1;
-	unsigned shift = (unsigned)__builtin_ctzll(page);
-
-	fd = memfd_create(name, MFD_CLOEXEC | MFD_HUGETLB |
-	    shift << MAP_HUGE_SHIFT);
-	if (fd == -1)
-		return err_sys(e, "huge pages of %llu MiB",
-		    (unsigned long long)(page >> 20));
-	if (ftruncate(fd, (off_t)bytes) == -1)
-		return err_sys(e, "huge pages: %llu bytes",
-		    (unsigned long long)bytes);
-	return take_fd(&fd);
-}
-
-/* --- pages: Documentation/admin-guide/mm/pagemap.rst ---------------------- */
-
-#define PAGEMAP_FILE	(1ULL << 61)	/* a file's page, or shared */
-#define PAGEMAP_SWAP	(1ULL << 62)
-#define PAGEMAP_PRESENT	(1ULL << 63)
-
-/* Of the process, as what it describes. */
-static int pagemap = -1;
-
-int
-os_pages_open(void)
-{
-	if (pagemap == -1 && sysconf(_SC_PAGESIZE) == OS_PAGE_SIZE)
-		pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	return pagemap == -1 ? -1 : 0;
-}
-
-static enum os_page
-what_page(uint64_t entry)
-{
-	if ((entry & (PAGEMAP_PRESENT | PAGEMAP_SWAP)) == 0)
-		return OS_PAGE_NONE;
-	return entry & PAGEMAP_FILE ? OS_PAGE_FILE : OS_PAGE_OWN;
-}
-
-int
-os_pages(const void *at, size_t n, uint8_t *ret)
-{
-	uint64_t entry[512];
-	off_t from = (off_t)((uintptr_t)at / OS_PAGE_SIZE * sizeof(*entry));
-	ssize_t r;
-
-	for (size_t done = 0; done < n; done += (size_t)r) {
-		r = pread(pagemap, entry, MIN(n - done, COUNT(entry)) *
-		    sizeof(*entry), from + (off_t)(done * sizeof(*entry)));
-		if (r == -1 && errno != EINTR)
-			return -1;
-		if (r == 0) {
-			errno = EFAULT;
-			return -1;
-		}
-		r = r == -1 ? 0 : r / (ssize_t)sizeof(*entry);
-		for (ssize_t i = 0; i < r; i++)
-			ret[done + (size_t)i] = (uint8_t)what_page(entry[i]);
-	}
-	return 0;
-}
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE	25		/* Linux 6.1 */
-#endif
-
-int
-os_advise(void *at, size_t len, enum os_advice a)
-{
-	static const int means[] = {
-		[OS_ADVISE_HUGE] = MADV_HUGEPAGE,
-		[OS_ADVISE_COLLAPSE] = MADV_COLLAPSE,
-		[OS_ADVISE_READ] = MADV_POPULATE_READ,
-		[OS_ADVISE_WRITE] = MADV_POPULATE_WRITE,
-		[OS_ADVISE_DISCARD] = MADV_DONTNEED,
-	};
-
-	return madvise(at, len, means[a]);
-}
-
-int
 os_alarm(struct err *e)
 {
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -280,232 +180,6 @@ os_alarm_clear(int fd)
 
 	while (read(fd, &n, sizeof(n)) == -1 && errno == EINTR)
 		;
-}
-
-int
-os_notify_init(struct os_notify *ret, struct err *e)
-{
-	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-
-	if (fd == -1)
-		return err_sys(e, "eventfd");
-	*ret = (struct os_notify){ fd, fd };
-	return 0;
-}
-
-void
-os_notify_fini(struct os_notify *n)
-{
-	if (n->rd != -1)
-		(void)close(n->rd);
-	*n = OS_NOTIFY_NONE;
-}
-
-void
-os_notify_send(int wr)
-{
-	(void)eventfd_write(wr, 1);
-}
-
-bool
-os_notify_take(int rd)
-{
-	eventfd_t n;
-
-	return eventfd_read(rd, &n) == 0;
-}
-
-int
-os_pipe(int ret[2])
-{
-	return pipe2(ret, O_CLOEXEC);
-}
-
-int
-os_socket(int domain, int type)
-{
-	return socket(domain, type | SOCK_CLOEXEC, 0);
-}
-
-int
-os_socketpair(int type, int ret[2])
-{
-	return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ret);
-}
-
-int
-os_socketpair_now(int type, int ret[2])
-{
-	return socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-	    ret);
-}
-
-void
-os_pipe_size(int fd, int bytes)
-{
-	(void)fcntl(fd, F_SETPIPE_SZ, bytes);
-}
-
-ssize_t
-os_recvmsg(int sock, struct msghdr *m)
-{
-	return recvmsg(sock, m, MSG_CMSG_CLOEXEC);
-}
-
-ssize_t
-os_send(int sock, const void *data, size_t len, bool more)
-{
-	return send(sock, data, len, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
-}
-
-int
-os_peer(struct os_peer *ret, int sock, struct err *e)
-{
-	struct ucred c;
-	socklen_t len = sizeof(c), n = sizeof(int);
-	int domain = AF_UNSPEC;
-
-	/* Other sockets have credentials that are nobody's. */
-	if (getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &n) == -1)
-		return err_sys(e, "peer credentials");
-	if (domain != AF_UNIX)
-		return err_set(e, EOPNOTSUPP, "peer credentials: "
-		    "not a unix socket");
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &c, &len) == -1)
-		return err_sys(e, "peer credentials");
-	ret->uid = c.uid;
-	ret->gid = c.gid;
-	ret->pid = c.pid;
-	return 0;
-}
-
-int
-os_peer_groups(gid_t *ret, unsigned max, int sock)
-{
-	socklen_t len = (socklen_t)(max * sizeof(*ret));
-
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERGROUPS, ret, &len) == -1)
-		return -1;
-	return (int)(len / sizeof(*ret));
-}
-
-/*
- * A name below a directory descriptor has no address of its own; the
- * descriptor's link in /proc makes it one of fixed length.
- */
-static int
-unix_addr(struct sockaddr_un *sun, int dirfd, const char *name, struct err *e)
-{
-	int n;
-
-	memset(sun, 0, sizeof(*sun));
-	sun->sun_family = AF_UNIX;
-	if (dirfd == AT_FDCWD)
-		n = snprintf(sun->sun_path, sizeof(sun->sun_path), "%s", name);
-	else
-		n = snprintf(sun->sun_path, sizeof(sun->sun_path),
-		    "/proc/self/fd/%d/%s", dirfd, name);
-	if (n < 0 || (size_t)n >= sizeof(sun->sun_path))
-		return err_set(e, ENAMETOOLONG,
-		    "%s: longer than a socket's path may be", name);
-	return 0;
-}
-
-static int
-unix_connect(int dirfd, const char *name, int flags, struct err *e)
-{
-	own_fd int fd = -1;
-	struct sockaddr_un sun;
-
-	if (unix_addr(&sun, dirfd, name, e) == -1)
-		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-	if (fd == -1)
-		return err_sys(e, "socket");
-	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
-		return err_sys(e, "connect to %s", name);
-	return take_fd(&fd);
-}
-
-int
-os_unix_connect(int dirfd, const char *name, struct err *e)
-{
-	return unix_connect(dirfd, name, 0, e);
-}
-
-int
-os_unix_connect_now(int dirfd, const char *name, struct err *e)
-{
-	return unix_connect(dirfd, name, SOCK_NONBLOCK, e);
-}
-
-#define PASSED_FD	3	/* the first that systemd passes */
-
-int
-os_passed_socket(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	uint64_t v;
-
-	if (pid == NULL || fds == NULL || strcmp(fds, "1") != 0 ||
-	    num_parse(&v, pid, 1, INT32_MAX, NULL) == -1 ||
-	    (pid_t)v != getpid() || fd_cloexec(PASSED_FD, 1) == -1)
-		return -1;
-	return PASSED_FD;
-}
-
-int
-os_accept(int listener)
-{
-	return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-}
-
-/* Remove a socket file nobody listens on; refuse anything else. */
-static int
-unix_clear(int dirfd, const char *name, struct err *e)
-{
-	own_fd int fd = -1;
-	struct stat st;
-	struct err why;
-
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return errno == ENOENT ? 0 : err_sys(e, "stat %s", name);
-	if (!S_ISSOCK(st.st_mode))
-		return err_set(e, EEXIST, "%s: exists and is no socket", name);
-	/* Never waits: whoever listens may have let its queue fill up. */
-	fd = os_unix_connect_now(dirfd, name, &why);
-	if (fd != -1 || why.num == EAGAIN)
-		return err_set(e, EADDRINUSE,
-		    "%s: another process is listening", name);
-	if (unlinkat(dirfd, name, 0) == -1 && errno != ENOENT)
-		return err_sys(e, "remove stale %s", name);
-	return 0;
-}
-
-int
-os_unix_listen(int dirfd, const char *name, mode_t mode, int backlog,
-    struct err *e)
-{
-	own_fd int fd = -1;
-	struct sockaddr_un sun;
-	mode_t old;
-	int r;
-
-	if (unix_addr(&sun, dirfd, name, e) == -1 ||
-	    unix_clear(dirfd, name, e) == -1)
-		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return err_sys(e, "socket");
-	/* The mask, not chmod: there must be no moment with wider rights. */
-	old = umask((mode_t)~mode & 0777);
-	r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
-	(void)umask(old);
-	if (r == -1)
-		return err_sys(e, "bind %s", name);
-	if (listen(fd, backlog) == -1)
-		return err_sys(e, "listen on %s", name);
-	return take_fd(&fd);
 }
 
 int

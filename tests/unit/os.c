@@ -16,6 +16,7 @@
 #include "unit.h"
 #include "lib/util.h"
 #include "os/os.h"
+#include "os/passed.h"
 #include "os/paths.h"
 
 static char	dir[64];
@@ -62,6 +63,7 @@ stale_socket(void **state)
 	(void)close(fd);
 }
 
+#ifndef DOUBLE_DARWIN
 /*
  * One that listens and accepts nobody, its queue full: whoever wants the
  * name is refused, not held up.
@@ -87,6 +89,7 @@ full_queue(void **state)
 		(void)close(fds[--n]);
 	(void)close(listener);
 }
+#endif
 
 /* A directory has a path, a pipe none; one too long for us is refused. */
 static void
@@ -218,6 +221,126 @@ peer(void **state)
 	(void)close(tcp);
 	(void)close(s[0]);
 	(void)close(s[1]);
+}
+
+/* All of a peer's groups, or none: some would be a wrong answer. */
+static void
+peer_groups(void **state)
+{
+	gid_t own[256], got[256];
+	int s[2], n = getgroups(COUNT(own), own);
+
+	(void)state;
+	assert_true(n >= 0);
+	assert_int_equal(os_socketpair(SOCK_STREAM, s), 0);
+	assert_int_equal(os_peer_groups(got, COUNT(got), s[0]), n);
+	for (int i = 0; i < n; i++)
+		assert_int_equal(got[i], own[i]);
+	if (n > 0)
+		assert_int_equal(os_peer_groups(got, (unsigned)n - 1, s[0]),
+		    -1);
+#ifdef DOUBLE_DARWIN
+	/* macOS tells of 16 at most: as many may be more. */
+	assert_int_equal(setenv("DOUBLE_GROUPS", "15", 1), 0);
+	assert_int_equal(os_peer_groups(got, COUNT(got), s[0]), 15);
+	assert_int_equal(os_peer_groups(got, 14, s[0]), -1);
+	assert_int_equal(setenv("DOUBLE_GROUPS", "16", 1), 0);
+	assert_int_equal(os_peer_groups(got, COUNT(got), s[0]), -1);
+	assert_int_equal(setenv("DOUBLE_GROUPS", "200", 1), 0);
+	assert_int_equal(os_peer_groups(got, COUNT(got), s[0]), -1);
+	(void)unsetenv("DOUBLE_GROUPS");
+#endif
+	(void)close(s[0]);
+	(void)close(s[1]);
+}
+
+#define PASSED_FD	3	/* systemd's first; the double has the same */
+
+/* In a process of its own, which gives the number up; what it exits with. */
+static int
+take_passed(int listener)
+{
+	int at = fcntl(dirfd_, F_DUPFD, 10);
+	char pid[16];
+	int fd;
+
+	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	if (os_passed_socket() != -1 || dup2(listener, PASSED_FD) == -1 ||
+	    setenv("LISTEN_PID", "1", 1) == -1 ||
+	    setenv("LISTEN_FDS", "1", 1) == -1)
+		return 1;
+	/* Another process's. */
+	if (os_passed_socket() != -1)
+		return 2;
+	if (setenv("LISTEN_PID", pid, 1) == -1 ||
+	    setenv("DOUBLE_LAUNCH", "3", 1) == -1 ||
+	    os_passed_socket() != PASSED_FD || !is_cloexec(PASSED_FD))
+		return 3;
+	fd = os_unix_connect(at, "s", NULL);
+	if (fd == -1 || os_accept(PASSED_FD) == -1)
+		return 4;
+#ifdef DOUBLE_DARWIN
+	/* launchd may make several of a name: one is taken. */
+	if (setenv("DOUBLE_LAUNCH", "3 4", 1) == -1 ||
+	    dup2(listener, 4) == -1 || os_passed_socket() != PASSED_FD ||
+	    fcntl(4, F_GETFD) != -1)
+		return 5;
+	if (setenv("DOUBLE_LAUNCH", "", 1) == -1 || os_passed_socket() != -1)
+		return 6;
+#endif
+	return 0;
+}
+
+static void
+passed(void **state)
+{
+	int listener, status;
+	struct err e;
+	pid_t pid;
+
+	(void)state;
+	listener = os_unix_listen(dirfd_, "s", 0600, 4, &e);
+	assert_int_not_equal(listener, -1);
+	pid = fork();
+	if (pid == 0)
+		_exit(take_passed(fcntl(listener, F_DUPFD, 10)));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	(void)close(listener);
+}
+
+/* Memory that others map, without a name that they could find it by. */
+static void
+memory(void **state)
+{
+	const size_t len = 1 << 20;
+	struct stat st;
+	struct err e;
+	char *a, *b;
+	int fd;
+
+	(void)state;
+	fd = os_memfd("test", len, &e);
+	assert_int_not_equal(fd, -1);
+	assert_true(is_cloexec(fd));
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(st.st_size == (off_t)len && st.st_nlink == 0);
+	a = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	b = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+	assert_true(a != MAP_FAILED && b != MAP_FAILED);
+	assert_int_equal(b[len - 1], 0);
+	a[len - 1] = 'x';
+	assert_int_equal(b[len - 1], 'x');
+	/* Advice changes no byte. */
+	assert_int_equal(os_advise(a, len, OS_ADVISE_WRITE), 0);
+	assert_int_equal(os_advise(b, len, OS_ADVISE_READ), 0);
+	assert_int_equal(a[len - 1], 'x');
+	(void)munmap(a, len);
+	(void)munmap(b, len);
+	(void)close(fd);
+	assert_int_equal(os_memfd("test", UINT64_MAX, &e), -1);
+	assert_int_equal(os_memfd_huge("test", UINT64_MAX, 2 << 20, &e), -1);
 }
 
 /* Files without a name, and pieces of one put into another. */
@@ -534,13 +657,18 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(stale_socket, set_up,
 		    tear_down),
+#ifndef DOUBLE_DARWIN	/* there it cannot be told from nobody */
 		cmocka_unit_test_setup_teardown(full_queue, set_up,
 		    tear_down),
+#endif
 		cmocka_unit_test_setup_teardown(fd_path, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reopen, set_up, tear_down),
 		cmocka_unit_test(descriptors),
 		cmocka_unit_test(received),
 		cmocka_unit_test(peer),
+		cmocka_unit_test(peer_groups),
+		cmocka_unit_test_setup_teardown(passed, set_up, tear_down),
+		cmocka_unit_test(memory),
 		cmocka_unit_test_setup_teardown(copies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(copy_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(program, set_up, tear_down),
