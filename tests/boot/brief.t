@@ -43,7 +43,7 @@ one_kill() {
 	Standby) vmctl restore a ;;
 	Paused)	vmctl unpause a ;;
 	esac > "$t/out" 2>&1 || return 1
-	vmctl wait --state Running --timeout 100s a > "$t/out" 2>&1 &&
+	LIMIT=320 vmctl wait --state Running --timeout 300s a > "$t/out" 2>&1 &&
 	    wait_for 60 root true &&
 	    [ "$(root md5sum -c /kept.sum)" = "/kept: OK" ]
 }
@@ -83,7 +83,9 @@ for cpus in ${CPUS:-1 2 4}; do
 	i=0 failed=
 	while [ $i -lt "${BRIEF_KILLS:-0}" ] && [ -z "$failed" ]; do
 		i=$((i + 1))
-		one_kill $i || failed="$i: $what: $(state_of) $(cat "$t/out")"
+		one_kill $i && continue
+		failed="$i: $what: $(state_of) $(cat "$t/out")"
+		vmctl logs a 2>&1 | tail -n 12 | sed 's/^/# guest: /'
 	done
 	[ $i -eq 0 ] || is "$cpus: $i times killed in the middle" "" "$failed"
 	device=$(awk '$1 != "vmm" { print $1; exit }' "$state"/vms/*/pids)
