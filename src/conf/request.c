@@ -140,7 +140,7 @@ set_ports(json_t *o, const struct conf_list *l)
 static bool
 set_if(json_t *list, const struct conf_if *f)
 {
-	json_t *o = json_pack("{s:b,s:b,s:b,s:i}", "local", f->local,
+	own_json json_t *o = json_pack("{s:b,s:b,s:b,s:i}", "local", f->local,
 	    "locked", f->locked, "down", f->down, "rdomain",
 	    f->rdomain < 0 ? 0 : f->rdomain);
 	const uint8_t *m = f->lladdr;
@@ -153,7 +153,7 @@ set_if(json_t *list, const struct conf_if *f)
 	    set_text(o, "address", f->address) &&
 	    set_text(o, "address6", f->address6) &&
 	    set_text(o, "lladdr", f->has_lladdr ? mac : NULL) &&
-	    json_array_append_new(list, o) == 0;
+	    json_array_append(list, o) == 0;
 }
 
 /* Those that are described, and as many more as there shall be. */
@@ -271,15 +271,14 @@ conf_switches_json(const struct conf *c)
 {
 	own_json json_t *list = json_array();
 	const struct conf_switch *s;
-	json_t *o;
 
 	TAILQ_FOREACH(s, &c->switches, entry) {
-		o = json_pack("{s:s,s:s,s:b,s:b,s:b,s:i}", "name", s->name,
-		    "interface", s->interface, "enabled", !s->disabled,
-		    "down", s->down, "locked", s->locked, "rdomain",
-		    s->rdomain < 0 ? 0 : s->rdomain);
+		own_json json_t *o = json_pack("{s:s,s:s,s:b,s:b,s:b,s:i}",
+		    "name", s->name, "interface", s->interface, "enabled",
+		    !s->disabled, "down", s->down, "locked", s->locked,
+		    "rdomain", s->rdomain < 0 ? 0 : s->rdomain);
 		if (o == NULL || !set_text(o, "group", s->group) ||
-		    json_array_append_new(list, o) == -1)
+		    json_array_append(list, o) == -1)
 			return NULL;
 	}
 	return take(&list);
