@@ -34,6 +34,7 @@ done
 part="null clock rdomain conf killed users exec net vmctl snapshot fork share send"
 full="vmm refused image survive disk_full storm"
 [ "${LAB_GUESTS:-}" != all ] || full="$full disk"
+[ -z "${OPENBSD_KERNEL:-}" ] || full="$full openbsd"
 tests=${BOOT_TESTS:-$part${LAB_FULL:+ $full}}
 [ -n "${LAB_FULL:-}" ] || {
 	EXEC_BIG_MIB=${EXEC_BIG_MIB:-64} EXEC_COUNT=${EXEC_COUNT:-20}
@@ -80,6 +81,14 @@ case " $tests " in *" disk "*)
 	cp --sparse=always "$debian/disk" "$t/tree/src/build/cache/lab-debian"
 	cp tests/lab/debian-disk "$t/tree/src/tests/lab" ;;
 esac
+# A kernel and a disk that the caller has.
+for v in OPENBSD_KERNEL OPENBSD_DISK; do
+	eval "f=\${$v:-}"
+	[ -z "$f" ] || {
+		cp --sparse=always "$f" "$t/tree/src/build/$v"
+		set -- "$@" -e "$v=/src/build/$v"
+	}
+done
 
 # each NAME OPTION...: run it there; its lines with numbers of ours, and $n
 # and $bad.
