@@ -47,6 +47,7 @@ struct load {
 	uint64_t	 rsdp;		/* gpa of the ACPI tables; 0: none */
 	bool		 ecam;		/* there is PCI configuration space */
 	bool		 serial;	/* there is COM1 */
+	bool		 pit;		/* and an 8254 */
 	const uint8_t	*head;		/* of the kernel; loader_load()'s */
 	size_t		 head_len;
 };

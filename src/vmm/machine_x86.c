@@ -243,6 +243,7 @@ machine_arch_enter(struct accel_vcpu *v, void *arg, struct err *e)
 		.rsdp = m->arch->acpi,
 		.ecam = m->board.pci != NULL,
 		.serial = m->arch->uart != NULL,
+		.pit = m->arch->pic,
 	};
 
 	if (m->arch->firmware != NULL)

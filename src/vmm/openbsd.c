@@ -438,6 +438,9 @@ openbsd_load(const struct load *load, struct x86_regs *ret, struct err *e)
 	if (!load->serial)
 		return err_set(e, EINVAL, "serial: the console of an OpenBSD "
 		    "kernel is the serial port, and there is none");
+	if (!load->pit)
+		return err_set(e, EINVAL, "irqchip: an OpenBSD kernel waits "
+		    "for the timer that only \"kernel\" has");
 	if (take_cmdline(&w, load, e) == -1)
 		return -1;
 	if (elf_read(&k, load, e) == -1 || load_kernel(&k, &end, e) == -1)

@@ -56,7 +56,6 @@ by_hand() {
 }
 by_hand "by hand"
 by_hand "old devices" --virtio transitional
-by_hand "interrupt controllers of ours" --irqchip split
 by_hand "two processors" --cpus 2
 ok "which it has" grep -q "^cpu1 at mainbus0" "$t/said"
 

@@ -103,6 +103,8 @@ kernel takes -a, -c, -d and -s" "$(boot bsd --cmdline -x)"
 is "one without a console" "1,,vmm: serial: the console of an OpenBSD \
 kernel is the serial port, and there is none" \
     "$(boot bsd --serial off --console null --cmdline -s)"
+is "one without a timer" "1,,vmm: irqchip: an OpenBSD kernel waits for the \
+timer that only \"kernel\" has" "$(boot bsd --irqchip split)"
 head -c 100 bsd.gz > cut.gz
 is "a packed kernel that is cut" "1,,1" \
     "$(boot cut.gz | sed -n '1s/,.*//p'),,$(grep -c 'cannot unpack it' log)"

@@ -22,7 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct memory_setup s = { .bytes = 4ULL << 20, .file = -1 };
 	struct load load = { .initrd = -1, .cmdline = "quiet",
-	    .serial = true };
+	    .serial = true, .pit = true };
 	struct x86_regs r;
 
 	if (len == 0)

@@ -24,7 +24,7 @@ begin(struct world *w, uint64_t bytes, int kernel)
 	assert_int_equal(memory_new(&w->memory, &s, NULL), 0);
 	w->load = (struct load){ .memory = w->memory, .kernel = kernel,
 	    .initrd = -1, .cmdline = "console=ttyS0", .rsdp = 0xe0000,
-	    .serial = true };
+	    .serial = true, .pit = true };
 }
 
 static void
@@ -429,6 +429,10 @@ openbsd_words(const char *words, const char *why)
 	assert_int_equal(loader_load(&w.load, &r, &e), -1);
 	assert_non_null(strstr(e.text, "serial port"));
 	w.load.serial = true;
+	w.load.pit = false;
+	assert_int_equal(loader_load(&w.load, &r, &e), -1);
+	assert_non_null(strstr(e.text, "irqchip"));
+	w.load.pit = true;
 	w.load.initrd = kit_file("archive", 7);
 	assert_int_equal(loader_load(&w.load, &r, &e), -1);
 	assert_non_null(strstr(e.text, "takes none"));
