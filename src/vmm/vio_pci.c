@@ -627,6 +627,12 @@ make_old(const struct vio *vio, struct pci_setup *s)
 {
 	s->id = *vio->class->old;
 	s->bar[BAR_MODERN] = (struct pci_bar){ .len = 0 };
+	/*
+	 * OpenBSD turns MSI-X on, finds no vector for a queue that is not
+	 * there, and then waits for the line with MSI-X on.
+	 */
+	s->bar[BAR_MSIX] = (struct pci_bar){ .len = 0 };
+	s->vectors = 0;
 	s->config_read = NULL;
 	s->config_write = NULL;
 	add_ports(s);

@@ -238,21 +238,23 @@ clock_of_the_host(void **state)
 	end(&w);
 }
 
+/*
+ * OpenBSD tries MSI-X with a vector for a queue more than there is, leaves it
+ * on, and waits for the line: there must be none to try.
+ */
 static void
-messages(void **state)
+lines_only(void **state)
 {
 	struct world w;
 
 	(void)state;
 	begin(&w, 60000);
-	kit_enable(&w.k, 1, true);
-	set(&w, STATUS, 1, 3);
-	set(&w, 4, 4, 7);
-	set(&w, 20, 2, 0);			/* vector of the config */
-	set(&w, STATUS, 1, 7);
+	assert_int_equal(kit_cap(&w.k, 1, 0x11, 0), 0);
+	attach(&w, 7);
 	assert_true(vmmci_stop(w.vio));
-	assert_int_equal(kit_sent(&w.k), 1);
-	assert_int_equal(get(&w, CONFIG + 4, 4), REBOOT);
+	assert_true(interrupted(&w));
+	assert_int_equal(kit_sent(&w.k), 0);
+	assert_int_equal(command(&w), REBOOT);
 	end(&w);
 }
 
@@ -322,7 +324,7 @@ main(void)
 		cmocka_unit_test(unheard),
 		cmocka_unit_test(goes_down),
 		cmocka_unit_test(clock_of_the_host),
-		cmocka_unit_test(messages),
+		cmocka_unit_test(lines_only),
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(saved),
 	};
