@@ -20,10 +20,16 @@ out "status of one is one row" <<'E'
    ID   PID VCPUS  MAXMEM  CURMEM     TTY        OWNER    STATE NAME
     2     -     1    512M       -       -          joe  stopped db
 E
-t "stat alone is ambiguous" 1 "$vmctl" stat
+t "stat" 0 "$vmctl" stat
+out "is what it is on OpenBSD, status, not stats" <<'E'
+   ID   PID VCPUS  MAXMEM  CURMEM     TTY        OWNER    STATE NAME
+    1 69172     2    1.0G    132M       -         root  running web
+    2     -     1    512M       -       -          joe  stopped db
+E
+t "im" 1 "$vmctl" im
 err "an ambiguous prefix" <<'E'
-ambiguous argument: stat
-could be stats, status
+ambiguous argument: im
+could be image, images
 usage:	vmctl [-v] command [arg ...]
 E
 t "status -r" 0 "$vmctl" status -r
