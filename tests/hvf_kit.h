@@ -532,4 +532,16 @@ hvf_script(unsigned vcpu, const hv_vcpu_exit_t *exits, unsigned n)
 	(void)pthread_mutex_unlock(&fake.lock);
 }
 
+/* An exit by an exception, at an address. */
+static inline hv_vcpu_exit_t
+fault(uint64_t syndrome, uint64_t at)
+{
+	hv_vcpu_exit_t x = { .reason = HV_EXIT_EXCEPTION };
+
+	x.exception.syndrome = syndrome;
+	x.exception.physical_address = at;
+	x.exception.virtual_address = at;
+	return x;
+}
+
 #endif

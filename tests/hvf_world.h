@@ -11,6 +11,7 @@
 
 #include "unit.h"
 #include "hvf_kit.h"
+#include "hvf_syndrome.h"
 
 #include "accel/hvf_access.h"
 #include "lib/util.h"
@@ -24,14 +25,6 @@
 #define SMC		EC(0x17)
 #define SYS		EC(0x18)
 #define ABORT		(EC(0x24) | 7)
-#define ISV		(1U << 24)
-#define SAS(n)		((uint32_t)(n) << 22)
-#define SSE		(1U << 21)
-#define SRT(n)		((uint32_t)(n) << 16)
-#define SF		(1U << 15)
-#define CM		(1U << 8)
-#define S1PTW		(1U << 7)
-#define WNR		(1U << 6)
 
 /* "ISS encoding for an exception from MSR, MRS" */
 #define MSR(op0, op1, crn, crm, op2, rt)				\
@@ -70,17 +63,6 @@ run(struct world *w)
 
 	if (accel_hvf.vcpu_run(w->c, &x, &e) == -1)
 		fail_msg("%s", e.text);
-	return x;
-}
-
-static inline hv_vcpu_exit_t
-fault(uint64_t syndrome, uint64_t at)
-{
-	hv_vcpu_exit_t x = { .reason = HV_EXIT_EXCEPTION };
-
-	x.exception.syndrome = syndrome;
-	x.exception.physical_address = at;
-	x.exception.virtual_address = at;
 	return x;
 }
 

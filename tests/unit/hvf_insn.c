@@ -8,6 +8,7 @@
  */
 
 #include "unit.h"
+#include "hvf_syndrome.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -170,14 +171,6 @@ any_word(void **state)
 /* --- syndromes: ESR_ELx, "ISS encoding for an exception from a Data Abort" */
 
 #define ABORT		(0x24U << 26 | 1U << 25)
-#define ISV		(1U << 24)
-#define SAS(n)		((uint32_t)(n) << 22)
-#define SSE		(1U << 21)
-#define SRT(n)		((uint32_t)(n) << 16)
-#define SF		(1U << 15)
-#define CM		(1U << 8)
-#define S1PTW		(1U << 7)
-#define WNR		(1U << 6)
 #define TRANSLATION	7U
 
 static const struct {

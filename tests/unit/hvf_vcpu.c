@@ -26,17 +26,6 @@
 #define AFFINITY_INFO	0xc4000004
 #define CPU_ON		0xc4000003
 
-static hv_vcpu_exit_t
-fault(uint64_t syndrome, uint64_t at)
-{
-	hv_vcpu_exit_t x = { .reason = HV_EXIT_EXCEPTION };
-
-	x.exception.syndrome = syndrome;
-	x.exception.physical_address = at;
-	x.exception.virtual_address = at;
-	return x;
-}
-
 static enum accel_why
 run(struct accel_vcpu *c)
 {
