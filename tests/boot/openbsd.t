@@ -41,11 +41,12 @@ END
 # by_hand TEXT OPTION...: until it is up.
 by_hand() {
 	how=$1; shift
+	rm -f "$t/said"
 	(cd "$t" && exec timeout -s KILL "$limit" "$bin/vmm" --kernel bsd \
 	    --memory 256M --serial file=out --rng --vmmci --disk disk \
 	    --net user "$@") > "$t/hand.log" 2>&1 &
 	hand=$!
-	up() { tr -d '\r' < "$t/out" > "$t/said"; grep -q "$says" "$t/said"; }
+	up() { tr -d '\r' < "$t/out" > "$t/said" && grep -q "$says" "$t/said"; }
 	up_or_gone() { up || ! kill -0 $hand; }
 	wait_for "$limit" up_or_gone
 	ok "$how: it is up" up
